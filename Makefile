@@ -1,0 +1,36 @@
+# The two commands of the README, and what developers run besides.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help repro test lint format clean
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+repro: .venv/.installed  ## Run the whole pipeline, print the metrics and where the report is
+	@$(BIN)/python -m stages.params
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
+	@$(BIN)/dvc metrics show
+	@echo "report: $(CURDIR)/reports/index.html"
+
+test: .venv/.installed  ## Run the tests
+	@$(BIN)/python -m pytest
+
+lint: .venv/.installed  ## Check lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/.installed  ## Rewrite the code in the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## Remove the environment (data, results and DVC's cache stay)
+	rm -rf .venv
+
+# Exact versions come from the lock file; pip resolves torch's own CUDA wheels itself.
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
+	@touch $@

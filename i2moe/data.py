@@ -1,0 +1,262 @@
+"""FeatureSet: a cohort and its feature arrays as a torch dataset, checked once against the data contract.
+
+Files (the contract between whatever prepares a dataset and every model):
+
+- `<cohort>.csv`: sample_id, group_id, split (train | validation | test), then the label: `label` with a class name or a
+  number, or one column `label_<class>` of 0 and 1 for each class of a multilabel task. One row a sample, sorted by id.
+- `<cohort>.json` beside it: dataset, task, classes, modalities in order, licence, how many samples each filter removed.
+- `<modality>.npy`: first axis = cohort rows; float32, float16 or uint8; C-contiguous, so that it memory-maps.
+  Sequences are padded at the end; `<modality>.lengths.npy` has each sample's number of real steps.
+- `<modality>.json`: kind (vector | sequence | volume | image), shape of one sample, and what was fitted on which split.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from i2moe.cohort import SPLITS, read_cohort
+from i2moe.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DTYPES = ("float32", "float16", "uint8")
+CHECK_BYTES = 2**26  # read an array in blocks of this size when looking for NaN and infinity
+
+
+class Batch(NamedTuple):
+    """Samples: arrays [B, …] by modality in order, sequence lengths [B], labels [B] or [B, C], cohort rows [B]."""
+
+    inputs: dict[str, Tensor]
+    lengths: dict[str, Tensor]
+    labels: Tensor
+    rows: Tensor
+
+
+class FeatureSet(Dataset[Batch]):
+    """All samples of a dataset, in cohort order; features stay memory-mapped until a batch needs them."""
+
+    def __init__(self, features: Path, cohort: Path) -> None:
+        """Open and check a dataset.
+
+        Args:
+            features: folder of the feature files.
+            cohort: the cohort's CSV; its JSON lies beside it.
+
+        Raises:
+            InputError: where the files break the contract; the message names file, row or column and remedy.
+        """
+        self.table = read_cohort(cohort)
+        description = _read_json(cohort.with_suffix(".json"))
+        self.task: str = description["task"]
+        self.classes: list[str] = description["classes"]
+        self.modalities: list[str] = description["modalities"]
+        self.licence: str = description["licence"]
+        self.sample_ids: list[str] = self.table["sample_id"].tolist()
+        self.labels = _labels(self.table, self.task, self.classes, cohort)
+        _check_splits(self, cohort)
+        self.descriptions = {name: _read_json(features / f"{name}.json") for name in self.modalities}
+        self.arrays = {name: _open_array(features, name, self) for name in self.modalities}
+        self.lengths = {
+            name: _open_lengths(features, name, self)
+            for name, about in self.descriptions.items()
+            if about["kind"] == "sequence"
+        }
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Return the kind of array of each modality."""
+        return {name: about["kind"] for name, about in self.descriptions.items()}
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of one sample of each modality."""
+        return {name: array.shape[1:] for name, array in self.arrays.items()}
+
+    @property
+    def num_outputs(self) -> int:
+        """Return how many logits a model gives: one a class, or one for regression."""
+        return len(self.classes) or 1
+
+    def rows(self, split: str) -> NDArray[np.int64]:
+        """Return the cohort rows of a split, in order."""
+        return np.flatnonzero(self.table["split"].to_numpy() == split)
+
+    def __len__(self) -> int:
+        """Return the number of samples in the cohort."""
+        return len(self.table)
+
+    def __getitem__(self, row: int) -> Batch:
+        """Return one sample as a batch of one."""
+        return self.__getitems__([row])
+
+    def __getitems__(self, rows: list[int]) -> Batch:
+        """Read the samples in one indexing operation a modality; a DataLoader calls this with a whole batch."""
+        index = np.asarray(rows)
+        return Batch(
+            inputs={name: _tensor(array[index]) for name, array in self.arrays.items()},
+            lengths={name: torch.from_numpy(lengths[index]) for name, lengths in self.lengths.items()},
+            labels=torch.from_numpy(self.labels[index]),
+            rows=torch.from_numpy(index),
+        )
+
+    def loader(self, split: str, batch_size: int, *, shuffle_seed: int | None = None, num_workers: int = 0) -> DataLoader[Batch]:
+        """Return batches of a split.
+
+        Args:
+            split: train | validation | test.
+            batch_size: samples a batch.
+            shuffle_seed: give one to shuffle; the order then depends on it and on the epoch alone, so that a resumed
+                run sees the batches that an undisturbed one sees.
+            num_workers: processes that read ahead.
+        """
+        view = _View(self, self.rows(split))
+        sampler = None if shuffle_seed is None else EpochShuffle(len(view), shuffle_seed)
+        return DataLoader(
+            view, batch_size=batch_size, sampler=sampler, collate_fn=_already_a_batch, num_workers=num_workers
+        )
+
+
+class EpochShuffle(Sampler[int]):
+    """Every index once, in an order that depends on the seed and the epoch alone; the trainer sets the epoch."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        self.size = size
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of the next pass."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Return the number of indices."""
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield the indices in this epoch's order."""
+        yield from np.random.default_rng([self.seed, self.epoch]).permutation(self.size).tolist()
+
+
+class _View(Dataset[Batch]):
+    """Some rows of a FeatureSet."""
+
+    def __init__(self, features: FeatureSet, rows: NDArray[np.int64]) -> None:
+        self.features = features
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        return self.features.__getitems__(self.rows[indices].tolist())
+
+
+def _already_a_batch(batch: Batch) -> Batch:
+    return batch
+
+
+def _tensor(values: NDArray[Any]) -> Tensor:
+    """Return a batch of features as float32, whatever they are stored as."""
+    return torch.from_numpy(np.ascontiguousarray(values)).float()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise InputError(f"{path} is missing: rerun the stage that writes it")
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
+
+
+def _labels(table: "pd.DataFrame", task: str, classes: list[str], path: Path) -> NDArray[Any]:
+    """Return class indices [N], 0/1 [N, C] for multilabel, or float32 [N] for regression."""
+    columns = [f"label_{name}" for name in classes] if task == "multilabel" else ["label"]
+    for column in columns:
+        if column not in table:
+            raise InputError(f"{path} has no column {column!r}, only {list(table.columns)}: rerun the cohort stage")
+    if task in ("binary", "multiclass"):
+        index = {name: position for position, name in enumerate(classes)}
+        codes = table["label"].map(index)
+        if codes.isna().any():
+            row = int(np.flatnonzero(codes.isna())[0])
+            raise InputError(f"{path} row {row + 2}: unknown label {table['label'][row]!r}, not in {classes}")
+        return codes.to_numpy(np.int64)
+    values = table[columns].to_numpy().astype(np.float32)
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
+        raise InputError(f"{path} row {row + 2}: a label is not a finite number: rerun the cohort stage")
+    return values if task == "multilabel" else values[:, 0]
+
+
+def _check_splits(features: FeatureSet, path: Path) -> None:
+    """Refuse an empty split, and a class that train never shows."""
+    for split in SPLITS:
+        if not len(features.rows(split)):
+            raise InputError(f"{path}: the {split} split is empty: change the split's shares or bring more samples")
+    train = features.labels[features.rows("train")]
+    present = train.sum(axis=0) > 0 if features.task == "multilabel" else np.isin(range(len(features.classes)), train)
+    for name, is_present in zip(features.classes, present, strict=True):
+        if not is_present:
+            raise InputError(f"{path}: class {name!r} is absent from the train split: leave it out or bring more samples")
+
+
+def _open_array(folder: Path, name: str, features: FeatureSet) -> NDArray[Any]:
+    """Memory-map one modality's array and check it against the cohort and its description."""
+    path = folder / f"{name}.npy"
+    array = _load(path)
+    if len(array) != len(features):
+        raise InputError(f"{path} has {len(array)} rows, the cohort {len(features)}: rerun the feature stage")
+    if array.dtype.name not in DTYPES:
+        raise InputError(f"{path} has dtype {array.dtype}, allowed are {', '.join(DTYPES)}: rerun the feature stage")
+    if not array.flags.c_contiguous:
+        raise InputError(f"{path} is not C-contiguous: save numpy.ascontiguousarray of it")
+    expected = tuple(features.descriptions[name]["shape"])
+    if array.shape[1:] != expected:
+        raise InputError(f"{path} has samples of shape {array.shape[1:]}, its JSON says {expected}: rerun the feature stage")
+    _check_finite(path, array, features)
+    return array
+
+
+def _check_finite(path: Path, array: NDArray[Any], features: FeatureSet) -> None:
+    """Refuse NaN and infinity, reading the array in blocks."""
+    block = max(1, CHECK_BYTES // max(1, array[:1].nbytes))
+    for start in range(0, len(array), block):
+        finite = np.isfinite(array[start : start + block]).reshape(len(array[start : start + block]), -1).all(axis=1)
+        if not finite.all():
+            row = start + int(np.flatnonzero(~finite)[0])
+            raise InputError(
+                f"{path} row {row} holds NaN or infinity: "
+                "impute or drop it where the features are made"
+            )
+
+
+def _open_lengths(folder: Path, name: str, features: FeatureSet) -> NDArray[np.int64]:
+    """Read the real lengths of a padded sequence modality; between 1 and the padded length."""
+    path = folder / f"{name}.lengths.npy"
+    lengths = np.asarray(_load(path), dtype=np.int64)
+    if lengths.shape != (len(features),):
+        raise InputError(f"{path} has shape {lengths.shape}, expected ({len(features)},): rerun the feature stage")
+    longest = features.arrays[name].shape[1]
+    if lengths.min() < 1 or lengths.max() > longest:
+        raise InputError(f"{path}: lengths must lie between 1 and {longest}: rerun the feature stage")
+    return lengths
+
+
+def _load(path: Path) -> NDArray[Any]:
+    if not path.exists():
+        raise InputError(f"{path} is missing: run the feature stage that writes it")
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        raise InputError(f"{path} is no readable NPY array ({error}): rerun the feature stage") from error
+    return array

@@ -1,0 +1,84 @@
+"""A whole model: one encoder a modality, then a fusion method or an I2MoE over it."""
+
+from torch import Tensor, nn
+
+from i2moe.config import ModelConfig
+from i2moe.data import Batch
+from i2moe.encoders import build_encoder
+from i2moe.fusion import FUSIONS
+from i2moe.interaction import InteractionMoE, Prediction, Reweighting
+from i2moe.losses import INTERACTION_LOSSES
+
+
+class MultimodalModel(nn.Module):
+    """Encode each modality into tokens, then fuse: a vanilla baseline or an I2MoE, with the same encoders."""
+
+    def __init__(self, encoders: dict[str, nn.Module], fusion: nn.Module) -> None:
+        """Build the model.
+
+        Args:
+            encoders: by modality, in order; each maps its array [B, …] to tokens [B, P, H], and those of sequences
+                take the lengths [B] too.
+            fusion: maps the M token tensors to logits [B, C], or is an `InteractionMoE`.
+        """
+        super().__init__()
+        self.modalities = list(encoders)
+        self.encoders = nn.ModuleList(encoders.values())
+        self.fusion = fusion
+
+    def forward(self, batch: Batch) -> Prediction:
+        """Predict a batch."""
+        return self.predict(self.tokens(batch))
+
+    def tokens(self, batch: Batch) -> list[Tensor]:
+        """Return the M token tensors [B, P, H] of a batch."""
+        tokens = []
+        for name, encoder in zip(self.modalities, self.encoders, strict=True):
+            lengths = [batch.lengths[name]] if name in batch.lengths else []
+            tokens.append(encoder(batch.inputs[name], *lengths))
+        return tokens
+
+    def predict(self, tokens: list[Tensor]) -> Prediction:
+        """Predict from M token tensors [B, P, H]."""
+        output = self.fusion(tokens)
+        return output if isinstance(output, Prediction) else Prediction(output)
+
+
+def build_model(
+    config: ModelConfig, *, kinds: dict[str, str], shapes: dict[str, tuple[int, ...]], task: str, num_outputs: int
+) -> MultimodalModel:
+    """Build the model that `config` describes, on PyTorch's current random state.
+
+    Args:
+        config: architecture.
+        kinds: kind of array by modality, in order.
+        shapes: shape of one sample by modality.
+        task: binary | multiclass | multilabel | regression.
+        num_outputs: C.
+    """
+    encoders = {
+        name: build_encoder(
+            kind,
+            shapes[name],
+            encoder=config.encoder,
+            encoder_dim=config.encoder_dim,
+            num_patches=config.num_patches,
+            hidden_dim=config.hidden_dim,
+            dropout=config.dropout,
+        )
+        for name, kind in kinds.items()
+    }
+    fusion = FUSIONS[config.fusion.method](
+        num_modalities=len(kinds),
+        num_patches=config.num_patches,
+        hidden_dim=config.hidden_dim,
+        num_outputs=num_outputs,
+        dropout=config.dropout,
+        **config.fusion.model_dump(exclude={"method"}),
+    )
+    if config.interaction is None or config.reweighting is None:
+        return MultimodalModel(encoders, fusion)
+    reweighting = Reweighting(
+        len(kinds) * config.hidden_dim, len(kinds) + 2, dropout=config.dropout, **config.reweighting.model_dump()
+    )
+    return MultimodalModel(encoders, InteractionMoE(fusion, reweighting, list(kinds), INTERACTION_LOSSES[task]))

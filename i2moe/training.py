@@ -1,0 +1,257 @@
+"""Train and apply a model: seeds, best epoch, resume, devices (SPEC of the official training: Adam, no schedule)."""
+
+import hashlib
+import logging
+import shutil
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as lightning
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.loggers import Logger
+from torch import Tensor
+
+from i2moe.config import ModelConfig
+from i2moe.data import Batch, FeatureSet
+from i2moe.interaction import Prediction
+from i2moe.losses import task_loss, total_loss
+from i2moe.metrics import check_selection, compute_metrics
+from i2moe.model import MultimodalModel, build_model
+
+VALIDATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where training runs; the names and values are Lightning's."""
+
+    accelerator: str = "auto"
+    devices: int = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    num_workers: int = 0
+
+
+class TrainingModule(lightning.LightningModule):
+    """A model with its losses, optimiser and validation metrics."""
+
+    def __init__(self, model: MultimodalModel, features: FeatureSet, config: ModelConfig, seed: int) -> None:
+        super().__init__()
+        self.model = model
+        self.features = features
+        self.config = config
+        self.seed = seed
+        mean, std = label_scale(features)
+        self.register_buffer("label_mean", torch.tensor(mean), persistent=False)
+        self.register_buffer("label_std", torch.tensor(std), persistent=False)
+        self.validation_logits: list[Tensor] = []
+        self.validation_rows: list[Tensor] = []
+
+    def on_train_epoch_start(self) -> None:
+        """Give each epoch its own random stream, so that a resumed run draws what an undisturbed one draws."""
+        torch.manual_seed(int(np.random.default_rng([self.seed, self.current_epoch, self.global_rank]).integers(2**62)))
+
+    def training_step(self, batch: Batch) -> Tensor:
+        """Return the total loss of a batch, and log it and its parts by expert name."""
+        prediction = self.model(batch)
+        task = self._task_loss(prediction, batch.labels)
+        weight = self.config.interaction.loss_weight if self.config.interaction else 0.0
+        total = total_loss(task, prediction.interaction_losses, weight)
+        parts = {"total_loss": total, "task_loss": task}
+        parts |= {f"{name}_loss": loss for name, loss in prediction.interaction_losses.items()}
+        self._log({f"train/{name}": value.detach() for name, value in parts.items()}, len(batch.rows))
+        return total
+
+    def validation_step(self, batch: Batch) -> None:
+        """Collect the predictions of a batch."""
+        self.validation_logits.append(self.model(batch).logits)
+        self.validation_rows.append(batch.rows)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the task's metrics and loss over the whole validation split."""
+        logits = self._gather(self.validation_logits)
+        rows = self._gather(self.validation_rows).cpu().numpy()
+        self.validation_logits.clear()
+        self.validation_rows.clear()
+        # Under several devices the last batch may repeat samples to make shares equal.
+        rows, first = np.unique(rows, return_index=True)
+        logits = logits[torch.from_numpy(first).to(logits.device)].float()
+        labels = torch.from_numpy(self.features.labels[rows]).to(self.device)
+        loss = self._task_loss(Prediction(logits), labels)
+        unscaled = (logits * self.label_std + self.label_mean).cpu().numpy()
+        metrics = compute_metrics(self.features.task, self.features.labels[rows], unscaled)
+        self._log({"validation/loss": float(loss)} | {f"validation/{n}": v for n, v in metrics.items()}, len(rows))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return Adam with PyTorch's defaults but the learning rate; one fused call where the device has it."""
+        return torch.optim.Adam(self.parameters(), lr=self.config.learning_rate, fused=True)
+
+    def _task_loss(self, prediction: Prediction, labels: Tensor) -> Tensor:
+        if self.features.task == "regression":
+            labels = (labels - self.label_mean) / self.label_std
+        return task_loss(self.features.task, prediction.logits, labels)
+
+    def _gather(self, parts: list[Tensor]) -> Tensor:
+        """Concatenate batches, and those of every device."""
+        gathered: Tensor = self.all_gather(torch.cat(parts))  # type: ignore[assignment]
+        return gathered.flatten(0, 1) if self.trainer.world_size > 1 else gathered
+
+    def _log(self, values: dict[str, Any], batch_size: int) -> None:
+        # Lightning's own x axis is the optimiser step; a value named `step` replaces it, and readers think in epochs.
+        epoch = {"step": float(self.current_epoch)}
+        self.log_dict(values | epoch, on_step=False, on_epoch=True, batch_size=batch_size, sync_dist=True)
+
+
+def label_scale(features: FeatureSet) -> tuple[float, float]:
+    """Return mean and standard deviation of the training labels of a regression task; 0 and 1 for other tasks."""
+    if features.task != "regression":
+        return 0.0, 1.0
+    train = features.labels[features.rows("train")]
+    return float(train.mean()), float(train.std()) or 1.0
+
+
+def build(features: FeatureSet, config: ModelConfig, seed: int) -> MultimodalModel:
+    """Seed every random number generator, then build the model for a dataset."""
+    lightning.seed_everything(seed, workers=True, verbose=False)
+    return build_model(
+        config,
+        kinds=features.kinds,
+        shapes=features.shapes,
+        task=features.task,
+        num_outputs=features.num_outputs,
+    )
+
+
+def fit(
+    features: FeatureSet, config: ModelConfig, seed: int, *, folder: Path, hardware: Hardware, logger: Logger | None = None
+) -> Path:
+    """Train on the train split and keep the epoch that is best on the validation split.
+
+    A checkpoint is written after every epoch; called again with the same folder, training goes on from the last
+    one and ends with the same weights as without the interruption.
+
+    Args:
+        features: the dataset.
+        config: the model.
+        seed: of initial weights, order of samples, dropout and replacement noise.
+        folder: for the checkpoints; must belong to exactly this dataset, configuration and seed.
+        hardware: where to train.
+        logger: receives losses and validation metrics, an epoch a step.
+
+    Returns:
+        The best epoch's checkpoint, which `load` reads.
+
+    Raises:
+        InputError: when the selection metric is not one of the task's.
+    """
+    higher_is_better = check_selection(features.task, config.selection)
+    _quiet()
+    module = TrainingModule(build(features, config, seed), features, config, seed)
+    checkpoint = ModelCheckpoint(
+        folder,
+        filename="best",
+        monitor=f"validation/{config.selection}",
+        mode="max" if higher_is_better else "min",
+        save_last=True,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    trainer = lightning.Trainer(
+        accelerator=hardware.accelerator,
+        devices=hardware.devices,
+        strategy=hardware.strategy,
+        precision=hardware.precision,  # type: ignore[arg-type]
+        max_epochs=config.epochs,
+        deterministic=True,
+        num_sanity_val_steps=0,
+        logger=logger or False,
+        callbacks=[checkpoint, TQDMProgressBar(refresh_rate=10)],
+        enable_model_summary=False,
+    )
+    last = folder / "last.ckpt"
+    trainer.fit(
+        module,
+        features.loader("train", config.batch_size, shuffle_seed=seed, num_workers=hardware.num_workers),
+        features.loader("validation", VALIDATION_BATCH, num_workers=hardware.num_workers),
+        ckpt_path=last if last.exists() else None,
+        weights_only=True,
+    )
+    return Path(checkpoint.best_model_path)
+
+
+def save(checkpoint: Path, target: Path) -> None:
+    """Keep only the model's weights of a training checkpoint, written whole or not at all."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    prefix = "model."
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial")
+    torch.save({name.removeprefix(prefix): value for name, value in state.items()}, partial)
+    shutil.move(partial, target)
+
+
+def load(features: FeatureSet, config: ModelConfig, weights: Path) -> MultimodalModel:
+    """Build the model and give it saved weights; on the CPU, in evaluation mode."""
+    model = build(features, config, seed=0)
+    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    return model.eval()
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of N samples: logits [N, C], for an I2MoE expert logits [N, E, C] and weights [N, E].
+
+    For regression, logits are in the label's units.
+    """
+
+    logits: NDArray[np.float32]
+    expert_logits: NDArray[np.float32] | None
+    weights: NDArray[np.float32] | None
+
+
+def predict(model: MultimodalModel, features: FeatureSet, split: str, *, device: str = "cpu") -> Predictions:
+    """Predict every sample of a split, in cohort order."""
+    mean, std = label_scale(features)
+    with torch.inference_mode():
+        model.to(device).eval()
+        parts = [model(to_device(batch, device)) for batch in features.loader(split, VALIDATION_BATCH)]
+    stacked = {
+        name: None if getattr(parts[0], name) is None else torch.cat([getattr(part, name) for part in parts]).cpu().numpy()
+        for name in ("logits", "expert_logits", "weights")
+    }
+    return Predictions(
+        logits=stacked["logits"] * std + mean,
+        expert_logits=None if stacked["expert_logits"] is None else stacked["expert_logits"] * std + mean,
+        weights=stacked["weights"],
+    )
+
+
+def to_device(batch: Batch, device: str) -> Batch:
+    """Move a batch's tensors to a device."""
+    return Batch(
+        inputs={name: value.to(device) for name, value in batch.inputs.items()},
+        lengths={name: value.to(device) for name, value in batch.lengths.items()},
+        labels=batch.labels.to(device),
+        rows=batch.rows,
+    )
+
+
+def fingerprint(files: list[Path], settings: str) -> str:
+    """Hash files' contents and settings: the name of a folder for what depends on exactly these."""
+    digest = hashlib.blake2b(settings.encode(), digest_size=16)
+    for path in files:
+        with path.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "blake2b").digest())
+    return digest.hexdigest()
+
+
+def _quiet() -> None:
+    """Silence what Lightning says about every run; progress and errors stay."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+    warnings.filterwarnings("ignore", message=".*number of training batches.*")

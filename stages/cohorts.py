@@ -1,0 +1,123 @@
+"""Split a cohort and write it by the data contract (`i2moe.data`); every dataset's cohort stage ends here."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from i2moe.cohort import SPLITS
+from i2moe.errors import InputError
+from stages.params import SplitParams
+from stages.split import assign_splits, stratify_by
+
+
+@dataclass
+class Cohort:
+    """Who is in, in sorted order of sample_id.
+
+    `labels` are class indices [N], numbers [N] for regression, or [N, C] of 0 and 1 for multilabel.
+    `filters` counts the samples that each filter removed from the `num_raw` there were.
+    """
+
+    dataset: str
+    task: str
+    classes: list[str]
+    modalities: list[str]
+    licence: str
+    sample_ids: NDArray[np.str_]
+    groups: NDArray[np.str_] | None
+    labels: NDArray[Any]
+    num_raw: int
+    filters: dict[str, int] = field(default_factory=dict)
+
+
+def write_cohort(path: Path, cohort: Cohort, shares: SplitParams) -> None:
+    """Split the cohort and write its CSV and JSON.
+
+    Raises:
+        InputError: when a class is too small to be in every split; nothing is written then.
+    """
+    _check_classes(cohort)
+    splits = assign_splits(stratify_by(cohort.task, cohort.labels), cohort.groups, shares)
+    _check_splits(cohort, splits)
+    ids = cohort.sample_ids
+    columns = {"sample_id": ids, "group_id": ids if cohort.groups is None else cohort.groups, "split": splits}
+    table = pd.DataFrame(columns | _label_columns(cohort))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False, lineterminator="\n")
+    description = _describe(cohort, splits)
+    path.with_suffix(".json").write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+    _print_counts(path, description)
+
+
+def _check_classes(cohort: Cohort) -> None:
+    """Refuse a class with fewer samples than there are splits."""
+    if cohort.task not in ("binary", "multiclass"):
+        return
+    sizes = np.bincount(cohort.labels, minlength=len(cohort.classes))
+    for name, size in zip(cohort.classes, sizes, strict=True):
+        if size < len(SPLITS):
+            raise InputError(
+                f"{cohort.dataset}: class {name!r} has {size} samples, too few for train, validation and test: "
+                "leave it out of the data or bring more samples"
+            )
+
+
+def _check_splits(cohort: Cohort, splits: NDArray[np.str_]) -> None:
+    """Refuse an empty split, or one without a class that the others have."""
+    for split in SPLITS:
+        inside = cohort.labels[splits == split]
+        if not len(inside):
+            raise InputError(f"{cohort.dataset}: the {split} split is empty: there are too few samples or groups")
+        if cohort.task in ("binary", "multiclass"):
+            for index, name in enumerate(cohort.classes):
+                if index not in inside:
+                    raise InputError(
+                        f"{cohort.dataset}: class {name!r} is absent from the {split} split: change split.seed or the "
+                        "shares, bring more samples of it, or leave it out of the data"
+                    )
+
+
+def _label_columns(cohort: Cohort) -> dict[str, NDArray[Any]]:
+    if cohort.task == "multilabel":
+        return {f"label_{name}": cohort.labels[:, index] for index, name in enumerate(cohort.classes)}
+    if cohort.task == "regression":
+        return {"label": cohort.labels}
+    return {"label": np.array(cohort.classes)[cohort.labels]}
+
+
+def _describe(cohort: Cohort, splits: NDArray[np.str_]) -> dict[str, Any]:
+    """Return what the cohort's JSON says."""
+    return {
+        "dataset": cohort.dataset,
+        "task": cohort.task,
+        "classes": cohort.classes,
+        "modalities": cohort.modalities,
+        "licence": cohort.licence,
+        "samples_in_raw_data": cohort.num_raw,
+        "removed": cohort.filters,
+        "samples": len(splits),
+        "groups": len(splits) if cohort.groups is None else len(np.unique(cohort.groups)),
+        "splits": {split: _count(cohort, splits == split) for split in SPLITS},
+    }
+
+
+def _count(cohort: Cohort, inside: NDArray[np.bool_]) -> dict[str, Any]:
+    counts: dict[str, Any] = {"samples": int(inside.sum())}
+    labels = cohort.labels[inside]
+    if cohort.task == "regression":
+        return counts | {"mean_label": float(labels.mean()), "std_label": float(labels.std())}
+    sizes = labels.sum(axis=0) if cohort.task == "multilabel" else np.bincount(labels, minlength=len(cohort.classes))
+    return counts | {"classes": {name: int(size) for name, size in zip(cohort.classes, sizes, strict=True)}}
+
+
+def _print_counts(path: Path, description: dict[str, Any]) -> None:
+    print(f"{path}: {description['samples_in_raw_data']} samples in the raw data")
+    for reason, removed in description["removed"].items():
+        print(f"  - {removed} {reason}")
+    sizes = ", ".join(f"{split} {counts['samples']}" for split, counts in description["splits"].items())
+    print(f"  = {description['samples']} samples: {sizes}")

@@ -1,0 +1,18 @@
+"""What every stage's command line shares: --help, and one clear line instead of a traceback for bad input."""
+
+import sys
+from collections.abc import Callable
+
+import typer
+
+from i2moe.errors import InputError
+
+
+def run(stage: Callable[..., None]) -> None:
+    """Run a stage function as a command; an InputError ends in its message and exit code 1."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(stage)
+    try:
+        app()
+    except InputError as error:
+        sys.exit(f"error: {error}")

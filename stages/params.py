@@ -1,0 +1,203 @@
+"""params.yaml as typed, checked settings; `python -m stages.params` only checks them."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+
+from i2moe.config import ModelConfig, Positive, Strict, nearest
+from i2moe.errors import InputError
+from stages import paths
+from stages.command import run as run_command
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+ModalityName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0)]
+
+
+class RunParams(Strict):
+    """What to run."""
+
+    datasets: Annotated[list[str], Field(min_length=1)]
+    models: Annotated[list[str], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    max_epochs: Positive | None
+
+    @field_validator("datasets", "models", "seeds")
+    @classmethod
+    def _once_each(cls, values: list[Any]) -> list[Any]:
+        if len(set(values)) < len(values):
+            raise ValueError("names something twice; allowed: each name once")
+        return values
+
+
+class SplitParams(Strict):
+    """Shares of the three splits."""
+
+    train: Share
+    validation: Share
+    test: Share
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Self:
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-9:  # noqa: PLR2004
+            raise ValueError(f"train + validation + test is {total:g}; allowed: shares that sum to 1")
+        return self
+
+
+class Columns(Strict):
+    """The columns of one modality: a list, a prefix of their names, or a regular expression that their names match."""
+
+    columns: list[str] | None = None
+    prefix: str | None = None
+    regex: str | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [key for key in type(self).model_fields if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(f"gives {' and '.join(given) or 'nothing'}; allowed: exactly one of columns, prefix, regex")
+        return self
+
+
+class TableParams(Strict):
+    """A dataset that comes as tables."""
+
+    raw: str
+    files: list[str] | None = None
+    id: str | None = None
+    group: str | None = None
+    label: str | list[str]
+    task: Literal["binary", "multiclass", "multilabel", "regression"]
+    classes: list[str] | None = None
+    licence: Literal["open", "restricted"] = "restricted"
+    modalities: dict[ModalityName, Columns]
+
+    @model_validator(mode="after")
+    def _label_fits_task(self) -> Self:
+        if isinstance(self.label, list) != (self.task == "multilabel"):
+            raise ValueError(f"label {self.label!r} does not fit task {self.task!r}; allowed: a list for multilabel only")
+        if self.classes is not None and self.task in ("multilabel", "regression"):
+            raise ValueError(f"classes have no meaning for task {self.task!r}; allowed: for binary and multiclass only")
+        return self
+
+
+class DataParams(Strict):
+    """Every dataset there is, by kind."""
+
+    tables: dict[Name, TableParams]
+
+    def names(self) -> list[str]:
+        """Return the names of all datasets."""
+        return list(self.tables)
+
+
+class TrainParams(Strict):
+    """Hardware: Lightning's names and values."""
+
+    accelerator: str
+    devices: Positive
+    strategy: str
+    precision: str
+    num_workers: Annotated[int, Field(ge=0)]
+
+
+class Params(Strict):
+    """All of params.yaml; `models` holds the resolved settings by dataset and model."""
+
+    run: RunParams
+    split: SplitParams
+    data: DataParams
+    train: TrainParams
+    models: dict[str, dict[str, ModelConfig]]
+
+    @model_validator(mode="after")
+    def _run_what_exists(self) -> Self:
+        for dataset in self.run.datasets:
+            if dataset not in self.data.names():
+                raise ValueError(f"run.datasets: unknown dataset {dataset!r}; {nearest(dataset, self.data.names())}")
+            if dataset not in self.models:
+                raise ValueError(f"models.{dataset} is missing: give each model of run.models a block there, {{}} at least")
+            for model in self.run.models:
+                if model not in self.models[dataset]:
+                    known = nearest(model, self.models[dataset])
+                    raise ValueError(f"run.models: unknown model {model!r} for dataset {dataset}; {known}")
+        return self
+
+    def model(self, dataset: str, model: str) -> ModelConfig:
+        """Return a model's settings, with its epochs capped by run.max_epochs."""
+        config = self.models[dataset][model]
+        cap = self.run.max_epochs
+        return config if cap is None else config.model_copy(update={"epochs": min(cap, config.epochs)})
+
+
+def load_params(path: Path = paths.PARAMS) -> Params:
+    """Read and check params.yaml.
+
+    Raises:
+        InputError: naming each wrong key, its value, what is allowed and the nearest valid name.
+    """
+    from ruamel.yaml import YAML, YAMLError
+
+    try:
+        raw = YAML(typ="safe", pure=True).load(path)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing: run this in the project's root") from error
+    except YAMLError as error:
+        raise InputError(f"{path} is no valid YAML: {error}") from error
+    try:
+        return TypeAdapter(Params).validate_python(_resolve_models(raw))
+    except ValidationError as error:
+        problems = [_describe(detail) for detail in error.errors()]
+        raise InputError(f"{path}: " + "; ".join(problems)) from error
+
+
+def _resolve_models(raw: Any) -> Any:  # noqa: ANN401 (anything may stand in the file)
+    """Put models.defaults under every dataset's and model's own block."""
+    models = raw.get("models") if isinstance(raw, dict) else None
+    if not isinstance(models, dict):
+        return raw
+    defaults = models.get("defaults") or {}
+    resolved = {
+        dataset: {model: merge(defaults, block or {}) for model, block in blocks.items()}
+        for dataset, blocks in models.items()
+        if dataset != "defaults" and isinstance(blocks, dict)
+    }
+    return raw | {"models": resolved}
+
+
+def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    """Return base with override's values, block by block."""
+    merged = dict(base)
+    for key, value in override.items():
+        both_blocks = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both_blocks else value
+    return merged
+
+
+def _describe(error: ErrorDetails) -> str:
+    """Say what is wrong in terms of the file: key, value, what is allowed, nearest valid name."""
+    key = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    if error["type"] == "missing":
+        return f"{key} is missing"
+    hint = ""
+    if error["type"] == "literal_error":
+        valid = [choice.strip(" '") for choice in error["ctx"]["expected"].replace(" or ", ",").split(",")]
+        hint = f"; {nearest(error['input'], valid)}"
+    return f"{key}: {message}, not {error['input']!r}{hint}"
+
+
+def check() -> None:
+    """Check params.yaml: every key, type and value, before anything runs."""
+    load_params()
+
+
+if __name__ == "__main__":
+    run_command(check)

@@ -1,0 +1,52 @@
+"""Where every file lies, relative to the project's root, in which every stage runs."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+EXAMPLES = Path("data/examples")
+REPORTS = Path("reports")
+
+
+def cohort(dataset: str) -> Path:
+    """Return the cohort's CSV; its JSON lies beside it."""
+    return Path("data/cohorts") / f"{dataset}.csv"
+
+
+def features(dataset: str) -> Path:
+    """Return the folder of a dataset's feature arrays."""
+    return Path("data/features") / dataset
+
+
+def weights(dataset: str, model: str, seed: int) -> Path:
+    """Return the weights of a run's best epoch."""
+    return Path("results/models") / dataset / model / f"{seed}.ckpt"
+
+
+def curves(dataset: str, model: str, seed: int) -> Path:
+    """Return a run's learning curves."""
+    return Path("results/curves") / dataset / model / f"{seed}.csv"
+
+
+def resume(key: str) -> Path:
+    """Return the folder of an unfinished run's checkpoints; no DVC output, so that it survives a kill."""
+    return Path("results/.resume") / key
+
+
+def metrics(dataset: str, model: str) -> Path:
+    """Return the test metrics' mean and standard deviation over seeds, which DVC shows; in git."""
+    return Path("results/metrics") / dataset / f"{model}.json"
+
+
+def scores(dataset: str, model: str) -> Path:
+    """Return every split's metrics by seed, with intervals; in git."""
+    return Path("results/metrics") / dataset / f"{model}.csv"
+
+
+def predictions(dataset: str, model: str) -> Path:
+    """Return the per-sample predictions of all seeds."""
+    return Path("results/predictions") / dataset / f"{model}.parquet"
+
+
+def explanations(dataset: str, model: str) -> Path:
+    """Return the folder of a model's explanations."""
+    return Path("results/explanations") / dataset / model

@@ -1,0 +1,88 @@
+"""Train, validation and test: stratified, whole groups together, seeded, and the same on every machine."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2moe.cohort import SPLITS
+from stages.params import SplitParams
+
+REGRESSION_BINS = 10  # quantile bins that stand for classes when the label is a number
+
+
+def assign_splits(strata: NDArray[np.int64], groups: NDArray[np.str_] | None, shares: SplitParams) -> NDArray[np.str_]:
+    """Give every sample its split.
+
+    Without groups, validation and test have exactly ⌈share · N⌉ samples. With groups, each group goes whole to the
+    split that lacks its classes most, large groups first.
+
+    Args:
+        strata: [N] class indices to balance, from `stratify_by`; rows in sorted order of sample_id.
+        groups: [N] group names, or None.
+        shares: of the splits, and the seed.
+    """
+    names = np.empty(len(strata), dtype="<U10")
+    positions = _assign_samples(strata, shares) if groups is None else _assign_groups(strata, groups, shares)
+    for name, rows in zip(SPLITS, positions, strict=True):
+        names[rows] = name
+    return names
+
+
+def _assign_samples(strata: NDArray[np.int64], shares: SplitParams) -> list[NDArray[np.int64]]:
+    """Split samples one by one with scikit-learn's stratified shuffle."""
+    from sklearn.model_selection import train_test_split
+
+    rows = np.arange(len(strata))
+    sizes = [_ceil(shares.validation * len(rows)), _ceil(shares.test * len(rows))]
+    rest, test = train_test_split(rows, test_size=sizes[1], stratify=strata, random_state=shares.seed)
+    train, validation = train_test_split(rest, test_size=sizes[0], stratify=strata[rest], random_state=shares.seed)
+    return [train, validation, test]
+
+
+def _ceil(size: float) -> int:
+    """Round up, but not over floating-point dust: 0.15 · 2380 is 357."""
+    return math.ceil(round(size, 6))
+
+
+def _assign_groups(strata: NDArray[np.int64], groups: NDArray[np.str_], shares: SplitParams) -> list[NDArray[np.int64]]:
+    """Hand out groups greedily, each to the split whose classes are furthest below their target."""
+    _, group_of = np.unique(groups, return_inverse=True)
+    counts = np.zeros((group_of.max() + 1, strata.max() + 1))  # [groups, classes]
+    np.add.at(counts, (group_of, strata), 1)
+    totals = np.maximum(counts.sum(axis=0), 1)
+    lacking = np.outer([getattr(shares, name) for name in SPLITS], totals)  # [splits, classes]
+    shuffled = np.random.default_rng(shares.seed).permutation(len(counts))
+    largest_first = shuffled[np.argsort(-counts[shuffled].sum(axis=1), kind="stable")]
+    split_of = np.empty(len(counts), dtype=np.int64)
+    for group in largest_first:
+        split_of[group] = np.argmax(lacking @ (counts[group] / totals))
+        lacking[split_of[group]] -= counts[group]
+    return [np.flatnonzero(split_of[group_of] == split) for split in range(len(SPLITS))]
+
+
+def stratify_by(task: str, labels: NDArray[np.generic]) -> NDArray[np.int64]:
+    """Return the class index [N] to balance over the splits.
+
+    Args:
+        task: binary | multiclass: the class itself. multilabel: the rarest label that a sample has, or none.
+            regression: the quantile bin of the label.
+        labels: [N] class indices or numbers; [N, C] of 0 and 1 for multilabel.
+    """
+    if task == "multilabel":
+        positive = labels.astype(bool)
+        frequency = np.where(positive, positive.sum(axis=0), len(labels) + 1)
+        strata = np.where(positive.any(axis=1), frequency.argmin(axis=1), labels.shape[1])
+    elif task == "regression":
+        edges = np.quantile(labels.astype(float), np.linspace(0, 1, REGRESSION_BINS + 1)[1:-1])
+        strata = np.digitize(labels.astype(float), edges)
+    else:
+        return labels.astype(np.int64)
+    return _merge_rare(strata)
+
+
+def _merge_rare(strata: NDArray[np.int64], fewest: int = 6) -> NDArray[np.int64]:
+    """Put the strata too small to be shared out over three splits into the largest one."""
+    names, position, sizes = np.unique(strata, return_inverse=True, return_counts=True)
+    merged = np.where(sizes[position] < fewest, names[sizes.argmax()], strata)
+    return np.unique(merged, return_inverse=True)[1].astype(np.int64)

@@ -1,0 +1,129 @@
+"""Features of a dataset that comes as tables: impute, one-hot encode and scale, all fitted on the train split."""
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import typer
+from numpy.typing import NDArray
+
+from i2moe.config import nearest
+from i2moe.cohort import read_cohort
+from i2moe.errors import InputError
+from stages import paths
+from stages.command import run
+from stages.params import Columns, TableParams, load_params
+from stages.tables.source import read_source, require_columns
+
+
+def features(dataset: Annotated[str, typer.Argument(help="a name under data.tables in params.yaml")]) -> None:
+    """Write data/features/DATASET/<modality>.npy and .json, one pair a modality."""
+    params = load_params().data.tables[dataset]
+    cohort = read_cohort(paths.cohort(dataset))
+    table = read_source(params).table.loc[cohort["sample_id"]]
+    is_train = (cohort["split"] == "train").to_numpy()
+    selected = select_columns(table, params)
+    encoded = {name: encode(table[columns], is_train, params.raw) for name, columns in selected.items()}
+    folder = paths.features(dataset)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (array, description) in encoded.items():
+        np.save(folder / f"{name}.npy", array)
+        (folder / f"{name}.json").write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+        print(f"{folder / name}.npy: {array.shape[0]} samples x {array.shape[1]} features from {len(selected[name])} columns")
+
+
+def select_columns(table: pd.DataFrame, params: TableParams) -> dict[str, list[str]]:
+    """Return the columns of each modality, in the table's order; labels and groups are never features.
+
+    Raises:
+        InputError: for a named column that is absent, label or group; a modality without columns; a column in two.
+    """
+    reserved = set(params.label if isinstance(params.label, list) else [params.label]) | {params.group}
+    candidates = [str(name) for name in table.columns if name not in reserved]
+    selected = {name: _match(name, columns, candidates, params) for name, columns in params.modalities.items()}
+    owner: dict[str, str] = {}
+    for modality, columns in selected.items():
+        for column in columns:
+            if column in owner:
+                both = f"modalities {owner[column]!r} and {modality!r}"
+                raise InputError(f"{params.raw}: column {column!r} is in {both}; allowed: one modality a column")
+            owner[column] = modality
+    return selected
+
+
+def _match(modality: str, wanted: Columns, candidates: list[str], params: TableParams) -> list[str]:
+    if wanted.columns is not None:
+        require_columns(params.raw, pd.DataFrame(columns=candidates), wanted.columns, f"feature of modality {modality!r}")
+        return wanted.columns
+    if wanted.prefix is not None:
+        rule, found = f"prefix {wanted.prefix!r}", [name for name in candidates if name.startswith(wanted.prefix)]
+    else:
+        rule, found = f"regex {wanted.regex!r}", [name for name in candidates if re.fullmatch(wanted.regex or "", name)]
+    if not found:
+        hint = nearest(wanted.prefix or wanted.regex, candidates[:40])
+        raise InputError(f"{params.raw}: modality {modality!r} has no column: none matches {rule}; {hint}")
+    return found
+
+
+def encode(table: pd.DataFrame, is_train: NDArray[np.bool_], source: str | Path) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Turn columns into a float32 array [N, F]: everything is fitted on the train rows.
+
+    Numbers: missing → median, then standardised. Other columns: missing → mode, then one-hot (one column for two
+    values; a value that train lacks is all zeros). A column with missing values in train also gets an indicator.
+
+    Raises:
+        InputError: for an infinite value, a column without any value in train, or one that holds dates.
+    """
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import MissingIndicator, SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    _check_columns(table, is_train, source)
+    is_number = [pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) for kind in table.dtypes]
+    numeric = [name for name, flag in zip(table.columns, is_number, strict=True) if flag]
+    categorical = [name for name, flag in zip(table.columns, is_number, strict=True) if not flag]
+    table = table.astype(dict.fromkeys(numeric, float) | dict.fromkeys(categorical, object))
+    texts = table[categorical]
+    table[categorical] = texts.where(texts.isna(), texts.astype(str)).where(texts.notna(), np.nan)
+    one_hot = OneHotEncoder(drop="if_binary", handle_unknown="ignore", sparse_output=False)
+    steps = ColumnTransformer(
+        [
+            ("number", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numeric),
+            ("category", make_pipeline(SimpleImputer(strategy="most_frequent"), one_hot), categorical),
+            ("missing", MissingIndicator(error_on_new=False), list(table.columns)),
+        ],
+        verbose_feature_names_out=False,
+    )
+    steps.fit(table[is_train])
+    array = np.ascontiguousarray(steps.transform(table), dtype=np.float32)
+    description = {
+        "kind": "vector",
+        "shape": [array.shape[1]],
+        "source": str(source),
+        "features": [str(name) for name in steps.get_feature_names_out()],
+        "numeric_columns": numeric,
+        "categorical_columns": categorical,
+        "missing_values": {str(name): int(count) for name, count in table.isna().sum().items() if count},
+        "fitted": {"split": "train", "samples": int(is_train.sum()), "what": "medians, modes, categories, means, scales"},
+    }
+    return array, description
+
+
+def _check_columns(table: pd.DataFrame, is_train: NDArray[np.bool_], source: str | Path) -> None:
+    for name in table.columns:
+        column = table[name]
+        if pd.api.types.is_datetime64_any_dtype(column):
+            raise InputError(f"{source} column {name!r} holds dates: turn it into a number, such as days since an event")
+        if column[is_train].isna().all():
+            raise InputError(f"{source} column {name!r} has no value in the train split: leave the column out")
+        if pd.api.types.is_numeric_dtype(column) and np.isinf(column.to_numpy(float, na_value=np.nan)).any():
+            row = int(np.flatnonzero(np.isinf(column.to_numpy(float, na_value=np.nan)))[0])
+            raise InputError(f"{source} column {name!r}, sample {row + 1} by id: infinite value: correct it or leave it empty")
+
+
+if __name__ == "__main__":
+    run(features)
