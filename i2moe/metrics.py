@@ -117,6 +117,26 @@ def compute_metrics(task: str, labels: Array, logits: Array) -> dict[str, float]
     return {name: float(metric.compute(labels, logits)) for name, metric in TASK_METRICS[task].items()}
 
 
+def chance(task: str, train_labels: Array, labels: Array) -> float:
+    """Return the lead metric of the constant prediction that is best on the train labels.
+
+    That is the most frequent class; for multilabel the k most frequent labels with the best k; for regression the
+    median, which minimises the absolute error.
+    """
+    name = lead_metric(task)
+    if task == "regression":
+        constants = np.full((1, 1), np.median(train_labels))
+    elif task == "multilabel":
+        rank = (-train_labels.mean(axis=0)).argsort(kind="stable").argsort(kind="stable")
+        constants = np.where(rank < np.arange(1, len(rank) + 1)[:, None], 1.0, -1.0)  # row k: the k + 1 most frequent
+    else:
+        constants = np.eye(1, int(train_labels.max()) + 1, k=int(np.bincount(train_labels).argmax()))
+    compute = TASK_METRICS[task][name].compute
+    scores = [compute(train_labels, np.broadcast_to(one, (len(train_labels), len(one)))) for one in constants]
+    best = constants[int(np.argmax(scores))]
+    return float(compute(labels, np.broadcast_to(best, (len(labels), len(best)))))
+
+
 def bootstrap_interval(
     metric: Metric, labels: Array, logits: Array, *, seed: int = 0, level: float = 0.95
 ) -> tuple[float, float]:

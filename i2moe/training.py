@@ -12,7 +12,7 @@ import numpy as np
 import pytorch_lightning as lightning
 import torch
 from numpy.typing import NDArray
-from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.callbacks import ModelCheckpoint, ProgressBar
 from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
@@ -49,6 +49,7 @@ class TrainingModule(lightning.LightningModule):
         mean, std = label_scale(features)
         self.register_buffer("label_mean", torch.tensor(mean), persistent=False)
         self.register_buffer("label_std", torch.tensor(std), persistent=False)
+        self.train_losses: dict[str, Tensor] = {}  # sums over the epoch's samples
         self.validation_logits: list[Tensor] = []
         self.validation_rows: list[Tensor] = []
 
@@ -57,15 +58,22 @@ class TrainingModule(lightning.LightningModule):
         torch.manual_seed(int(np.random.default_rng([self.seed, self.current_epoch, self.global_rank]).integers(2**62)))
 
     def training_step(self, batch: Batch) -> Tensor:
-        """Return the total loss of a batch, and log it and its parts by expert name."""
+        """Return the total loss of a batch, and add it and its parts, by expert name, to the epoch's sums."""
         prediction = self.model(batch)
         task = self._task_loss(prediction, batch.labels)
         weight = self.config.interaction.loss_weight if self.config.interaction else 0.0
         total = total_loss(task, prediction.interaction_losses, weight)
         parts = {"total_loss": total, "task_loss": task}
         parts |= {f"{name}_loss": loss for name, loss in prediction.interaction_losses.items()}
-        self._log({f"train/{name}": value.detach() for name, value in parts.items()}, len(batch.rows))
+        for name, value in parts.items():
+            self.train_losses[name] = self.train_losses.get(name, 0) + value.detach() * len(batch.rows)
         return total
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's losses: once an epoch, since Lightning's logging costs more than a small model's step."""
+        samples = len(self.features.rows("train")) / self.trainer.world_size
+        self._log({f"train/{name}": total / samples for name, total in self.train_losses.items()})
+        self.train_losses = {}
 
     def validation_step(self, batch: Batch) -> None:
         """Collect the predictions of a batch."""
@@ -85,7 +93,7 @@ class TrainingModule(lightning.LightningModule):
         loss = self._task_loss(Prediction(logits), labels)
         unscaled = (logits * self.label_std + self.label_mean).cpu().numpy()
         metrics = compute_metrics(self.features.task, self.features.labels[rows], unscaled)
-        self._log({"validation/loss": float(loss)} | {f"validation/{n}": v for n, v in metrics.items()}, len(rows))
+        self._log({"validation/loss": float(loss)} | {f"validation/{n}": v for n, v in metrics.items()})
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam with PyTorch's defaults but the learning rate; one fused call where the device has it."""
@@ -101,10 +109,46 @@ class TrainingModule(lightning.LightningModule):
         gathered: Tensor = self.all_gather(torch.cat(parts))  # type: ignore[assignment]
         return gathered.flatten(0, 1) if self.trainer.world_size > 1 else gathered
 
-    def _log(self, values: dict[str, Any], batch_size: int) -> None:
+    def _log(self, values: dict[str, Any]) -> None:
         # Lightning's own x axis is the optimiser step; a value named `step` replaces it, and readers think in epochs.
-        epoch = {"step": float(self.current_epoch)}
-        self.log_dict(values | epoch, on_step=False, on_epoch=True, batch_size=batch_size, sync_dist=True)
+        epoch = {"step": float(self.current_epoch + 1)}
+        self.log_dict(values | epoch, on_step=False, on_epoch=True, batch_size=1, sync_dist=True)
+
+
+class TrainingBar(ProgressBar):
+    """One line for the whole training: batches done, time left, and the latest validation metrics."""
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Open the bar where a resumed training stands."""
+        from tqdm import tqdm
+
+        epochs = trainer.max_epochs or 0
+        self.bar = tqdm(
+            total=epochs * int(trainer.num_training_batches),
+            initial=trainer.global_step,
+            unit="batch",
+            mininterval=1.0,
+            dynamic_ncols=True,
+            disable=not trainer.is_global_zero,
+        )
+
+    def on_train_batch_end(self, *_: object) -> None:
+        """Count a batch."""
+        self.bar.update()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Show the epoch and its validation metrics."""
+        metrics = {
+            name.removeprefix("validation/"): f"{float(value):.3f}"
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("validation/")
+        }
+        self.bar.set_description(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", refresh=False)
+        self.bar.set_postfix(metrics, refresh=False)
+
+    def on_train_end(self, *_: object) -> None:
+        """Close the bar, leaving its last state."""
+        self.bar.close()
 
 
 def label_scale(features: FeatureSet) -> tuple[float, float]:
@@ -170,7 +214,7 @@ def fit(
         deterministic=True,
         num_sanity_val_steps=0,
         logger=logger or False,
-        callbacks=[checkpoint, TQDMProgressBar(refresh_rate=10)],
+        callbacks=[checkpoint, TrainingBar()],
         enable_model_summary=False,
     )
     last = folder / "last.ckpt"
@@ -255,3 +299,4 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
     warnings.filterwarnings("ignore", message=".*number of training batches.*")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import typer
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
@@ -194,9 +195,14 @@ def _describe(error: ErrorDetails) -> str:
     return f"{key}: {message}, not {error['input']!r}{hint}"
 
 
-def check() -> None:
+def check(
+    stamp: Annotated[Path | None, typer.Argument(help="file to write when all is well, for stages to wait for")] = None,
+) -> None:
     """Check params.yaml: every key, type and value, before anything runs."""
     load_params()
+    if stamp:
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text("params.yaml is valid\n")
 
 
 if __name__ == "__main__":

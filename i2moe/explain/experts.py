@@ -1,0 +1,121 @@
+"""Read the experts of a trained I2MoE: weights (paper 3.5), each expert alone (6.1), agreement (6.2).
+
+A weight multiplies an expert's *logits*, and nothing in training keeps weight away from an expert that knows nothing:
+on data with planted interactions, experts at chance alone were given up to half of the weight. So weights are
+always read together with what each expert can do alone.
+
+Shapes: S seeds, N samples, E experts, C outputs.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from i2moe.metrics import TASK_METRICS, Array, Floats, bootstrap_interval, chance, lead_metric
+
+DEAD_MARGIN = 0.05  # an expert within this of chance is dead: in accuracy or F1 points, or as a share of the error
+
+
+@dataclass(frozen=True)
+class ExpertSummary:
+    """One expert over the samples of a split."""
+
+    expert: str
+    mean_weight: float  # over samples and seeds
+    std_weight: float  # over samples, averaged over seeds
+    seed_weights: list[float]  # mean weight by seed
+    top_share: float  # share of samples that give this expert the largest weight
+    mean_contribution: float  # mean of |weight · logit|, the expert's part in the final logits
+    alone: float  # the task's lead metric with this expert's logits as the prediction, mean over seeds
+    alone_low: float  # 95 % bootstrap interval
+    alone_high: float
+    chance: float  # the same metric for the best constant prediction
+    dead_seeds: int  # in how many seeds the expert is at chance alone
+    num_seeds: int
+
+
+def summarise_experts(
+    task: str, names: list[str], labels: Array, expert_logits: Array, weights: Array, train_labels: Array
+) -> list[ExpertSummary]:
+    """Summarise every expert.
+
+    Args:
+        task: binary | multiclass | multilabel | regression.
+        names: of the E experts.
+        labels: [N] or [N, C].
+        expert_logits: [S, N, E, C].
+        weights: [S, N, E].
+        train_labels: labels of the train split, from which the best constant prediction is chosen.
+    """
+    metric = TASK_METRICS[task][lead_metric(task)]
+    constant = chance(task, train_labels, labels)
+    top = weights.argmax(axis=2)
+    summaries = []
+    for index, name in enumerate(names):
+        alone = np.array([metric.compute(labels, seed_logits[:, index]) for seed_logits in expert_logits])
+        low, high = bootstrap_interval(metric, labels, expert_logits[:, :, index])
+        summaries.append(
+            ExpertSummary(
+                expert=name,
+                mean_weight=float(weights[:, :, index].mean()),
+                std_weight=float(weights[:, :, index].std(axis=1).mean()),
+                seed_weights=weights[:, :, index].mean(axis=1).tolist(),
+                top_share=float((top == index).mean()),
+                mean_contribution=float(np.abs(weights[:, :, index, None] * expert_logits[:, :, index]).mean()),
+                alone=float(alone.mean()),
+                alone_low=low,
+                alone_high=high,
+                chance=constant,
+                dead_seeds=int(is_dead(task, alone, constant).sum()),
+                num_seeds=len(alone),
+            )
+        )
+    return summaries
+
+
+def is_dead(task: str, alone: Array, constant: float) -> Array:
+    """Tell whether an expert alone is no better than a constant prediction, within DEAD_MARGIN."""
+    if TASK_METRICS[task][lead_metric(task)].higher_is_better:
+        return np.asarray(alone <= constant + DEAD_MARGIN)
+    return np.asarray(alone >= constant * (1 - DEAD_MARGIN))
+
+
+def agreement(task: str, labels: Array, logits: Array, expert_logits: Array) -> dict[str, float]:
+    """Share of samples on which all experts predict the same, split by whether the mixture is right (Table 3).
+
+    Multilabel experts agree where they predict the same set of labels, and are right where the set is.
+
+    Args:
+        task: binary | multiclass | multilabel.
+        labels: [N] or [N, C].
+        logits: the mixture's, [S, N, C].
+        expert_logits: [S, N, E, C].
+    """
+    if task == "multilabel":
+        votes, right = expert_logits > 0, ((logits > 0) == (labels > 0)).all(axis=2)
+        agree = (votes == votes[:, :, :1]).all(axis=(2, 3))
+    else:
+        votes, right = expert_logits.argmax(axis=3), logits.argmax(axis=2) == labels
+        agree = (votes == votes[:, :, :1]).all(axis=2)
+    return {
+        "disagree_correct": float((~agree & right).mean()),
+        "disagree_wrong": float((~agree & ~right).mean()),
+        "agree_correct": float((agree & right).mean()),
+        "agree_wrong": float((agree & ~right).mean()),
+    }
+
+
+def telling_sample(labels: Array, logits: Array, expert_logits: Array, weights: Array) -> int:
+    """Choose the sample to explain: of those the mixture gets right, the one whose experts differ most.
+
+    Experts differ by the standard deviation of their weighted logits for the predicted class.
+
+    Args:
+        labels: [N] class indices.
+        logits: [N, C] of one seed.
+        expert_logits: [N, E, C].
+        weights: [N, E].
+    """
+    predicted = logits.argmax(axis=1)
+    weighted: Floats = (weights[:, :, None] * expert_logits)[np.arange(len(labels)), :, predicted]
+    return int(np.where(predicted == labels, weighted.std(axis=1), -1.0).argmax())

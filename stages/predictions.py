@@ -1,0 +1,66 @@
+"""The per-sample predictions file: a row a sample, split and seed, columns by class and expert name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from i2moe.data import FeatureSet
+    from i2moe.training import Predictions
+
+
+@dataclass(frozen=True)
+class SplitPredictions:
+    """All seeds' predictions of one split: logits [S, N, C], and of an I2MoE [S, N, E, C] and weights [S, N, E]."""
+
+    sample_ids: list[str]
+    logits: NDArray[np.float64]
+    experts: list[str]
+    expert_logits: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+
+def output_names(classes: list[str]) -> list[str]:
+    """Name a model's outputs: its classes, or the one value of a regression."""
+    return classes or ["value"]
+
+
+def frame(features: "FeatureSet", split: str, seed: int, predictions: "Predictions", experts: list[str]) -> pd.DataFrame:
+    """Lay out one seed's predictions of a split: seed, sample_id, split, label(s), logits, expert weights and logits."""
+    rows = features.rows(split)
+    labels = [name for name in features.table if name.startswith("label")]
+    table = features.table.loc[rows, ["sample_id", "split", *labels]].reset_index(drop=True)
+    table.insert(0, "seed", seed)
+    outputs = output_names(features.classes)
+    blocks = [pd.DataFrame(predictions.logits, columns=[f"logit_{name}" for name in outputs])]
+    if predictions.weights is not None and predictions.expert_logits is not None:
+        blocks.append(pd.DataFrame(predictions.weights, columns=[f"{expert}.weight" for expert in experts]))
+        for index, expert in enumerate(experts):
+            columns = [f"{expert}.logit_{name}" for name in outputs]
+            blocks.append(pd.DataFrame(predictions.expert_logits[:, index], columns=columns))
+    return pd.concat([table, *blocks], axis=1)
+
+
+def read(path: Path, classes: list[str], split: str) -> SplitPredictions:
+    """Read back the predictions of one split; every seed has the same samples in the same order."""
+    table = pd.read_parquet(path)
+    table = table[table["split"] == split]
+    outputs = output_names(classes)
+    experts = [name.removesuffix(".weight") for name in table if name.endswith(".weight")]
+    seeds = [part for _, part in table.groupby("seed", sort=True)]
+
+    def columns(names: list[str]) -> NDArray[Any]:
+        return np.stack([part[names].to_numpy(float) for part in seeds])
+
+    expert_logits = [columns([f"{expert}.logit_{name}" for name in outputs]) for expert in experts]
+    return SplitPredictions(
+        sample_ids=seeds[0]["sample_id"].tolist(),
+        logits=columns([f"logit_{name}" for name in outputs]),
+        experts=experts,
+        expert_logits=np.stack(expert_logits, axis=2) if experts else np.empty((len(seeds), 0, 0, 0)),
+        weights=columns([f"{expert}.weight" for expert in experts]),
+    )

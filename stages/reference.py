@@ -1,0 +1,60 @@
+"""A linear model on the same features and split: the row that tells whether fusion earns its cost."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stages import paths
+from stages.command import run
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+REFERENCE = "linear-reference"
+
+
+def reference(dataset: Annotated[str, typer.Argument(help="a name of run.datasets")]) -> None:
+    """Write the metrics of scikit-learn's logistic regression (ridge regression for numbers) on all modalities."""
+    import numpy as np
+
+    from i2moe.data import FeatureSet
+    from stages.scores import EVALUATED_SPLITS, score_table, write_scores
+
+    features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
+    rows = {split: features.rows(split) for split in ("train", *EVALUATED_SPLITS)}
+    inputs = {
+        split: np.concatenate([array[own].reshape(len(own), -1) for array in features.arrays.values()], axis=1)
+        for split, own in rows.items()
+    }
+    decide = fit_linear(features.task, inputs["train"], features.labels[rows["train"]])
+    print(f"{dataset} {REFERENCE}")
+    scores = score_table(
+        features.task,
+        {split: features.labels[rows[split]] for split in EVALUATED_SPLITS},
+        {split: decide(inputs[split])[None] for split in EVALUATED_SPLITS},
+        [0],
+    )
+    write_scores(scores, paths.scores(dataset, REFERENCE), paths.metrics(dataset, REFERENCE))
+
+
+def fit_linear(task: str, inputs: "NDArray[Any]", labels: "NDArray[Any]") -> Any:  # noqa: ANN401 (a function)
+    """Fit the linear model with scikit-learn's default regularisation; return a function from inputs to logits [N, C]."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.multiclass import OneVsRestClassifier
+
+    if task == "regression":
+        ridge = Ridge().fit(inputs, labels)
+        return lambda x: ridge.predict(x)[:, None]
+    logistic = LogisticRegression(max_iter=5000)
+    if task == "multilabel":
+        return OneVsRestClassifier(logistic).fit(inputs, labels).decision_function
+    logistic.fit(inputs, labels)
+    if task == "binary":
+        return lambda x: np.stack([np.zeros(len(x)), logistic.decision_function(x)], axis=1)
+    return logistic.decision_function
+
+
+if __name__ == "__main__":
+    run(reference)

@@ -1,0 +1,53 @@
+"""Metrics of a model over splits and seeds: one table, and the summary that `dvc metrics` shows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from i2moe.metrics import TASK_METRICS, bootstrap_interval
+
+DECIMALS = 6
+EVALUATED_SPLITS = ("validation", "test")
+
+
+def score_table(task: str, labels: dict[str, NDArray[Any]], logits: dict[str, NDArray[Any]], seeds: list[int]) -> pd.DataFrame:
+    """Score every metric on every split.
+
+    Args:
+        task: binary | multiclass | multilabel | regression.
+        labels: by split, [N] or [N, C].
+        logits: by split, [S, N, C], a row a seed.
+        seeds: the S seeds.
+
+    Returns:
+        Rows of split, metric, mean and std over seeds (ddof 1), 95 % bootstrap interval of the mean (low, high),
+        and each seed's value.
+    """
+    rows = []
+    for split in labels:
+        for name, metric in TASK_METRICS[task].items():
+            values = np.array([metric.compute(labels[split], one) for one in logits[split]], dtype=float)
+            low, high = bootstrap_interval(metric, labels[split], logits[split])
+            std = values.std(ddof=1) if len(values) > 1 else np.nan
+            row = {"split": split, "metric": name, "mean": values.mean(), "std": std, "low": low, "high": high}
+            rows.append(row | {f"seed_{seed}": value for seed, value in zip(seeds, values, strict=True)})
+    return pd.DataFrame(rows).round(DECIMALS)
+
+
+def write_scores(table: pd.DataFrame, table_path: Path, summary_path: Path) -> None:
+    """Write the table, and of its test rows the mean and standard deviation as a small JSON of numbers."""
+    test = table[table["split"] == "test"]
+    summary = {}
+    for row in test.to_dict("records"):
+        summary[row["metric"]] = row["mean"]
+        if not np.isnan(row["std"]):
+            summary[f"{row['metric']}_std"] = row["std"]
+    table_path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(table_path, index=False, lineterminator="\n")
+    summary_path.write_text(json.dumps(summary, indent=2) + "\n")
+    for row in test.to_dict("records"):
+        print(f"  test {row['metric']}: {row['mean']:.4f} (95 % interval {row['low']:.4f} to {row['high']:.4f})")
