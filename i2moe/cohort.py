@@ -1,4 +1,4 @@
-"""A cohort's table: sample_id, group_id, split and label, one row a sample, sorted by sample_id (`i2moe.data` has all files)."""
+"""A cohort's table: sample_id, group_id, split, label; one row a sample, sorted by id; see `i2moe.data`."""
 
 from pathlib import Path
 

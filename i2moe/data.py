@@ -107,7 +107,9 @@ class FeatureSet(Dataset[Batch]):
             rows=torch.from_numpy(index),
         )
 
-    def loader(self, split: str, batch_size: int, *, shuffle_seed: int | None = None, num_workers: int = 0) -> DataLoader[Batch]:
+    def loader(
+        self, split: str, batch_size: int, *, shuffle_seed: int | None = None, num_workers: int = 0
+    ) -> DataLoader[Batch]:
         """Return batches of a split.
 
         Args:
@@ -162,8 +164,8 @@ class _View(Dataset[Batch]):
         return self.features.__getitems__(self.rows[indices].tolist())
 
 
-def _already_a_batch(batch: Batch) -> Batch:
-    return batch
+def _already_a_batch(batch: Any) -> Batch:  # noqa: ANN401 (__getitems__ gives a Batch where torch expects a list)
+    return batch  # type: ignore[no-any-return]
 
 
 def _tensor(values: NDArray[Any]) -> Tensor:
@@ -190,8 +192,9 @@ def _labels(table: "pd.DataFrame", task: str, classes: list[str], path: Path) ->
         if codes.isna().any():
             row = int(np.flatnonzero(codes.isna())[0])
             raise InputError(f"{path} row {row + 2}: unknown label {table['label'][row]!r}, not in {classes}")
-        return codes.to_numpy(np.int64)
-    values = table[columns].to_numpy().astype(np.float32)
+        indices: NDArray[np.int64] = codes.to_numpy(np.int64)
+        return indices
+    values: NDArray[np.float32] = table[columns].to_numpy().astype(np.float32)
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
         raise InputError(f"{path} row {row + 2}: a label is not a finite number: rerun the cohort stage")
@@ -207,7 +210,9 @@ def _check_splits(features: FeatureSet, path: Path) -> None:
     present = train.sum(axis=0) > 0 if features.task == "multilabel" else np.isin(range(len(features.classes)), train)
     for name, is_present in zip(features.classes, present, strict=True):
         if not is_present:
-            raise InputError(f"{path}: class {name!r} is absent from the train split: leave it out or bring more samples")
+            raise InputError(
+                f"{path}: class {name!r} is absent from the train split: leave it out or bring more samples"
+            )
 
 
 def _open_array(folder: Path, name: str, features: FeatureSet) -> NDArray[Any]:
@@ -222,22 +227,21 @@ def _open_array(folder: Path, name: str, features: FeatureSet) -> NDArray[Any]:
         raise InputError(f"{path} is not C-contiguous: save numpy.ascontiguousarray of it")
     expected = tuple(features.descriptions[name]["shape"])
     if array.shape[1:] != expected:
-        raise InputError(f"{path} has samples of shape {array.shape[1:]}, its JSON says {expected}: rerun the feature stage")
-    _check_finite(path, array, features)
+        raise InputError(
+            f"{path} has samples of shape {array.shape[1:]}, its JSON says {expected}: rerun the feature stage"
+        )
+    _check_finite(path, array)
     return array
 
 
-def _check_finite(path: Path, array: NDArray[Any], features: FeatureSet) -> None:
+def _check_finite(path: Path, array: NDArray[Any]) -> None:
     """Refuse NaN and infinity, reading the array in blocks."""
     block = max(1, CHECK_BYTES // max(1, array[:1].nbytes))
     for start in range(0, len(array), block):
         finite = np.isfinite(array[start : start + block]).reshape(len(array[start : start + block]), -1).all(axis=1)
         if not finite.all():
             row = start + int(np.flatnonzero(~finite)[0])
-            raise InputError(
-                f"{path} row {row} holds NaN or infinity: "
-                "impute or drop it where the features are made"
-            )
+            raise InputError(f"{path} row {row} holds NaN or infinity: impute or drop it where the features are made")
 
 
 def _open_lengths(folder: Path, name: str, features: FeatureSet) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ Shapes: B samples, M modalities, P tokens a modality, H hidden_dim, C outputs, E
 
 import copy
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +39,7 @@ class Reweighting(nn.Module):
         self.temperature = temperature
         widths = [in_dim] + [hidden_dim] * (num_layers - 1)
         layers: list[nn.Module] = []
-        for width, next_width in zip(widths, widths[1:], strict=False):
+        for width, next_width in pairwise(widths):
             layers += [nn.Linear(width, next_width), nn.ReLU(), nn.Dropout(dropout)]
         self.mlp = nn.Sequential(*layers, nn.Linear(widths[-1], num_experts))
 

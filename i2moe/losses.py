@@ -96,9 +96,7 @@ def interaction_losses(outputs: Tensor, modalities: list[str], losses: Interacti
         modalities: the M names, in order.
         losses: the role losses of the task.
     """
-    by_name = {
-        f"uniqueness_{name}": losses.uniqueness(outputs[index], index) for index, name in enumerate(modalities)
-    }
+    by_name = {f"uniqueness_{name}": losses.uniqueness(outputs[index], index) for index, name in enumerate(modalities)}
     by_name["synergy"] = losses.synergy(outputs[-2])
     by_name["redundancy"] = losses.redundancy(outputs[-1])
     return by_name
@@ -120,7 +118,7 @@ def task_loss(task: str, logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def total_loss(task: Tensor, interaction: dict[str, Tensor], weight: float) -> Tensor:
-    """Return task loss + weight · mean over experts of the interaction losses (Appendix C); just the task's without any."""
+    """Return task loss + weight · mean over experts of their interaction losses (Appendix C), if there are any."""
     if not interaction:
         return task
     return task + weight * torch.stack(list(interaction.values())).mean()

@@ -1,4 +1,4 @@
-"""Train and apply a model: seeds, best epoch, resume, devices (SPEC of the official training: Adam, no schedule)."""
+"""Train a model: seeds, best epoch, resume, devices. Adam without a schedule, as the official code trains."""
 
 import hashlib
 import logging
@@ -11,19 +11,17 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as lightning
 import torch
-from numpy.typing import NDArray
 from pytorch_lightning.callbacks import ModelCheckpoint, ProgressBar
 from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from i2moe.config import ModelConfig
 from i2moe.data import Batch, FeatureSet
+from i2moe.inference import EVALUATION_BATCH, build_for, label_scale
 from i2moe.interaction import Prediction
 from i2moe.losses import task_loss, total_loss
 from i2moe.metrics import check_selection, compute_metrics
-from i2moe.model import MultimodalModel, build_model
-
-VALIDATION_BATCH = 256
+from i2moe.model import MultimodalModel
 
 
 @dataclass(frozen=True)
@@ -46,9 +44,7 @@ class TrainingModule(lightning.LightningModule):
         self.features = features
         self.config = config
         self.seed = seed
-        mean, std = label_scale(features)
-        self.register_buffer("label_mean", torch.tensor(mean), persistent=False)
-        self.register_buffer("label_std", torch.tensor(std), persistent=False)
+        self.label_mean, self.label_std = label_scale(features)
         self.train_losses: dict[str, Tensor] = {}  # sums over the epoch's samples
         self.validation_logits: list[Tensor] = []
         self.validation_rows: list[Tensor] = []
@@ -118,7 +114,7 @@ class TrainingModule(lightning.LightningModule):
 class TrainingBar(ProgressBar):
     """One line for the whole training: batches done, time left, and the latest validation metrics."""
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def on_train_start(self, trainer: lightning.Trainer, *_: object) -> None:
         """Open the bar where a resumed training stands."""
         from tqdm import tqdm
 
@@ -136,7 +132,7 @@ class TrainingBar(ProgressBar):
         """Count a batch."""
         self.bar.update()
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: object) -> None:
         """Show the epoch and its validation metrics."""
         metrics = {
             name.removeprefix("validation/"): f"{float(value):.3f}"
@@ -151,28 +147,14 @@ class TrainingBar(ProgressBar):
         self.bar.close()
 
 
-def label_scale(features: FeatureSet) -> tuple[float, float]:
-    """Return mean and standard deviation of the training labels of a regression task; 0 and 1 for other tasks."""
-    if features.task != "regression":
-        return 0.0, 1.0
-    train = features.labels[features.rows("train")]
-    return float(train.mean()), float(train.std()) or 1.0
-
-
-def build(features: FeatureSet, config: ModelConfig, seed: int) -> MultimodalModel:
-    """Seed every random number generator, then build the model for a dataset."""
-    lightning.seed_everything(seed, workers=True, verbose=False)
-    return build_model(
-        config,
-        kinds=features.kinds,
-        shapes=features.shapes,
-        task=features.task,
-        num_outputs=features.num_outputs,
-    )
-
-
 def fit(
-    features: FeatureSet, config: ModelConfig, seed: int, *, folder: Path, hardware: Hardware, logger: Logger | None = None
+    features: FeatureSet,
+    config: ModelConfig,
+    seed: int,
+    *,
+    folder: Path,
+    hardware: Hardware,
+    logger: Logger | None = None,
 ) -> Path:
     """Train on the train split and keep the epoch that is best on the validation split.
 
@@ -195,7 +177,8 @@ def fit(
     """
     higher_is_better = check_selection(features.task, config.selection)
     _quiet()
-    module = TrainingModule(build(features, config, seed), features, config, seed)
+    lightning.seed_everything(seed, workers=True, verbose=False)
+    module = TrainingModule(build_for(features, config), features, config, seed)
     checkpoint = ModelCheckpoint(
         folder,
         filename="best",
@@ -221,7 +204,7 @@ def fit(
     trainer.fit(
         module,
         features.loader("train", config.batch_size, shuffle_seed=seed, num_workers=hardware.num_workers),
-        features.loader("validation", VALIDATION_BATCH, num_workers=hardware.num_workers),
+        features.loader("validation", EVALUATION_BATCH, num_workers=hardware.num_workers),
         ckpt_path=last if last.exists() else None,
         weights_only=True,
     )
@@ -236,52 +219,6 @@ def save(checkpoint: Path, target: Path) -> None:
     partial = target.with_suffix(".partial")
     torch.save({name.removeprefix(prefix): value for name, value in state.items()}, partial)
     shutil.move(partial, target)
-
-
-def load(features: FeatureSet, config: ModelConfig, weights: Path) -> MultimodalModel:
-    """Build the model and give it saved weights; on the CPU, in evaluation mode."""
-    model = build(features, config, seed=0)
-    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    return model.eval()
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a model says of N samples: logits [N, C], for an I2MoE expert logits [N, E, C] and weights [N, E].
-
-    For regression, logits are in the label's units.
-    """
-
-    logits: NDArray[np.float32]
-    expert_logits: NDArray[np.float32] | None
-    weights: NDArray[np.float32] | None
-
-
-def predict(model: MultimodalModel, features: FeatureSet, split: str, *, device: str = "cpu") -> Predictions:
-    """Predict every sample of a split, in cohort order."""
-    mean, std = label_scale(features)
-    with torch.inference_mode():
-        model.to(device).eval()
-        parts = [model(to_device(batch, device)) for batch in features.loader(split, VALIDATION_BATCH)]
-    stacked = {
-        name: None if getattr(parts[0], name) is None else torch.cat([getattr(part, name) for part in parts]).cpu().numpy()
-        for name in ("logits", "expert_logits", "weights")
-    }
-    return Predictions(
-        logits=stacked["logits"] * std + mean,
-        expert_logits=None if stacked["expert_logits"] is None else stacked["expert_logits"] * std + mean,
-        weights=stacked["weights"],
-    )
-
-
-def to_device(batch: Batch, device: str) -> Batch:
-    """Move a batch's tensors to a device."""
-    return Batch(
-        inputs={name: value.to(device) for name, value in batch.inputs.items()},
-        lengths={name: value.to(device) for name, value in batch.lengths.items()},
-        labels=batch.labels.to(device),
-        rows=batch.rows,
-    )
 
 
 def fingerprint(files: list[Path], settings: str) -> str:

@@ -20,8 +20,8 @@ def evaluate(
 
     from i2moe.cohort import SPLITS
     from i2moe.data import FeatureSet
+    from i2moe.inference import load, predict
     from i2moe.interaction import expert_names
-    from i2moe.training import load, predict
     from stages.predictions import frame
     from stages.scores import EVALUATED_SPLITS, score_table, write_scores
 

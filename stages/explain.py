@@ -24,13 +24,13 @@ def explain(
     dataset: Annotated[str, typer.Argument(help="a name of run.datasets")],
     model: Annotated[str, typer.Argument(help="a name under models.DATASET")],
 ) -> None:
-    """Write cohort.json, coalitions.csv, and for an I2MoE experts.csv, agreement.csv and, where the licence is open, example.json."""
+    """Write cohort.json and coalitions.csv; for an I2MoE experts.csv and agreement.csv; for open data example.json."""
     params = load_params()
     import pandas as pd
 
     from i2moe.data import FeatureSet
     from i2moe.explain.experts import agreement, summarise_experts
-    from i2moe.training import load
+    from i2moe.inference import load
     from stages.predictions import read
 
     features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
@@ -62,7 +62,7 @@ def explain(
 
 
 def coalition_table(trained: list[Any], features: "FeatureSet") -> "pd.DataFrame":
-    """Score the model, mean over seeds, with every subset of the modalities: a column a modality (1: intact), then metrics."""
+    """Score every subset of the modalities, mean over seeds: a column a modality (1: intact), then the metrics."""
     import numpy as np
     import pandas as pd
 

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 mpl.use("Agg")
 # Fixed ids and no date: the same results give the same bytes.
-mpl.rcParams.update(
-    {"svg.hashsalt": "i2moe", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "axes.spines.top": False}
-    | {"axes.spines.right": False, "figure.constrained_layout.use": True}
-)
+mpl.rcParams["svg.hashsalt"] = "i2moe"
+mpl.rcParams["svg.fonttype"] = "none"
+mpl.rcParams["font.family"] = "sans-serif"
+mpl.rcParams["axes.spines.top"] = False
+mpl.rcParams["axes.spines.right"] = False
+mpl.rcParams["figure.constrained_layout.use"] = True
 
 # Okabe & Ito's colours, which stay apart for colour-blind readers.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")

@@ -61,7 +61,9 @@ class Columns(Strict):
     def _exactly_one(self) -> Self:
         given = [key for key in type(self).model_fields if getattr(self, key) is not None]
         if len(given) != 1:
-            raise ValueError(f"gives {' and '.join(given) or 'nothing'}; allowed: exactly one of columns, prefix, regex")
+            raise ValueError(
+                f"gives {' and '.join(given) or 'nothing'}; allowed: exactly one of columns, prefix, regex"
+            )
         return self
 
 
@@ -81,7 +83,9 @@ class TableParams(Strict):
     @model_validator(mode="after")
     def _label_fits_task(self) -> Self:
         if isinstance(self.label, list) != (self.task == "multilabel"):
-            raise ValueError(f"label {self.label!r} does not fit task {self.task!r}; allowed: a list for multilabel only")
+            raise ValueError(
+                f"label {self.label!r} does not fit task {self.task!r}; allowed: a list for multilabel only"
+            )
         if self.classes is not None and self.task in ("multilabel", "regression"):
             raise ValueError(f"classes have no meaning for task {self.task!r}; allowed: for binary and multiclass only")
         return self
@@ -122,7 +126,9 @@ class Params(Strict):
             if dataset not in self.data.names():
                 raise ValueError(f"run.datasets: unknown dataset {dataset!r}; {nearest(dataset, self.data.names())}")
             if dataset not in self.models:
-                raise ValueError(f"models.{dataset} is missing: give each model of run.models a block there, {{}} at least")
+                raise ValueError(
+                    f"models.{dataset} is missing: give each model of run.models a block there, {{}} at least"
+                )
             for model in self.run.models:
                 if model not in self.models[dataset]:
                     known = nearest(model, self.models[dataset])
@@ -142,7 +148,8 @@ def load_params(path: Path = paths.PARAMS) -> Params:
     Raises:
         InputError: naming each wrong key, its value, what is allowed and the nearest valid name.
     """
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     try:
         raw = YAML(typ="safe", pure=True).load(path)

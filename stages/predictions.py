@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from i2moe.data import FeatureSet
-    from i2moe.training import Predictions
+    from i2moe.inference import Predictions
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,10 @@ def output_names(classes: list[str]) -> list[str]:
     return classes or ["value"]
 
 
-def frame(features: "FeatureSet", split: str, seed: int, predictions: "Predictions", experts: list[str]) -> pd.DataFrame:
-    """Lay out one seed's predictions of a split: seed, sample_id, split, label(s), logits, expert weights and logits."""
+def frame(
+    features: "FeatureSet", split: str, seed: int, predictions: "Predictions", experts: list[str]
+) -> pd.DataFrame:
+    """Lay out one seed's predictions of a split: seed, sample_id, split, labels, logits, expert weights and logits."""
     rows = features.rows(split)
     labels = [name for name in features.table if name.startswith("label")]
     table = features.table.loc[rows, ["sample_id", "split", *labels]].reset_index(drop=True)

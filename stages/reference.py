@@ -8,7 +8,6 @@ from stages import paths
 from stages.command import run
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 REFERENCE = "linear-reference"
@@ -39,7 +38,7 @@ def reference(dataset: Annotated[str, typer.Argument(help="a name of run.dataset
 
 
 def fit_linear(task: str, inputs: "NDArray[Any]", labels: "NDArray[Any]") -> Any:  # noqa: ANN401 (a function)
-    """Fit the linear model with scikit-learn's default regularisation; return a function from inputs to logits [N, C]."""
+    """Fit the linear model, with scikit-learn's defaults; return a function from inputs [N, F] to logits [N, C]."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.multiclass import OneVsRestClassifier

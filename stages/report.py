@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 
 SPLIT = "test"
 
+MODALITIES_CAPTION = (
+    "What the whole model reaches when it sees only some modalities (the others at the train split's mean token), mean "
+    "over seeds. This reading needs no weights and no names of experts."
+)
+WEIGHTS_CAPTION = (
+    "Weight of each expert over the test split, all seeds together; dots are single seeds' means, the dotted line "
+    "equal weights. A grey, hatched expert is at chance alone in some seed: its weight there explains nothing."
+)
+ALONE_CAPTION = "Test {metric} of each expert alone, mean over seeds with 95 % bootstrap interval."
+EXAMPLE_CAPTION = (
+    "One test sample ({sample_id}, seed {seed}; true class {label!r}, predicted {predicted!r}): of those predicted "
+    "right, the one whose experts differ most."
+)
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -111,11 +125,7 @@ def model_section(
         drawn |= expert_figures(dataset, model, cohort, experts, metric)
     if (folder / "agreement.csv").exists():
         add_table(tables, "agreement", dataset, model, pd.read_csv(folder / "agreement.csv"))
-    drawn["modalities"] = (
-        figures.coalitions_figure(coalitions, cohort["modalities"], metric),
-        "What the whole model reaches when it sees only some modalities (the others at their mean token of the train "
-        "split), mean over seeds. This reading needs no weights and no names of experts.",
-    )
+    drawn["modalities"] = (figures.coalitions_figure(coalitions, cohort["modalities"], metric), MODALITIES_CAPTION)
     return ModelSection(
         name=model,
         settings=json.dumps(params.model(dataset, model).model_dump(exclude_none=True)),
@@ -130,26 +140,15 @@ def expert_figures(
 ) -> dict[str, tuple["Figure", str]]:
     """Draw the figures that only an I2MoE has."""
     predictions = read(paths.predictions(dataset, model), cohort["classes"], SPLIT)
-    scores = performance_rows(dataset, model).set_index("metric")
+    mixture = float(performance_rows(dataset, model).set_index("metric").loc[metric, "mean"])
     drawn = {
-        "weights": (
-            figures.weights_figure(experts, predictions.weights),
-            "Weight of each expert over the test split, all seeds together; dots are single seeds' means, the dotted line "
-            "equal weights. A grey, hatched expert is at chance alone: its weight explains nothing.",
-        ),
-        "alone": (
-            figures.alone_figure(experts, float(scores.loc[metric, "mean"]), metric),
-            f"Test {metric} of each expert alone, mean over seeds with 95 % bootstrap interval.",
-        ),
+        "weights": (figures.weights_figure(experts, predictions.weights), WEIGHTS_CAPTION),
+        "alone": (figures.alone_figure(experts, mixture, metric), ALONE_CAPTION.format(metric=metric)),
     }
     example_path = paths.explanations(dataset, model) / "example.json"
     if example_path.exists():
         example = json.loads(example_path.read_text())
-        drawn["example"] = (
-            figures.example_figure(example),
-            f"One test sample ({example['sample_id']}, seed {example['seed']}; true class {example['label']!r}, predicted "
-            f"{example['predicted']!r}): of those predicted right, the one whose experts differ most.",
-        )
+        drawn["example"] = (figures.example_figure(example), EXAMPLE_CAPTION.format(**example))
     return drawn
 
 
@@ -158,8 +157,10 @@ def find(experts: pd.DataFrame, metric: str) -> list[str]:
     rows = experts.to_dict("records")
     heaviest, lightest = (pick(rows, key=lambda row: row["mean_weight"]) for pick in (max, min))
     found = [
-        f"{heaviest['expert']} has the largest mean weight ({heaviest['mean_weight']:.2f}), {lightest['expert']} the "
-        f"smallest ({lightest['mean_weight']:.2f}); equal weights would be {1 / len(rows):.2f}.",
+        (
+            f"{heaviest['expert']} has the largest mean weight ({heaviest['mean_weight']:.2f}), {lightest['expert']} "
+            f"the smallest ({lightest['mean_weight']:.2f}); equal weights would be {1 / len(rows):.2f}."
+        )
     ]
     spread = max(max(json.loads(row["seed_weights"])) - min(json.loads(row["seed_weights"])) for row in rows)
     if spread > 1 / len(rows):
@@ -167,14 +168,15 @@ def find(experts: pd.DataFrame, metric: str) -> list[str]:
             f"A mean weight differs by up to {spread:.2f} between seeds, more than an equal share: do not read the "
             "weights of one seed."
         )
-    for row in rows:
-        if row["dead_seeds"]:
-            found.append(
-                f"{row['expert']} gets {row['mean_weight']:.2f} of the weight, but is at chance alone in "
-                f"{row['dead_seeds']} of {row['num_seeds']} seeds ({metric} {row['alone']:.3f}, chance {row['chance']:.3f}): "
-                "a dead expert, whose weight is no evidence of that interaction."
-            )
-    return found
+    return found + [_dead_finding(row, metric) for row in rows if row["dead_seeds"]]
+
+
+def _dead_finding(row: dict[str, Any], metric: str) -> str:
+    return (
+        f"{row['expert']} gets {row['mean_weight']:.2f} of the weight, but is at chance alone in {row['dead_seeds']} "
+        f"of {row['num_seeds']} seeds ({metric} {row['alone']:.3f} over all seeds, chance {row['chance']:.3f}): "
+        "a dead expert, whose weight is no evidence of that interaction."
+    )
 
 
 def intact_first(coalitions: pd.DataFrame, modalities: list[str]) -> pd.DataFrame:
@@ -206,7 +208,9 @@ def write_tables(tables: dict[str, list[pd.DataFrame]]) -> None:
 
 def markdown(table: pd.DataFrame) -> str:
     """Return a table in Markdown."""
-    cells = [[f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row] for row in table.to_numpy(object)]
+    cells = [
+        [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row] for row in table.to_numpy(object)
+    ]
     lines = [[str(name) for name in table.columns], ["---"] * table.shape[1], *cells]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

@@ -14,7 +14,9 @@ DECIMALS = 6
 EVALUATED_SPLITS = ("validation", "test")
 
 
-def score_table(task: str, labels: dict[str, NDArray[Any]], logits: dict[str, NDArray[Any]], seeds: list[int]) -> pd.DataFrame:
+def score_table(
+    task: str, labels: dict[str, NDArray[Any]], logits: dict[str, NDArray[Any]], seeds: list[int]
+) -> pd.DataFrame:
     """Score every metric on every split.
 
     Args:
@@ -28,10 +30,10 @@ def score_table(task: str, labels: dict[str, NDArray[Any]], logits: dict[str, ND
         and each seed's value.
     """
     rows = []
-    for split in labels:
+    for split, truth in labels.items():
         for name, metric in TASK_METRICS[task].items():
-            values = np.array([metric.compute(labels[split], one) for one in logits[split]], dtype=float)
-            low, high = bootstrap_interval(metric, labels[split], logits[split])
+            values = np.array([metric.compute(truth, one) for one in logits[split]], dtype=float)
+            low, high = bootstrap_interval(metric, truth, logits[split])
             std = values.std(ddof=1) if len(values) > 1 else np.nan
             row = {"split": split, "metric": name, "mean": values.mean(), "std": std, "low": low, "high": high}
             rows.append(row | {f"seed_{seed}": value for seed, value in zip(seeds, values, strict=True)})

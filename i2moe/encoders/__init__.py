@@ -8,7 +8,14 @@ ENCODERS = {"vector": vector_encoder}
 
 
 def build_encoder(
-    kind: str, shape: tuple[int, ...], *, encoder: str, encoder_dim: int, num_patches: int, hidden_dim: int, dropout: float
+    kind: str,
+    shape: tuple[int, ...],
+    *,
+    encoder: str,
+    encoder_dim: int,
+    num_patches: int,
+    hidden_dim: int,
+    dropout: float,
 ) -> nn.Module:
     """Build the encoder of one modality.
 

@@ -16,14 +16,14 @@ class PatchEmbedding(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map features [B, F] to tokens [B, P, H]."""
         missing = self.num_patches * self.patch_length - features.shape[1]
-        padded = functional.pad(features, (0, missing))
-        return self.projection(padded.unflatten(1, (self.num_patches, self.patch_length)))  # type: ignore[no-any-return]
+        chunks = functional.pad(features, (0, missing)).view(-1, self.num_patches, self.patch_length)
+        return self.projection(chunks)  # type: ignore[no-any-return]
 
 
 def vector_encoder(
     shape: tuple[int, ...], *, encoder: str, encoder_dim: int, num_patches: int, hidden_dim: int, dropout: float
 ) -> nn.Module:
-    """Build `patch`, the patch embedding of the raw vector, or `mlp`, the same behind a one-hidden-layer MLP (Appendix F)."""
+    """Build `patch`, the patch embedding of the raw vector, or `mlp`, with a one-hidden-layer MLP before it (App. F)."""
     (num_features,) = shape
     if encoder == "patch":
         return PatchEmbedding(num_features, num_patches, hidden_dim)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2moe.data import FeatureSet
+from i2moe.inference import EVALUATION_BATCH, label_scale
 from i2moe.model import MultimodalModel
-from i2moe.training import VALIDATION_BATCH, label_scale
 
 Coalition = tuple[str, ...]
 
@@ -22,13 +22,13 @@ def coalitions(modalities: list[str]) -> list[Coalition]:
     return list(chain.from_iterable(combinations(modalities, size) for size in range(len(modalities) + 1)))
 
 
-def coalition_logits(model: MultimodalModel, features: FeatureSet, split: str) -> dict[Coalition, NDArray[np.float32]]:
+def coalition_logits(model: MultimodalModel, features: FeatureSet, split: str) -> dict[Coalition, NDArray[np.floating]]:
     """Return the model's logits [N, C] on a split for every subset of modalities left intact (2^M passes)."""
     mean, std = label_scale(features)
     parts: dict[Coalition, list[Tensor]] = {kept: [] for kept in coalitions(features.modalities)}
     with torch.inference_mode():
         absent = mean_tokens(model, features)
-        for batch in features.loader(split, VALIDATION_BATCH):
+        for batch in features.loader(split, EVALUATION_BATCH):
             tokens = model.tokens(batch)
             for kept, logits in parts.items():
                 seen = [
@@ -42,7 +42,7 @@ def coalition_logits(model: MultimodalModel, features: FeatureSet, split: str) -
 def mean_tokens(model: MultimodalModel, features: FeatureSet) -> list[Tensor]:
     """Return each modality's mean tokens [1, P, H] over the train split."""
     sums: list[Tensor] = []
-    for batch in features.loader("train", VALIDATION_BATCH):
+    for batch in features.loader("train", EVALUATION_BATCH):
         own = [tokens.sum(dim=0, keepdim=True) for tokens in model.tokens(batch)]
         sums = own if not sums else [total + part for total, part in zip(sums, own, strict=True)]
     return [total / len(features.rows("train")) for total in sums]

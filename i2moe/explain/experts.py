@@ -10,6 +10,7 @@ Shapes: S seeds, N samples, E experts, C outputs.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from i2moe.metrics import TASK_METRICS, Array, Floats, bootstrap_interval, chance, lead_metric
 
@@ -73,7 +74,7 @@ def summarise_experts(
     return summaries
 
 
-def is_dead(task: str, alone: Array, constant: float) -> Array:
+def is_dead(task: str, alone: Floats, constant: float) -> NDArray[np.bool_]:
     """Tell whether an expert alone is no better than a constant prediction, within DEAD_MARGIN."""
     if TASK_METRICS[task][lead_metric(task)].higher_is_better:
         return np.asarray(alone <= constant + DEAD_MARGIN)
@@ -117,5 +118,5 @@ def telling_sample(labels: Array, logits: Array, expert_logits: Array, weights: 
         weights: [N, E].
     """
     predicted = logits.argmax(axis=1)
-    weighted: Floats = (weights[:, :, None] * expert_logits)[np.arange(len(labels)), :, predicted]
+    weighted = (weights[:, :, None] * expert_logits)[np.arange(len(labels)), :, predicted]
     return int(np.where(predicted == labels, weighted.std(axis=1), -1.0).argmax())

@@ -1,8 +1,8 @@
 """MulT: one Transformer over the concatenated tokens of all modalities.
 
 The paper calls this MulT after Tsai et al. (ACL 2019), but describes and runs a single self-attention stack
-over the concatenation instead of Tsai's directional cross-modal attention; so do we. Differences from the official code:
-attention has a skip connection (there, the attention output replaced the residual stream).
+over the concatenation instead of Tsai's directional cross-modal attention; so do we. One difference from the official
+code: attention has a skip connection (there, the attention output replaced the residual stream).
 
 Shapes: B samples, M modalities, P tokens a modality, H hidden_dim, C outputs, N = M·P tokens.
 """

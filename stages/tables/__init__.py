@@ -1,0 +1,1 @@
+"""Datasets that come as tables: two examples, and your own."""

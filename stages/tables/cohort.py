@@ -70,7 +70,9 @@ def _labels(table: pd.DataFrame, params: TableParams) -> tuple[NDArray[Any], lis
         row, column = np.argwhere(~allowed)[0]
         expected = "a finite number" if params.task == "regression" else "0 or 1"
         found = table[columns[column]].iloc[row]
-        raise InputError(f"{params.raw} column {columns[column]!r}: label {found!r} is not {expected}, as task {params.task} asks")
+        raise InputError(
+            f"{params.raw} column {columns[column]!r}: label {found!r} is not {expected}, as task {params.task} asks"
+        )
     return (values[:, 0], []) if params.task == "regression" else (values.astype(np.int64), columns)
 
 
@@ -79,9 +81,13 @@ def _class_labels(names: "pd.Series[Any]", params: TableParams) -> tuple[NDArray
     classes = params.classes or found
     for name in found:
         if name not in classes:
-            raise InputError(f"{params.raw} column {params.label!r}: unknown label {name!r}; allowed by `classes`: {classes}")
+            raise InputError(
+                f"{params.raw} column {params.label!r}: unknown label {name!r}; allowed by `classes`: {classes}"
+            )
     if params.task == "binary" and len(classes) != 2:  # noqa: PLR2004
-        raise InputError(f"{params.raw} column {params.label!r}: task binary needs 2 classes, found {len(classes)}: {classes[:20]}")
+        raise InputError(
+            f"{params.raw} column {params.label!r}: task binary needs 2 classes, found {len(classes)}: {classes[:20]}"
+        )
     positions = {name: index for index, name in enumerate(classes)}
     return names.map(positions).to_numpy(np.int64), list(classes)
 

@@ -10,8 +10,8 @@ import pandas as pd
 import typer
 from numpy.typing import NDArray
 
-from i2moe.config import nearest
 from i2moe.cohort import read_cohort
+from i2moe.config import nearest
 from i2moe.errors import InputError
 from stages import paths
 from stages.command import run
@@ -32,7 +32,7 @@ def features(dataset: Annotated[str, typer.Argument(help="a name under data.tabl
     for name, (array, description) in encoded.items():
         np.save(folder / f"{name}.npy", array)
         (folder / f"{name}.json").write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n")
-        print(f"{folder / name}.npy: {array.shape[0]} samples x {array.shape[1]} features from {len(selected[name])} columns")
+        print(f"{folder / name}.npy: {array.shape[0]} x {array.shape[1]} features from {len(selected[name])} columns")
 
 
 def select_columns(table: pd.DataFrame, params: TableParams) -> dict[str, list[str]]:
@@ -56,7 +56,9 @@ def select_columns(table: pd.DataFrame, params: TableParams) -> dict[str, list[s
 
 def _match(modality: str, wanted: Columns, candidates: list[str], params: TableParams) -> list[str]:
     if wanted.columns is not None:
-        require_columns(params.raw, pd.DataFrame(columns=candidates), wanted.columns, f"feature of modality {modality!r}")
+        require_columns(
+            params.raw, pd.DataFrame(columns=candidates), wanted.columns, f"feature of modality {modality!r}"
+        )
         return wanted.columns
     if wanted.prefix is not None:
         rule, found = f"prefix {wanted.prefix!r}", [name for name in candidates if name.startswith(wanted.prefix)]
@@ -68,7 +70,9 @@ def _match(modality: str, wanted: Columns, candidates: list[str], params: TableP
     return found
 
 
-def encode(table: pd.DataFrame, is_train: NDArray[np.bool_], source: str | Path) -> tuple[NDArray[np.float32], dict[str, Any]]:
+def encode(
+    table: pd.DataFrame, is_train: NDArray[np.bool_], source: str | Path
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Turn columns into a float32 array [N, F]: everything is fitted on the train rows.
 
     Numbers: missing → median, then standardised. Other columns: missing → mode, then one-hot (one column for two
@@ -108,7 +112,11 @@ def encode(table: pd.DataFrame, is_train: NDArray[np.bool_], source: str | Path)
         "numeric_columns": numeric,
         "categorical_columns": categorical,
         "missing_values": {str(name): int(count) for name, count in table.isna().sum().items() if count},
-        "fitted": {"split": "train", "samples": int(is_train.sum()), "what": "medians, modes, categories, means, scales"},
+        "fitted": {
+            "split": "train",
+            "samples": int(is_train.sum()),
+            "what": "medians, modes, categories, means, scales",
+        },
     }
     return array, description
 
@@ -117,12 +125,16 @@ def _check_columns(table: pd.DataFrame, is_train: NDArray[np.bool_], source: str
     for name in table.columns:
         column = table[name]
         if pd.api.types.is_datetime64_any_dtype(column):
-            raise InputError(f"{source} column {name!r} holds dates: turn it into a number, such as days since an event")
+            raise InputError(
+                f"{source} column {name!r} holds dates: turn it into a number, such as days since an event"
+            )
         if column[is_train].isna().all():
             raise InputError(f"{source} column {name!r} has no value in the train split: leave the column out")
         if pd.api.types.is_numeric_dtype(column) and np.isinf(column.to_numpy(float, na_value=np.nan)).any():
             row = int(np.flatnonzero(np.isinf(column.to_numpy(float, na_value=np.nan)))[0])
-            raise InputError(f"{source} column {name!r}, sample {row + 1} by id: infinite value: correct it or leave it empty")
+            raise InputError(
+                f"{source} column {name!r}, sample {row + 1} by id: infinite value: correct it or leave it empty"
+            )
 
 
 if __name__ == "__main__":

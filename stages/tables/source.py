@@ -47,7 +47,9 @@ def read_source(params: TableParams) -> Source:
         table = table.join(other, how="inner")
         removed[f"not in {path.name}"] = before - len(table)
     if table.empty:
-        raise InputError(f"{params.raw}: no sample is in every file: do the files share the ids of column {params.id!r}?")
+        raise InputError(
+            f"{params.raw}: no sample is in every file: do the files share the ids of column {params.id!r}?"
+        )
     return Source(table.sort_index(), removed)
 
 
@@ -72,7 +74,9 @@ def _read_file(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, low_memory=False)
     except (ValueError, EOFError, OSError, UnicodeDecodeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"{path} cannot be read ({reason}): is the file complete and of the kind its name says?") from error
+        raise InputError(
+            f"{path} cannot be read ({reason}): is the file complete and of the kind its name says?"
+        ) from error
 
 
 def _read_array(path: Path) -> pd.DataFrame:
@@ -96,13 +100,17 @@ def _ids(path: Path, table: pd.DataFrame, params: TableParams) -> pd.Index:
     texts = as_text(ids)
     if texts.duplicated().any():
         row = _first(texts.duplicated())
-        raise InputError(f"{path} row {row}: its id in column {params.id!r} stands in an earlier row too: one row a sample")
+        raise InputError(
+            f"{path} row {row}: its id in column {params.id!r} stands in an earlier row too: one row a sample"
+        )
     return pd.Index(texts, name="sample_id")
 
 
 def _indexed(path: Path, table: pd.DataFrame, ids: pd.Index, params: TableParams) -> pd.DataFrame:
     if len(table) != len(ids):
-        raise InputError(f"{path} has {len(table)} rows, the first file {len(ids)}: without ids, files must align row by row")
+        raise InputError(
+            f"{path} has {len(table)} rows, the first file {len(ids)}: without ids, files must align row by row"
+        )
     return table.set_axis(ids).drop(columns=[params.id] if params.id in table else [])
 
 
