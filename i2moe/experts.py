@@ -6,7 +6,7 @@ Shapes: E experts, B samples, M modalities, P tokens a modality, H hidden_dim, C
 import copy
 import warnings
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,11 +34,6 @@ class Experts(nn.Module):
         # In a tuple, so that the skeleton's own (meta) parameters are neither trained nor counted nor saved.
         self._skeleton = (copy.deepcopy(modules[0]).to("meta"),)
 
-    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 (the signature of nn.Module)
-        """Set training or evaluation mode, for the module that the stacked parameters are called with too."""
-        self._skeleton[0].train(mode)
-        return super().train(mode)
-
     def forward(self, tokens: list[Tensor]) -> Tensor:
         """Run every expert on tokens.
 
@@ -48,21 +43,23 @@ class Experts(nn.Module):
         Returns:
             Logits [E, B, C].
         """
+        # Not in `train()`: trainers restore the training flag of each module without calling it.
+        self._skeleton[0].train(self.training)
         if self.vectorised:
             try:
                 return self._forward_vmap(tokens)
             except RuntimeError as error:
                 warnings.warn(f"experts run one by one, since vmap cannot trace them: {error}", stacklevel=2)
                 self.vectorised = False
-        return self.forward_loop(tokens)
+        return self._forward_loop(tokens)
 
     def _forward_vmap(self, tokens: list[Tensor]) -> Tensor:
         token_axes = [0 if modality.dim() == _PER_EXPERT_DIMS else None for modality in tokens]
         mapped = torch.vmap(self._call, in_dims=(0, token_axes), randomness="different")
         return mapped(self._state(), tokens)  # type: ignore[no-any-return]
 
-    def forward_loop(self, tokens: list[Tensor]) -> Tensor:
-        """Do what `forward` does, expert by expert: the reference that the vectorised pass is tested against."""
+    def _forward_loop(self, tokens: list[Tensor]) -> Tensor:
+        """Do what `forward` does, expert by expert."""
         outputs = []
         for expert in range(self.num_experts):
             state = {name: value[expert] for name, value in self._state().items()}

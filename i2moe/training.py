@@ -49,9 +49,14 @@ class TrainingModule(lightning.LightningModule):
         self.validation_logits: list[Tensor] = []
         self.validation_rows: list[Tensor] = []
 
-    def on_train_epoch_start(self) -> None:
-        """Give each epoch its own random stream, so that a resumed run draws what an undisturbed one draws."""
-        torch.manual_seed(int(np.random.default_rng([self.seed, self.current_epoch, self.global_rank]).integers(2**62)))
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's signature)
+        """Give each epoch its own random stream, so that a resumed run draws what an undisturbed one draws.
+
+        At the first batch, not at the start of the epoch: until then, data loaders draw too, and not always equally.
+        """
+        if batch_idx == 0:
+            stream = np.random.default_rng([self.seed, self.current_epoch, self.global_rank])
+            torch.manual_seed(int(stream.integers(2**62)))
 
     def training_step(self, batch: Batch) -> Tensor:
         """Return the total loss of a batch, and add it and its parts, by expert name, to the epoch's sums."""

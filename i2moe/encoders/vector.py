@@ -23,7 +23,7 @@ class PatchEmbedding(nn.Module):
 def vector_encoder(
     shape: tuple[int, ...], *, encoder: str, encoder_dim: int, num_patches: int, hidden_dim: int, dropout: float
 ) -> nn.Module:
-    """Build `patch`, the patch embedding of the raw vector, or `mlp`, with a one-hidden-layer MLP before it (App. F)."""
+    """Build `patch`, the patch embedding of the raw vector, or `mlp`, a one-hidden-layer MLP before it (App. F)."""
     (num_features,) = shape
     if encoder == "patch":
         return PatchEmbedding(num_features, num_patches, hidden_dim)

@@ -1,0 +1,41 @@
+"""Shared fixtures: a small dataset on disk that meets the data contract, made here from random numbers (synthetic)."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+SPLIT_OF = ["train"] * 7 + ["validation", "test", "test"]
+
+
+@pytest.fixture
+def synthetic_dataset(tmp_path):
+    """Write a synthetic dataset; return a function of the task that gives (features folder, cohort CSV)."""
+
+    def write(task="multiclass", samples=60):
+        generator = np.random.default_rng(0)
+        vectors = generator.normal(size=(samples, 2, 5)).astype(np.float32)
+        score = vectors[:, 0, 0] + vectors[:, 1, 0]
+        classes = {"multiclass": ["a", "b", "c"], "binary": ["no", "yes"], "multilabel": ["x", "y"], "regression": []}[task]
+        labels = {
+            "multiclass": lambda: {"label": np.array(classes)[np.digitize(score, [-0.6, 0.6])]},
+            "binary": lambda: {"label": np.where(score > 0, "yes", "no")},
+            "multilabel": lambda: {f"label_{name}": (vectors[:, i, 0] > 0).astype(int) for i, name in enumerate(classes)},
+            "regression": lambda: {"label": 100 + 20 * score},
+        }[task]()
+        ids = [f"s{row:03d}" for row in range(samples)]
+        splits = [SPLIT_OF[row % len(SPLIT_OF)] for row in range(samples)]
+        cohort = tmp_path / "cohorts" / "synthetic.csv"
+        cohort.parent.mkdir()
+        pd.DataFrame({"sample_id": ids, "group_id": ids, "split": splits} | labels).to_csv(cohort, index=False)
+        about = {"task": task, "classes": classes, "modalities": ["first", "second"], "licence": "open"}
+        cohort.with_suffix(".json").write_text(json.dumps(about))
+        features = tmp_path / "features"
+        features.mkdir()
+        for index, name in enumerate(about["modalities"]):
+            np.save(features / f"{name}.npy", vectors[:, index])
+            (features / f"{name}.json").write_text(json.dumps({"kind": "vector", "shape": [5]}))
+        return features, cohort
+
+    return write

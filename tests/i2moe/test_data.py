@@ -1,0 +1,142 @@
+"""The data contract: what a FeatureSet gives, and every way in which it refuses bad files."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from i2moe.data import EpochShuffle, FeatureSet
+from i2moe.errors import InputError
+
+
+def test_a_batch_holds_modalities_in_order_as_float32_with_labels_and_rows(synthetic_dataset):
+    folder, cohort = synthetic_dataset()
+    features = FeatureSet(folder, cohort)
+    batch = features.__getitems__([3, 0])
+    assert list(batch.inputs) == ["first", "second"]
+    assert batch.inputs["first"].dtype == torch.float32
+    assert batch.inputs["first"].numpy() == pytest.approx(np.load(folder / "first.npy")[[3, 0]])
+    assert batch.rows.tolist() == [3, 0]
+    names = pd.read_csv(cohort)["label"]
+    assert [features.classes[label] for label in batch.labels] == [names[3], names[0]]
+
+
+def test_features_stay_memory_mapped(synthetic_dataset):
+    features = FeatureSet(*synthetic_dataset())
+    assert all(isinstance(array, np.memmap) for array in features.arrays.values())
+
+
+def test_splits_share_out_all_rows(synthetic_dataset):
+    features = FeatureSet(*synthetic_dataset())
+    rows = np.concatenate([features.rows(split) for split in ("train", "validation", "test")])
+    assert sorted(rows) == list(range(60))
+
+
+def test_a_loader_gives_every_row_once_in_an_order_of_seed_and_epoch(synthetic_dataset):
+    features = FeatureSet(*synthetic_dataset())
+
+    def rows(seed, epoch):
+        loader = features.loader("train", 8, shuffle_seed=seed)
+        loader.sampler.set_epoch(epoch)
+        return torch.cat([batch.rows for batch in loader]).tolist()
+
+    assert sorted(rows(0, 0)) == features.rows("train").tolist()
+    assert rows(0, 0) == rows(0, 0)
+    assert rows(0, 0) != rows(0, 1)
+    assert rows(0, 0) != rows(1, 0)
+    assert len(EpochShuffle(5, 0)) == 5
+
+
+@pytest.mark.parametrize(("task", "outputs"), [("multiclass", 3), ("binary", 2), ("multilabel", 2), ("regression", 1)])
+def test_every_task_has_its_labels_and_outputs(synthetic_dataset, task, outputs):
+    features = FeatureSet(*synthetic_dataset(task))
+    assert features.num_outputs == outputs
+    assert features.labels.shape == ((60, 2) if task == "multilabel" else (60,))
+    assert features.labels.dtype == (np.int64 if task in ("multiclass", "binary") else np.float32)
+
+
+def test_padded_sequences_come_with_their_lengths(synthetic_dataset):
+    folder, cohort = synthetic_dataset()
+    np.save(folder / "first.npy", np.zeros((60, 7, 2), np.float16))
+    np.save(folder / "first.lengths.npy", np.full(60, 3))
+    (folder / "first.json").write_text(json.dumps({"kind": "sequence", "shape": [7, 2]}))
+    batch = FeatureSet(folder, cohort)[0]
+    assert batch.inputs["first"].shape == (1, 7, 2)
+    assert batch.lengths["first"].tolist() == [3]
+    np.save(folder / "first.lengths.npy", np.full(60, 8))
+    with pytest.raises(InputError, match=r"first.lengths.npy: lengths must lie between 1 and 7"):
+        FeatureSet(folder, cohort)
+
+
+def spoil_array(change):
+    def spoil(folder, cohort):  # noqa: ARG001
+        array = change(np.load(folder / "second.npy").copy())
+        np.save(folder / "second.npy", array)
+
+    return spoil
+
+
+def spoil_cohort(change):
+    def spoil(folder, cohort):  # noqa: ARG001
+        table = pd.read_csv(cohort, dtype=str)
+        change(table).to_csv(cohort, index=False)
+
+    return spoil
+
+
+def with_value(row, value):
+    def change(array):
+        array[row, 1] = value
+        return array
+
+    return change
+
+
+def setting(column, row, value):
+    def change(table):
+        table.loc[row, column] = value
+        return table
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (spoil_array(with_value(17, np.nan)), r"second.npy row 17 holds NaN or infinity: impute or drop it"),
+        (spoil_array(with_value(4, np.inf)), r"second.npy row 4 holds NaN or infinity"),
+        (spoil_array(lambda array: array[:-1]), r"second.npy has 59 rows, the cohort 60: rerun the feature stage"),
+        (spoil_array(lambda array: array.astype(np.float64)), r"has dtype float64, allowed are float32, float16, uint8"),
+        (spoil_array(lambda array: array[:, :3]), r"samples of shape \(3,\), its JSON says \(5,\)"),
+        (spoil_array(lambda array: np.asfortranarray(array)), r"second.npy is not C-contiguous"),
+        (lambda folder, _: (folder / "second.npy").unlink(), r"second.npy is missing: run the feature stage"),
+        (lambda folder, _: (folder / "second.json").unlink(), r"second.json is missing"),
+        (lambda folder, _: (folder / "second.npy").write_bytes(b"no array"), r"second.npy is no readable NPY array"),
+        (lambda _, cohort: cohort.unlink(), r"synthetic.csv is missing: run the dataset's cohort stage"),
+        (spoil_cohort(lambda table: table.drop(columns="split")), r"has no column 'split'"),
+        (spoil_cohort(lambda table: table.drop(columns="label")), r"has no column 'label'"),
+        (spoil_cohort(setting("sample_id", 1, "s000")), r"row 3: its sample_id stands in an earlier row too"),
+        (spoil_cohort(lambda table: table.iloc[::-1]), r"is not sorted by sample_id"),
+        (spoil_cohort(setting("split", 2, "dev")), r"row 4: split 'dev' is none of train, validation, test"),
+        (spoil_cohort(setting("label", 5, "z")), r"row 7: unknown label 'z', not in \['a', 'b', 'c'\]"),
+        (spoil_cohort(lambda table: table.assign(split="train")), r"the validation split is empty"),
+        (
+            spoil_cohort(lambda table: table.assign(label=table["label"].where(table["split"] != "train", "a"))),
+            r"class 'b' is absent from the train split",
+        ),
+    ],
+)
+def test_bad_files_end_in_one_clear_error(synthetic_dataset, spoil, message):
+    folder, cohort = synthetic_dataset()
+    spoil(folder, cohort)
+    with pytest.raises(InputError, match=message):
+        FeatureSet(folder, cohort)
+
+
+def test_an_object_array_is_refused_and_never_unpickled(synthetic_dataset):
+    folder, cohort = synthetic_dataset()
+    np.save(folder / "second.npy", np.array([{"a": 1}] * 60, dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match=r"second.npy is no readable NPY array"):
+        FeatureSet(folder, cohort)

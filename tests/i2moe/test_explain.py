@@ -1,0 +1,83 @@
+"""Reading experts and coalitions, on predictions whose truth is known by construction."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from i2moe.data import FeatureSet
+from i2moe.explain.coalitions import coalition_logits, coalitions, mean_tokens
+from i2moe.explain.experts import agreement, is_dead, summarise_experts, telling_sample
+from i2moe.model import MultimodalModel
+
+LABELS = np.array([0, 0, 1, 1])
+RIGHT = np.array([[5.0, -5.0], [5.0, -5.0], [-5.0, 5.0], [-5.0, 5.0]])
+CONSTANT = np.tile([1.0, 0.0], (4, 1))
+
+
+def summaries(seeds=2):
+    expert_logits = np.stack([np.stack([RIGHT, CONSTANT], axis=1)] * seeds)  # [S, N, E, C]
+    weights = np.stack([np.tile([0.3, 0.7], (4, 1))] * seeds)
+    return summarise_experts("binary", ["uniqueness_a", "synergy"], LABELS, expert_logits, weights, LABELS)
+
+
+def test_an_expert_at_chance_is_dead_however_large_its_weight():
+    able, constant = summaries()
+    assert (able.alone, able.dead_seeds) == (1.0, 0)
+    assert (constant.alone, constant.chance, constant.dead_seeds, constant.num_seeds) == (0.5, 0.5, 2, 2)
+    assert (able.mean_weight, constant.mean_weight) == pytest.approx((0.3, 0.7))
+    assert (able.top_share, constant.top_share) == (0.0, 1.0)
+    assert able.mean_contribution == pytest.approx(0.3 * 5)
+
+
+def test_dead_in_regression_means_an_error_near_that_of_the_median():
+    assert is_dead("regression", np.array([10.0, 9.6, 9.4]), 10.0).tolist() == [True, True, False]
+    assert is_dead("multiclass", np.array([0.30, 0.31]), 0.25).tolist() == [True, False]
+
+
+def test_agreement_by_hand():
+    # Experts: first always right; second votes class 0 always: they agree on the first two samples.
+    expert_logits = np.stack([RIGHT, CONSTANT], axis=1)[None]
+    shares = agreement("binary", LABELS, RIGHT[None], expert_logits)
+    assert shares == {"disagree_correct": 0.5, "disagree_wrong": 0.0, "agree_correct": 0.5, "agree_wrong": 0.0}
+    shares = agreement("binary", LABELS, CONSTANT[None], expert_logits)
+    assert shares == {"disagree_correct": 0.0, "disagree_wrong": 0.5, "agree_correct": 0.5, "agree_wrong": 0.0}
+
+
+def test_multilabel_experts_agree_only_on_the_whole_set():
+    labels = np.array([[1, 0], [1, 1]])
+    experts = np.array([[[1.0, -1.0], [1.0, -1.0]], [[1.0, 1.0], [1.0, -1.0]]])[None]
+    shares = agreement("multilabel", labels, np.array([[[1.0, -1.0], [1.0, -1.0]]]), experts)
+    assert shares == {"disagree_correct": 0.0, "disagree_wrong": 0.5, "agree_correct": 0.5, "agree_wrong": 0.0}
+
+
+def test_the_telling_sample_is_right_and_its_experts_differ_most():
+    logits = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
+    expert_logits = np.zeros((3, 2, 2))
+    expert_logits[:, 0, 0] = [1.0, 3.0, 9.0]
+    weights = np.full((3, 2), 0.5)
+    assert telling_sample(np.array([0, 0, 1]), logits, expert_logits, weights) == 1  # sample 2 is predicted wrong
+
+
+def test_coalitions_go_from_none_to_all():
+    assert coalitions(["a", "b"]) == [(), ("a",), ("b",), ("a", "b")]
+
+
+class FirstToken(nn.Module):
+    """A fusion that reads only the first modality."""
+
+    def forward(self, tokens):
+        return tokens[0].mean(dim=1)[:, :1]
+
+
+def test_a_coalition_without_the_modality_that_matters_gives_the_mean_answer(synthetic_dataset):
+    features = FeatureSet(*synthetic_dataset("regression"))
+    unflatten = nn.Unflatten(1, (1, 5))
+    model = MultimodalModel({name: unflatten for name in features.modalities}, FirstToken()).eval()
+    train = torch.from_numpy(features.arrays["first"][features.rows("train")])
+    assert torch.allclose(mean_tokens(model, features)[0][0, 0], train.mean(dim=0), atol=1e-6)
+    logits = coalition_logits(model, features, "test")
+    assert np.ptp(logits[()]) == 0
+    assert np.ptp(logits[("second",)]) == 0
+    assert np.ptp(logits[("first",)]) > 1
+    assert logits[("first",)] == pytest.approx(logits[("first", "second")])

@@ -1,0 +1,107 @@
+"""Metrics against scikit-learn and hand-computed values; bootstrap against plain resampling."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sklearn_metrics
+
+from i2moe.errors import InputError
+from i2moe.metrics import (
+    TASK_METRICS,
+    bootstrap_interval,
+    chance,
+    check_selection,
+    compute_metrics,
+    softmax,
+)
+
+
+def random_case(seed, classes, samples=40):
+    generator = np.random.default_rng(seed)
+    labels = np.concatenate([np.arange(classes), generator.integers(classes, size=samples)])
+    return labels, generator.normal(size=(len(labels), classes)).round(1)  # rounded: ties
+
+
+@given(seed=st.integers(0, 1000), classes=st.integers(2, 5))
+@settings(max_examples=50, deadline=None)
+def test_classification_metrics_equal_scikit_learn(seed, classes):
+    labels, logits = random_case(seed, classes)
+    ours = compute_metrics("multiclass", labels, logits)
+    probabilities = softmax(logits)
+    score = probabilities[:, 1] if classes == 2 else probabilities
+    assert ours["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(labels, logits.argmax(1)))
+    assert ours["auroc"] == pytest.approx(sklearn_metrics.roc_auc_score(labels, score, multi_class="ovr"))
+    expected = sklearn_metrics.f1_score(labels, logits.argmax(1), average="macro", labels=range(classes))
+    assert ours["macro_f1"] == pytest.approx(expected)
+
+
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=30, deadline=None)
+def test_multilabel_metrics_equal_scikit_learn(seed):
+    generator = np.random.default_rng(seed)
+    labels = np.vstack([np.zeros((1, 3), int), np.ones((1, 3), int), generator.integers(2, size=(30, 3))])
+    logits = generator.normal(size=labels.shape)
+    ours = compute_metrics("multilabel", labels, logits)
+    for average in ("micro", "macro"):
+        expected = sklearn_metrics.f1_score(labels, logits > 0, average=average, zero_division=0)
+        assert ours[f"{average}_f1"] == pytest.approx(expected)
+    assert ours["macro_auroc"] == pytest.approx(sklearn_metrics.roc_auc_score(labels, logits, average="macro"))
+
+
+def test_regression_metrics_by_hand():
+    ours = compute_metrics("regression", np.array([1.0, 2.0, 3.0]), np.array([[1.0], [2.0], [5.0]]))
+    assert ours["mae"] == pytest.approx(2 / 3)
+    assert ours["r2"] == pytest.approx(1 - 4 / 2)
+
+
+def test_what_the_data_do_not_define_is_nan_not_zero():
+    assert np.isnan(compute_metrics("binary", np.zeros(3, int), np.zeros((3, 2)))["auroc"])
+    assert np.isnan(compute_metrics("regression", np.ones(3), np.zeros((3, 1)))["r2"])
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
+def test_a_metric_broadcasts_over_resamples(task):
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(6, 20, 1 if task == "regression" else 3))
+    shape = (6, 20, 3) if task == "multilabel" else (6, 20)
+    labels = generator.normal(size=shape) if task == "regression" else generator.integers(2, size=shape)
+    for metric in TASK_METRICS[task].values():
+        together = metric.compute(labels, logits)
+        one_by_one = [metric.compute(*pair) for pair in zip(labels, logits, strict=True)]
+        assert together == pytest.approx(np.array(one_by_one), nan_ok=True)
+
+
+def test_bootstrap_interval_of_accuracy_is_near_the_binomial_one():
+    labels = np.zeros(400, int)
+    logits = np.zeros((2, 400, 2))
+    logits[:, :80, 1] = 1  # 80 % right, on both seeds the same samples
+    low, high = bootstrap_interval(TASK_METRICS["binary"]["accuracy"], labels, logits)
+    half_width = 1.96 * (0.8 * 0.2 / 400) ** 0.5
+    assert low == pytest.approx(0.8 - half_width, abs=0.01)
+    assert high == pytest.approx(0.8 + half_width, abs=0.01)
+
+
+def test_bootstrap_does_not_depend_on_its_block_size(monkeypatch):
+    labels, logits = random_case(3, 3)
+    metric = TASK_METRICS["multiclass"]["auroc"]
+    whole = bootstrap_interval(metric, labels, logits[None])
+    monkeypatch.setattr("i2moe.metrics.BOOTSTRAP_MEMORY", logits.size * 7)
+    assert bootstrap_interval(metric, labels, logits[None]) == pytest.approx(whole)
+
+
+def test_chance_is_the_best_constant_prediction_of_train_scored_on_other_labels():
+    train = np.array([0, 1, 1, 1, 2])
+    assert chance("multiclass", train, np.array([1, 1, 0, 2])) == 0.5
+    assert chance("regression", np.array([0.0, 1.0, 5.0]), np.array([1.0, 3.0])) == 1.0  # median 1
+    # Multilabel: predicting the first label alone gives micro-F1 2·3/(3+3+1), better than both: 2·4/(4+6)... on train
+    labels = np.array([[1, 0], [1, 0], [1, 1]])
+    assert chance("multilabel", labels, labels) == pytest.approx(max(2 * 3 / (4 + 3), 2 * 4 / (4 + 6)))
+
+
+def test_selection_metric_is_one_of_the_tasks_or_the_loss():
+    assert check_selection("binary", "auroc") is True
+    assert check_selection("regression", "mae") is False
+    assert check_selection("binary", "loss") is False
+    with pytest.raises(InputError, match="'mae' is not a metric of a binary task; allowed: accuracy, auroc, macro_f1, loss"):
+        check_selection("binary", "mae")

@@ -1,0 +1,126 @@
+"""Training: learning, determinism, resume after an interruption, and the files it leaves."""
+
+import pandas as pd
+import pytest
+import torch
+
+from i2moe.config import ModelConfig
+from i2moe.data import FeatureSet
+from i2moe.errors import InputError
+from i2moe.inference import build_for, label_scale, load, predict
+from i2moe.metrics import compute_metrics
+from i2moe.training import Hardware, TrainingModule, fingerprint, fit, save
+
+CPU = Hardware(accelerator="cpu")
+
+
+def config(**changes):
+    settings = {
+        "encoder": "mlp",
+        "encoder_dim": 16,
+        "num_patches": 2,
+        "hidden_dim": 8,
+        "dropout": 0.1,
+        "fusion": {"method": "mult", "num_layers": 1, "num_heads": 2},
+        "interaction": {"loss_weight": 0.1},
+        "reweighting": {"hidden_dim": 8, "num_layers": 2, "temperature": 1.0},
+        "learning_rate": 1e-2,
+        "batch_size": 16,
+        "epochs": 3,
+        "selection": "loss",
+    }
+    return ModelConfig.model_validate(settings | changes)
+
+
+def weights(checkpoint):
+    return torch.load(checkpoint, weights_only=True)["state_dict"]
+
+
+@pytest.mark.parametrize("task", ["multiclass", "binary", "multilabel", "regression"])
+def test_every_task_trains_predicts_and_beats_an_untrained_model(synthetic_dataset, tmp_path, task):
+    features = FeatureSet(*synthetic_dataset(task))
+    own = config(epochs=6)
+    target = tmp_path / "models" / "0.ckpt"
+    save(fit(features, own, 0, folder=tmp_path / "run", hardware=CPU), target)
+    trained = predict(load(features, own, target), features, "train")
+    untrained = predict(build_for(features, own).eval(), features, "train")
+    labels = features.labels[features.rows("train")]
+    lead = {"multilabel": "macro_auroc", "regression": "r2"}.get(task, "auroc")
+    after, before = (compute_metrics(task, labels, one.logits)[lead] for one in (trained, untrained))
+    assert after > max(before, 0.5)
+    assert trained.expert_logits.shape == (42, 4, features.num_outputs)
+    assert trained.weights.sum(axis=1) == pytest.approx(1)
+
+
+def test_regression_predicts_in_the_labels_units(synthetic_dataset, tmp_path):
+    features = FeatureSet(*synthetic_dataset("regression"))
+    mean, std = label_scale(features)
+    train = features.labels[features.rows("train")]
+    assert (mean, std) == pytest.approx((train.mean(), train.std()))
+    own = config()
+    target = tmp_path / "0.ckpt"
+    save(fit(features, own, 0, folder=tmp_path / "run", hardware=CPU), target)
+    assert abs(predict(load(features, own, target), features, "test").logits.mean() - 100) < 3 * std
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(synthetic_dataset, tmp_path):
+    features = FeatureSet(*synthetic_dataset())
+    runs = [
+        weights(fit(features, config(), seed, folder=tmp_path / name, hardware=CPU))
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    ]
+    assert all(torch.equal(runs[0][name], runs[1][name]) for name in runs[0])
+    assert not all(torch.equal(runs[0][name], runs[2][name]) for name in runs[0])
+
+
+def test_an_interrupted_run_resumes_and_ends_like_an_undisturbed_one(synthetic_dataset, tmp_path, monkeypatch):
+    features = FeatureSet(*synthetic_dataset())
+    undisturbed = fit(features, config(epochs=4), 0, folder=tmp_path / "undisturbed", hardware=CPU)
+    step = TrainingModule.training_step
+
+    def killed_in_the_third_epoch(self, batch):
+        if self.current_epoch == 2 and self.global_step % 3 == 1:
+            raise KeyboardInterrupt
+        return step(self, batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingModule, "training_step", killed_in_the_third_epoch)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            fit(features, config(epochs=4), 0, folder=tmp_path / "disturbed", hardware=CPU)
+    resumed = fit(features, config(epochs=4), 0, folder=tmp_path / "disturbed", hardware=CPU)
+    first, second = weights(undisturbed), weights(resumed)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    last = [torch.load(tmp_path / run / "last.ckpt", weights_only=True)["epoch"] for run in ("undisturbed", "disturbed")]
+    assert last == [3, 3]
+
+
+def test_the_best_epoch_is_kept_not_the_last(synthetic_dataset, tmp_path):
+    features = FeatureSet(*synthetic_dataset())
+    # A learning rate this high makes the validation loss worse after a while.
+    best = fit(features, config(learning_rate=0.3, epochs=8), 0, folder=tmp_path / "run", hardware=CPU)
+    assert torch.load(best, weights_only=True)["epoch"] < 7
+
+
+def test_an_impossible_selection_metric_is_refused_before_training(synthetic_dataset, tmp_path):
+    features = FeatureSet(*synthetic_dataset())
+    with pytest.raises(InputError, match="'mae' is not a metric of a multiclass task"):
+        fit(features, config(selection="mae"), 0, folder=tmp_path / "run", hardware=CPU)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_holds_tensors_only(synthetic_dataset, tmp_path):
+    features = FeatureSet(*synthetic_dataset())
+    save(fit(features, config(epochs=1), 0, folder=tmp_path / "run", hardware=CPU), tmp_path / "0.ckpt")
+    state = torch.load(tmp_path / "0.ckpt", weights_only=True)
+    assert set(state) == set(build_for(features, config()).state_dict())
+    assert all(isinstance(value, torch.Tensor) for value in state.values())
+
+
+def test_the_fingerprint_changes_with_content_and_settings_only(tmp_path):
+    path = tmp_path / "a.csv"
+    pd.DataFrame({"a": [1]}).to_csv(path)
+    first = fingerprint([path], "{}")
+    assert fingerprint([path], "{}") == first
+    assert fingerprint([path], '{"seed": 1}') != first
+    path.write_text("other")
+    assert fingerprint([path], "{}") != first
