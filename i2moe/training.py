@@ -70,19 +70,17 @@ class TrainingModule(lightning.LightningModule):
             self.train_losses[name] = self.train_losses.get(name, 0) + value.detach() * len(batch.rows)
         return total
 
-    def on_train_epoch_end(self) -> None:
-        """Log the epoch's losses: once an epoch, since Lightning's logging costs more than a small model's step."""
-        samples = len(self.features.rows("train")) / self.trainer.world_size
-        self._log({f"train/{name}": total / samples for name, total in self.train_losses.items()})
-        self.train_losses = {}
-
     def validation_step(self, batch: Batch) -> None:
         """Collect the predictions of a batch."""
         self.validation_logits.append(self.model(batch).logits)
         self.validation_rows.append(batch.rows)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the task's metrics and loss over the whole validation split."""
+        """Log the epoch's training losses, and the task's metrics and loss over the whole validation split.
+
+        Once an epoch, since Lightning's logging costs more than a small model's step; and before the epoch's
+        checkpoint is written, so that a kill after it loses no curve.
+        """
         logits = self._gather(self.validation_logits)
         rows = self._gather(self.validation_rows).cpu().numpy()
         self.validation_logits.clear()
@@ -94,7 +92,10 @@ class TrainingModule(lightning.LightningModule):
         loss = self._task_loss(Prediction(logits), labels)
         unscaled = (logits * self.label_std + self.label_mean).cpu().numpy()
         metrics = compute_metrics(self.features.task, self.features.labels[rows], unscaled)
-        self._log({"validation/loss": float(loss)} | {f"validation/{n}": v for n, v in metrics.items()})
+        self._log({"validation/loss": float(loss)} | {f"validation/{name}": value for name, value in metrics.items()})
+        samples = len(self.features.rows("train")) / self.trainer.world_size
+        self._log({f"train/{name}": total / samples for name, total in self.train_losses.items()})
+        self.train_losses = {}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam with PyTorch's defaults but the learning rate; one fused call where the device has it."""

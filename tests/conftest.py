@@ -17,11 +17,15 @@ def synthetic_dataset(tmp_path):
         generator = np.random.default_rng(0)
         vectors = generator.normal(size=(samples, 2, 5)).astype(np.float32)
         score = vectors[:, 0, 0] + vectors[:, 1, 0]
-        classes = {"multiclass": ["a", "b", "c"], "binary": ["no", "yes"], "multilabel": ["x", "y"], "regression": []}[task]
+        classes = {"multiclass": ["a", "b", "c"], "binary": ["no", "yes"], "multilabel": ["x", "y"], "regression": []}[
+            task
+        ]
         labels = {
             "multiclass": lambda: {"label": np.array(classes)[np.digitize(score, [-0.6, 0.6])]},
             "binary": lambda: {"label": np.where(score > 0, "yes", "no")},
-            "multilabel": lambda: {f"label_{name}": (vectors[:, i, 0] > 0).astype(int) for i, name in enumerate(classes)},
+            "multilabel": lambda: {
+                f"label_{name}": (vectors[:, i, 0] > 0).astype(int) for i, name in enumerate(classes)
+            },
             "regression": lambda: {"label": 100 + 20 * score},
         }[task]()
         ids = [f"s{row:03d}" for row in range(samples)]

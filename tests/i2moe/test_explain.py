@@ -73,7 +73,7 @@ class FirstToken(nn.Module):
 def test_a_coalition_without_the_modality_that_matters_gives_the_mean_answer(synthetic_dataset):
     features = FeatureSet(*synthetic_dataset("regression"))
     unflatten = nn.Unflatten(1, (1, 5))
-    model = MultimodalModel({name: unflatten for name in features.modalities}, FirstToken()).eval()
+    model = MultimodalModel(dict.fromkeys(features.modalities, unflatten), FirstToken()).eval()
     train = torch.from_numpy(features.arrays["first"][features.rows("train")])
     assert torch.allclose(mean_tokens(model, features)[0][0, 0], train.mean(dim=0), atol=1e-6)
     logits = coalition_logits(model, features, "test")

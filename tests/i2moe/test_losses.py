@@ -14,7 +14,7 @@ from i2moe.losses import (
     total_loss,
 )
 
-# Views of one sample with two outputs: intact (3, 4); without modality 0 (0, 4): distance 3; without 1 (3, 3): distance 1.
+# One sample, two outputs: intact (3, 4); without modality 0 (0, 4): distance 3; without 1 (3, 3): distance 1.
 TWO_MODALITIES = torch.tensor([[[3.0, 4.0]], [[0.0, 4.0]], [[3.0, 3.0]]])
 
 

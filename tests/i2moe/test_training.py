@@ -90,7 +90,9 @@ def test_an_interrupted_run_resumes_and_ends_like_an_undisturbed_one(synthetic_d
     resumed = fit(features, config(epochs=4), 0, folder=tmp_path / "disturbed", hardware=CPU)
     first, second = weights(undisturbed), weights(resumed)
     assert all(torch.equal(first[name], second[name]) for name in first)
-    last = [torch.load(tmp_path / run / "last.ckpt", weights_only=True)["epoch"] for run in ("undisturbed", "disturbed")]
+    last = [
+        torch.load(tmp_path / run / "last.ckpt", weights_only=True)["epoch"] for run in ("undisturbed", "disturbed")
+    ]
     assert last == [3, 3]
 
 
