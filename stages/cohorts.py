@@ -42,7 +42,10 @@ def write_cohort(path: Path, cohort: Cohort, shares: SplitParams) -> None:
         InputError: when a class is too small to be in every split; nothing is written then.
     """
     _check_classes(cohort)
-    splits = assign_splits(stratify_by(cohort.task, cohort.labels), cohort.groups, shares)
+    try:
+        splits = assign_splits(stratify_by(cohort.task, cohort.labels), cohort.groups, shares)
+    except InputError as error:
+        raise InputError(f"{cohort.dataset}: {error}") from error
     _check_splits(cohort, splits)
     ids = cohort.sample_ids
     columns = {"sample_id": ids, "group_id": ids if cohort.groups is None else cohort.groups, "split": splits}

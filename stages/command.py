@@ -1,11 +1,15 @@
 """What every stage's command line shares: --help, and one clear line instead of a traceback for bad input."""
 
+import os
 import sys
 from collections.abc import Callable
 
 import typer
 
 from i2moe.errors import InputError
+
+# Before torch is imported: waiting threads spin by default, which on a busy machine makes small models 30 times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def run(stage: Callable[..., None]) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 mpl.use("Agg")
@@ -77,19 +78,17 @@ def alone_figure(experts: pd.DataFrame, mixture: float, metric: str) -> Figure:
     return figure
 
 
-def curves_figure(curves: list[pd.DataFrame]) -> Figure:
-    """Draw task losses, and interaction losses where there are any, by epoch: mean over seeds, thin lines each seed."""
-    interaction = [name for name in curves[0] if name.startswith("train_") and name.endswith("_loss")]
-    interaction = [name for name in interaction if name not in ("train_task_loss", "train_total_loss")]
-    figure = Figure(figsize=(9 if interaction else 4.8, 3.2))
-    axes = figure.subplots(1, 2 if interaction else 1, squeeze=False)[0]
+def curves_figure(curves: list[pd.DataFrame], experts: list[str]) -> Figure:
+    """Draw task losses, and each expert's interaction loss, by epoch: mean over seeds, thin lines each seed."""
+    figure = Figure(figsize=(9 if experts else 4.8, 3.2))
+    axes = figure.subplots(1, 2 if experts else 1, squeeze=False)[0]
     _lines(axes[0], curves, {"train_task_loss": "train", "validation_loss": "validation"}, [PALETTE[0], PALETTE[1]])
-    axes[0].set(xlabel="epoch", ylabel="task loss")
-    if interaction:
-        names = {column: column.removeprefix("train_").removesuffix("_loss") for column in interaction}
-        colours = expert_colours(list(names.values()))
-        _lines(axes[1], curves, names, [colours[name] for name in names.values()])
-        axes[1].set(xlabel="epoch", ylabel="interaction loss (train)")
+    axes[0].set_ylabel("task loss")
+    if experts:
+        colours = expert_colours(experts)
+        columns = {f"train_{name}_loss": name for name in experts}
+        _lines(axes[1], curves, columns, [colours[name] for name in experts])
+        axes[1].set_ylabel("interaction loss (train)")
     return figure
 
 
@@ -99,6 +98,8 @@ def _lines(axes: Axes, curves: list[pd.DataFrame], columns: dict[str, str], colo
             axes.plot(one["epoch"], one[column], color=colour, linewidth=0.6, alpha=0.4)
         together = pd.concat(curves).groupby("epoch")[column].mean()
         axes.plot(together.index, together, color=colour, linewidth=1.8, label=label)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=8)
 
 

@@ -1,5 +1,6 @@
 """params.yaml as typed, checked settings; `python -m stages.params` only checks them."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,6 +15,8 @@ from stages.command import run as run_command
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 ModalityName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+# What pydantic adds to a key to say which of several types it tried.
+UNION_PART = re.compile(r"^(\[key\]|str|list\[.*\]|constrained-.*)$")
 Share = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0)]
 
@@ -30,7 +33,8 @@ class RunParams(Strict):
     @classmethod
     def _once_each(cls, values: list[Any]) -> list[Any]:
         if len(set(values)) < len(values):
-            raise ValueError("names something twice; allowed: each name once")
+            twice = next(value for value in values if values.count(value) > 1)
+            raise ValueError(f"names {twice!r} twice; allowed: each name once")
         return values
 
 
@@ -53,7 +57,7 @@ class SplitParams(Strict):
 class Columns(Strict):
     """The columns of one modality: a list, a prefix of their names, or a regular expression that their names match."""
 
-    columns: list[str] | None = None
+    columns: Annotated[list[str], Field(min_length=1)] | None = None
     prefix: str | None = None
     regex: str | None = None
 
@@ -65,6 +69,15 @@ class Columns(Strict):
                 f"gives {' and '.join(given) or 'nothing'}; allowed: exactly one of columns, prefix, regex"
             )
         return self
+
+    @field_validator("regex")
+    @classmethod
+    def _compiles(cls, regex: str | None) -> str | None:
+        try:
+            re.compile(regex or "")
+        except re.error as error:
+            raise ValueError(f"{regex!r} is no regular expression ({error}); allowed: Python's syntax") from error
+        return regex
 
 
 class TableParams(Strict):
@@ -78,7 +91,7 @@ class TableParams(Strict):
     task: Literal["binary", "multiclass", "multilabel", "regression"]
     classes: list[str] | None = None
     licence: Literal["open", "restricted"] = "restricted"
-    modalities: dict[ModalityName, Columns]
+    modalities: Annotated[dict[ModalityName, Columns], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _label_fits_task(self) -> Self:
@@ -135,6 +148,16 @@ class Params(Strict):
                     raise ValueError(f"run.models: unknown model {model!r} for dataset {dataset}; {known}")
         return self
 
+    def table(self, dataset: str) -> TableParams:
+        """Return the settings of a dataset that comes as tables.
+
+        Raises:
+            InputError: for an unknown name.
+        """
+        if dataset not in self.data.tables:
+            raise InputError(f"unknown dataset {dataset!r} under data.tables; {nearest(dataset, self.data.tables)}")
+        return self.data.tables[dataset]
+
     def model(self, dataset: str, model: str) -> ModelConfig:
         """Return a model's settings, with its epochs capped by run.max_epochs."""
         config = self.models[dataset][model]
@@ -156,26 +179,34 @@ def load_params(path: Path = paths.PARAMS) -> Params:
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: run this in the project's root") from error
     except YAMLError as error:
-        raise InputError(f"{path} is no valid YAML: {error}") from error
+        raise InputError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict):
+        raise InputError(f"{path}: no keys found; allowed: {', '.join(Params.model_fields)}")
     try:
         return TypeAdapter(Params).validate_python(_resolve_models(raw))
     except ValidationError as error:
-        problems = [_describe(detail) for detail in error.errors()]
+        problems = list(dict.fromkeys(_describe(detail) for detail in error.errors()))
         raise InputError(f"{path}: " + "; ".join(problems)) from error
 
 
-def _resolve_models(raw: Any) -> Any:  # noqa: ANN401 (anything may stand in the file)
-    """Put models.defaults under every dataset's and model's own block."""
-    models = raw.get("models") if isinstance(raw, dict) else None
+def _resolve_models(raw: dict[str, Any]) -> dict[str, Any]:
+    """Put models.defaults under every dataset's and model's own block; what is no block is left for validation."""
+    models = raw.get("models")
     if not isinstance(models, dict):
         return raw
     defaults = models.get("defaults") or {}
-    resolved = {
-        dataset: {model: merge(defaults, block or {}) for model, block in blocks.items()}
-        for dataset, blocks in models.items()
-        if dataset != "defaults" and isinstance(blocks, dict)
-    }
+    if not isinstance(defaults, dict):
+        return raw | {"models": {"defaults": defaults}}
+    resolved: dict[str, Any] = {}
+    for dataset, blocks in models.items():
+        if dataset != "defaults":
+            is_block = isinstance(blocks, dict)
+            resolved[dataset] = {name: _over(defaults, block) for name, block in blocks.items()} if is_block else blocks
     return raw | {"models": resolved}
+
+
+def _over(defaults: dict[str, Any], block: Any) -> Any:  # noqa: ANN401 (anything may stand in the file)
+    return merge(defaults, block or {}) if isinstance(block, dict | None) else block
 
 
 def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
@@ -189,7 +220,7 @@ def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
 
 def _describe(error: ErrorDetails) -> str:
     """Say what is wrong in terms of the file: key, value, what is allowed, nearest valid name."""
-    key = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    key = ".".join(str(part) for part in error["loc"] if not UNION_PART.match(str(part)))
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
         return f"{key}: {message}" if key else message

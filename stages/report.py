@@ -117,10 +117,11 @@ def model_section(
     curves = [pd.read_csv(paths.curves(dataset, model, seed)) for seed in params.run.seeds]
     coalitions = pd.read_csv(folder / "coalitions.csv")
     add_table(tables, "coalitions", dataset, model, intact_first(coalitions, cohort["modalities"]))
-    drawn = {"curves": (figures.curves_figure(curves), "Losses by epoch; thin lines are single seeds.")}
-    experts = pd.DataFrame()
-    if (folder / "experts.csv").exists():
-        experts = pd.read_csv(folder / "experts.csv")
+    has_experts = (folder / "experts.csv").exists()
+    experts = pd.read_csv(folder / "experts.csv") if has_experts else pd.DataFrame(columns=["expert"])
+    curves_figure = figures.curves_figure(curves, experts["expert"].tolist())
+    drawn = {"curves": (curves_figure, "Losses by epoch; thin lines are single seeds.")}
+    if has_experts:
         add_table(tables, "experts", dataset, model, experts)
         drawn |= expert_figures(dataset, model, cohort, experts, metric)
     if (folder / "agreement.csv").exists():
@@ -129,7 +130,7 @@ def model_section(
     return ModelSection(
         name=model,
         settings=json.dumps(params.model(dataset, model).model_dump(exclude_none=True)),
-        findings=find(experts, metric) if len(experts) else [],
+        findings=find(experts, metric) if has_experts else [],
         experts=experts.to_dict("records"),
         pictures=[picture(f"{dataset}-{model}-{name}", *both) for name, both in drawn.items()],
     )

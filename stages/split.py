@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.cohort import SPLITS
+from i2moe.errors import InputError
 from stages.params import SplitParams
 
 REGRESSION_BINS = 10  # quantile bins that stand for classes when the label is a number
+SAMPLES_A_BIN = 7  # at least: 15 % of a cohort then has a sample of each bin
 
 
 def assign_splits(strata: NDArray[np.int64], groups: NDArray[np.str_] | None, shares: SplitParams) -> NDArray[np.str_]:
@@ -35,8 +37,15 @@ def _assign_samples(strata: NDArray[np.int64], shares: SplitParams) -> list[NDAr
 
     rows = np.arange(len(strata))
     sizes = [_ceil(shares.validation * len(rows)), _ceil(shares.test * len(rows))]
-    rest, test = train_test_split(rows, test_size=sizes[1], stratify=strata, random_state=shares.seed)
-    train, validation = train_test_split(rest, test_size=sizes[0], stratify=strata[rest], random_state=shares.seed)
+    try:
+        rest, test = train_test_split(rows, test_size=sizes[1], stratify=strata, random_state=shares.seed)
+        train, validation = train_test_split(rest, test_size=sizes[0], stratify=strata[rest], random_state=shares.seed)
+    except ValueError as error:
+        parts = f"{len(rows) - sum(sizes)} / {sizes[0]} / {sizes[1]}"
+        raise InputError(
+            f"{len(rows)} samples of {len(np.unique(strata))} classes cannot be split {parts}, each with all classes "
+            f"({error}): bring more samples or leave out rare classes"
+        ) from error
     return [train, validation, test]
 
 
@@ -74,14 +83,15 @@ def stratify_by(task: str, labels: NDArray[np.generic]) -> NDArray[np.int64]:
         frequency = np.where(positive, positive.sum(axis=0), len(labels) + 1)
         strata = np.where(positive.any(axis=1), frequency.argmin(axis=1), labels.shape[1])
     elif task == "regression":
-        edges = np.quantile(labels.astype(float), np.linspace(0, 1, REGRESSION_BINS + 1)[1:-1])
+        bins = min(REGRESSION_BINS, max(1, len(labels) // SAMPLES_A_BIN))
+        edges = np.quantile(labels.astype(float), np.linspace(0, 1, bins + 1)[1:-1])
         strata = np.digitize(labels.astype(float), edges)
     else:
         return labels.astype(np.int64)
     return _merge_rare(strata)
 
 
-def _merge_rare(strata: NDArray[np.int64], fewest: int = 6) -> NDArray[np.int64]:
+def _merge_rare(strata: NDArray[np.int64], fewest: int = SAMPLES_A_BIN) -> NDArray[np.int64]:
     """Put the strata too small to be shared out over three splits into the largest one."""
     names, position, sizes = np.unique(strata, return_inverse=True, return_counts=True)
     merged = np.where(sizes[position] < fewest, names[sizes.argmax()], strata)

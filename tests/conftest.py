@@ -1,6 +1,10 @@
 """Shared fixtures: a small dataset on disk that meets the data contract, made here from random numbers (synthetic)."""
 
 import json
+import os
+
+# Before torch is imported: as many test processes as cores, each with one thread.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd

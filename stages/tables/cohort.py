@@ -18,7 +18,7 @@ from stages.tables.source import as_text, read_source, require_columns
 def cohort(dataset: Annotated[str, typer.Argument(help="a name under data.tables in params.yaml")]) -> None:
     """Write data/cohorts/DATASET.csv and .json from the dataset's own files."""
     params = load_params()
-    table_params = params.data.tables[dataset]
+    table_params = params.table(dataset)
     source = read_source(table_params)
     filters = dict(source.removed)
     table = _drop_unlabelled(source.table, table_params, filters)
@@ -77,7 +77,7 @@ def _labels(table: pd.DataFrame, params: TableParams) -> tuple[NDArray[Any], lis
 
 
 def _class_labels(names: "pd.Series[Any]", params: TableParams) -> tuple[NDArray[np.int64], list[str]]:
-    found = sorted(names.unique(), key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
+    found = sorted(names.unique(), key=_number_then_name)
     classes = params.classes or found
     for name in found:
         if name not in classes:
@@ -90,6 +90,14 @@ def _class_labels(names: "pd.Series[Any]", params: TableParams) -> tuple[NDArray
         )
     positions = {name: index for index, name in enumerate(classes)}
     return names.map(positions).to_numpy(np.int64), list(classes)
+
+
+def _number_then_name(name: str) -> tuple[bool, float, str]:
+    """Sort class names that are numbers by value, before all others."""
+    try:
+        return False, float(name), name
+    except ValueError:
+        return True, 0.0, name
 
 
 def _groups(table: pd.DataFrame, params: TableParams) -> NDArray[np.str_] | None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from stages.tables.source import read_source, require_columns
 
 def features(dataset: Annotated[str, typer.Argument(help="a name under data.tables in params.yaml")]) -> None:
     """Write data/features/DATASET/<modality>.npy and .json, one pair a modality."""
-    params = load_params().data.tables[dataset]
+    params = load_params().table(dataset)
     cohort = read_cohort(paths.cohort(dataset))
     table = read_source(params).table.loc[cohort["sample_id"]]
     is_train = (cohort["split"] == "train").to_numpy()
@@ -43,7 +44,7 @@ def select_columns(table: pd.DataFrame, params: TableParams) -> dict[str, list[s
     """
     reserved = set(params.label if isinstance(params.label, list) else [params.label]) | {params.group}
     candidates = [str(name) for name in table.columns if name not in reserved]
-    selected = {name: _match(name, columns, candidates, params) for name, columns in params.modalities.items()}
+    selected = {name: _match(name, own, candidates, reserved, params) for name, own in params.modalities.items()}
     owner: dict[str, str] = {}
     for modality, columns in selected.items():
         for column in columns:
@@ -54,8 +55,14 @@ def select_columns(table: pd.DataFrame, params: TableParams) -> dict[str, list[s
     return selected
 
 
-def _match(modality: str, wanted: Columns, candidates: list[str], params: TableParams) -> list[str]:
+def _match(
+    modality: str, wanted: Columns, candidates: list[str], reserved: set[str | None], params: TableParams
+) -> list[str]:
     if wanted.columns is not None:
+        for column in wanted.columns:
+            if column in reserved:
+                what = f"column {column!r} of modality {modality!r}"
+                raise InputError(f"{params.raw}: {what} is the label or group, which is no feature: take it out")
         require_columns(
             params.raw, pd.DataFrame(columns=candidates), wanted.columns, f"feature of modality {modality!r}"
         )
@@ -124,7 +131,7 @@ def encode(
 def _check_columns(table: pd.DataFrame, is_train: NDArray[np.bool_], source: str | Path) -> None:
     for name in table.columns:
         column = table[name]
-        if pd.api.types.is_datetime64_any_dtype(column):
+        if pd.api.types.is_datetime64_any_dtype(column) or column.map(lambda value: isinstance(value, date)).any():
             raise InputError(
                 f"{source} column {name!r} holds dates: turn it into a number, such as days since an event"
             )

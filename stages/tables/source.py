@@ -1,5 +1,7 @@
 """Read a dataset's own files (CSV, Parquet, NPY) into one table, a row a sample, indexed by sample_id."""
 
+import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from i2moe.config import nearest
 from i2moe.errors import InputError
 from stages.params import TableParams
 
+WHOLE_NUMBER = re.compile(r"^(-?\d+)\.0+$")
 READERS = (".csv", ".csv.gz", ".parquet", ".npy")
 
 
@@ -33,7 +36,7 @@ def read_source(params: TableParams) -> Source:
         InputError: for a missing or unreadable file, a missing column, a missing or duplicate id, or one column name
             in two files.
     """
-    first, *others = [(path, _read_file(path)) for path in _files(params)]
+    first, *others = [(path, _read_file(path, params)) for path in _files(params)]
     order = _ids(*first, params)
     table = _indexed(*first, order, params)
     removed: dict[str, int] = {}
@@ -65,14 +68,15 @@ def _files(params: TableParams) -> list[Path]:
     return files
 
 
-def _read_file(path: Path) -> pd.DataFrame:
+def _read_file(path: Path, params: TableParams) -> pd.DataFrame:
     try:
         if path.name.endswith(".parquet"):
             return pd.read_parquet(path)
         if path.name.endswith(".npy"):
             return _read_array(path)
-        return pd.read_csv(path, low_memory=False)
-    except (ValueError, EOFError, OSError, UnicodeDecodeError) as error:
+        # Ids and groups as they are written: 007 stays 007.
+        return pd.read_csv(path, low_memory=False, dtype={name: str for name in (params.id, params.group) if name})
+    except (ValueError, EOFError, OSError, zlib.error) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
             f"{path} cannot be read ({reason}): is the file complete and of the kind its name says?"
@@ -97,7 +101,7 @@ def _ids(path: Path, table: pd.DataFrame, params: TableParams) -> pd.Index:
     ids = table[params.id]
     if ids.isna().any():
         raise InputError(f"{path} row {_first(ids.isna())}: column {params.id!r} is empty: every sample needs an id")
-    texts = as_text(ids)
+    texts = as_text(ids).map(lambda text: WHOLE_NUMBER.sub(r"\1", text))
     if texts.duplicated().any():
         row = _first(texts.duplicated())
         raise InputError(

@@ -50,6 +50,11 @@ def test_validation_and_test_have_their_share_rounded_up(samples, sizes):
     assert sizes_of(assign_splits(strata, None, SHARES)) == sizes
 
 
+def test_a_size_is_not_rounded_up_over_floating_point_dust():
+    shares = SplitParams(train=0.86, validation=0.07, test=0.07, seed=0)  # 0.07 · 100 is 7.000000000000001
+    assert sizes_of(assign_splits(np.zeros(100, dtype=np.int64), None, shares)) == (86, 7, 7)
+
+
 @given(sizes=class_sizes, seed=seeds)
 @quick
 def test_every_sample_gets_exactly_one_split(sizes, seed):

@@ -73,7 +73,7 @@ def encode_column(values):
 def test_a_tiny_table_is_imputed_scaled_and_one_hot_encoded_as_by_hand():
     table = pd.DataFrame(
         {
-            "x": [-1, None, 5, 1, 3, 6, None],  # train: median 2; then mean 2, deviation √((9+0+9+1+1)/5) = 2
+            "x": [5, None, 0, 5, 5, 6, None],  # train: median 5; then mean 4, deviation √((1+1+16+1+1)/5) = 2
             "colour": ["red", "red", "green", None, "blue", "violet", None],  # train: mode red
             "sex": ["f", "m", "f", "m", "f", "f", "m"],  # two values: one column
         }
@@ -81,13 +81,13 @@ def test_a_tiny_table_is_imputed_scaled_and_one_hot_encoded_as_by_hand():
     array, description = encode(table, np.arange(7) < 5, "own.csv")
     expected = [
         # x, blue, green, red, m, x missing, colour missing
-        [-1.5, 0, 0, 1, 0, 0, 0],
-        [0.0, 0, 0, 1, 1, 1, 0],
-        [1.5, 0, 1, 0, 0, 0, 0],
-        [-0.5, 0, 0, 1, 1, 0, 1],
+        [0.5, 0, 0, 1, 0, 0, 0],
+        [0.5, 0, 0, 1, 1, 1, 0],
+        [-2.0, 0, 1, 0, 0, 0, 0],
+        [0.5, 0, 0, 1, 1, 0, 1],
         [0.5, 1, 0, 0, 0, 0, 0],
-        [2.0, 0, 0, 0, 0, 0, 0],
-        [0.0, 0, 0, 1, 1, 1, 1],
+        [1.0, 0, 0, 0, 0, 0, 0],
+        [0.5, 0, 0, 1, 1, 1, 1],
     ]
     np.testing.assert_allclose(array, expected, atol=1e-6)
     assert array.dtype == np.float32
@@ -115,7 +115,7 @@ def test_a_tiny_table_is_imputed_scaled_and_one_hot_encoded_as_by_hand():
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([2, 4, 6, 4], [[-(1.5**0.5)], [1e-9], [1.5**0.5], [0]]),  # mean 4, deviation √(8/3)
+        ([2, 4, 6, 4], [[-(1.5**0.5)], [0], [1.5**0.5], [0]]),  # mean 4, deviation √(8/3)
         ([7.0, 7.0, 7.0, 9.0], [[0], [0], [0], [2]]),  # no spread in train: only centred
         ([True, False, True, False], [[1], [0], [1], [0]]),
         (pd.array([True, False, True, None], dtype="boolean"), [[1], [0], [1], [1]]),

@@ -114,7 +114,7 @@ def test_ids_keep_their_leading_zeros():
     ("values", "texts"),
     [
         ([1.0, np.nan, 30.0], ["1", None, "30"]),
-        ([1.5, np.nan, 3.0], ["1.5", None, "3.0"]),
+        ([1.5, np.nan, 2.5], ["1.5", None, "2.5"]),
         ([7, 8], ["7", "8"]),
         (["a", None], ["a", None]),
         ([True, False], ["True", "False"]),
