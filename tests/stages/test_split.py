@@ -148,13 +148,13 @@ def test_a_multilabel_sample_counts_for_its_rarest_label():
 
 def test_a_rare_stratum_joins_the_largest_one():
     # Label 2 has 5 samples, too few to share out; those without any label are the largest stratum, then numbered 1.
-    labels = np.array([[1, 0, 0]] * 6 + [[0, 0, 1]] * 5 + [[0, 0, 0]] * 9)
-    assert stratify_by("multilabel", labels).tolist() == [0] * 6 + [1] * 5 + [1] * 9
+    labels = np.array([[1, 0, 0]] * 7 + [[0, 0, 1]] * 5 + [[0, 0, 0]] * 9)
+    assert stratify_by("multilabel", labels).tolist() == [0] * 7 + [1] * 5 + [1] * 9
 
 
 def test_a_regression_is_balanced_by_tenths_of_its_labels():
-    falling = np.arange(60, 0, -1).astype(float)  # 60 … 1: the six largest labels come first
-    assert stratify_by("regression", falling).tolist() == np.repeat(np.arange(9, -1, -1), 6).tolist()
+    falling = np.arange(70, 0, -1).astype(float)  # 70 … 1: the seven largest labels come first
+    assert stratify_by("regression", falling).tolist() == np.repeat(np.arange(9, -1, -1), 7).tolist()
 
 
 def test_few_regression_labels_are_one_stratum():
