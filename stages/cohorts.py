@@ -43,7 +43,7 @@ def write_cohort(path: Path, cohort: Cohort, shares: SplitParams) -> None:
     """
     _check_classes(cohort)
     try:
-        splits = assign_splits(stratify_by(cohort.task, cohort.labels), cohort.groups, shares)
+        splits = assign_splits(stratify_by(cohort.task, cohort.labels, shares), cohort.groups, shares)
     except InputError as error:
         raise InputError(f"{cohort.dataset}: {error}") from error
     _check_splits(cohort, splits)

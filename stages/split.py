@@ -10,7 +10,6 @@ from i2moe.errors import InputError
 from stages.params import SplitParams
 
 REGRESSION_BINS = 10  # quantile bins that stand for classes when the label is a number
-SAMPLES_A_BIN = 7  # at least: 15 % of a cohort then has a sample of each bin
 
 
 def assign_splits(strata: NDArray[np.int64], groups: NDArray[np.str_] | None, shares: SplitParams) -> NDArray[np.str_]:
@@ -59,10 +58,11 @@ def _assign_groups(strata: NDArray[np.int64], groups: NDArray[np.str_], shares: 
     _, group_of = np.unique(groups, return_inverse=True)
     counts = np.zeros((group_of.max() + 1, strata.max() + 1))  # [groups, classes]
     np.add.at(counts, (group_of, strata), 1)
+    counts = np.column_stack([counts, counts.sum(axis=1)])  # the whole size counts like one class more
     totals = np.maximum(counts.sum(axis=0), 1)
-    lacking = np.outer([getattr(shares, name) for name in SPLITS], totals)  # [splits, classes]
+    lacking = np.outer([getattr(shares, name) for name in SPLITS], totals)  # [splits, classes + 1]
     shuffled = np.random.default_rng(shares.seed).permutation(len(counts))
-    largest_first = shuffled[np.argsort(-counts[shuffled].sum(axis=1), kind="stable")]
+    largest_first = shuffled[np.argsort(-counts[shuffled, -1], kind="stable")]
     split_of = np.empty(len(counts), dtype=np.int64)
     for group in largest_first:
         split_of[group] = np.argmax(lacking @ (counts[group] / totals))
@@ -70,28 +70,30 @@ def _assign_groups(strata: NDArray[np.int64], groups: NDArray[np.str_], shares: 
     return [np.flatnonzero(split_of[group_of] == split) for split in range(len(SPLITS))]
 
 
-def stratify_by(task: str, labels: NDArray[np.generic]) -> NDArray[np.int64]:
+def stratify_by(task: str, labels: NDArray[np.generic], shares: SplitParams) -> NDArray[np.int64]:
     """Return the class index [N] to balance over the splits.
 
     Args:
         task: binary | multiclass: the class itself. multilabel: the rarest label that a sample has, or none.
             regression: the quantile bin of the label.
         labels: [N] class indices or numbers; [N, C] of 0 and 1 for multilabel.
+        shares: of the splits; bins and label strata are so large that the smallest split has a sample of each.
     """
+    fewest = math.ceil(round(1 / min(shares.train, shares.validation, shares.test), 6))
     if task == "multilabel":
         positive = labels.astype(bool)
         frequency = np.where(positive, positive.sum(axis=0), len(labels) + 1)
         strata = np.where(positive.any(axis=1), frequency.argmin(axis=1), labels.shape[1])
     elif task == "regression":
-        bins = min(REGRESSION_BINS, max(1, len(labels) // SAMPLES_A_BIN))
+        bins = min(REGRESSION_BINS, max(1, len(labels) // fewest))
         edges = np.quantile(labels.astype(float), np.linspace(0, 1, bins + 1)[1:-1])
         strata = np.digitize(labels.astype(float), edges)
     else:
         return labels.astype(np.int64)
-    return _merge_rare(strata)
+    return _merge_rare(strata, fewest)
 
 
-def _merge_rare(strata: NDArray[np.int64], fewest: int = SAMPLES_A_BIN) -> NDArray[np.int64]:
+def _merge_rare(strata: NDArray[np.int64], fewest: int) -> NDArray[np.int64]:
     """Put the strata too small to be shared out over three splits into the largest one."""
     names, position, sizes = np.unique(strata, return_inverse=True, return_counts=True)
     merged = np.where(sizes[position] < fewest, names[sizes.argmax()], strata)

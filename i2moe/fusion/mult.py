@@ -10,6 +10,8 @@ Shapes: B samples, M modalities, P tokens a modality, H hidden_dim, C outputs, N
 import torch
 from torch import Tensor, nn
 
+from i2moe.dropout import Dropout
+
 
 class SelfAttention(nn.Module):
     """Multi-head self-attention over a token sequence; query, key and value projections have no bias.
@@ -21,7 +23,7 @@ class SelfAttention(nn.Module):
     def __init__(self, hidden_dim: int, num_heads: int, dropout: float) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.query_key_value = nn.Linear(hidden_dim, 3 * hidden_dim, bias=False)
         self.output = nn.Linear(hidden_dim, hidden_dim)
 
@@ -46,10 +48,10 @@ class TransformerLayer(nn.Module):
         self.mlp = nn.Sequential(
             nn.Linear(hidden_dim, 2 * hidden_dim),
             nn.GELU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(2 * hidden_dim, hidden_dim),
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map tokens [B, N, H] to [B, N, H]."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +25,10 @@ def features(dataset: Annotated[str, typer.Argument(help="a name under data.tabl
     """Write data/features/DATASET/<modality>.npy and .json, one pair a modality."""
     params = load_params().table(dataset)
     cohort = read_cohort(paths.cohort(dataset))
-    table = read_source(params).table.loc[cohort["sample_id"]]
+    table = read_source(params).table
+    if not cohort["sample_id"].isin(table.index).all():
+        raise InputError(f"{paths.cohort(dataset)} has samples that {params.raw} lacks: rerun the cohort stage")
+    table = table.loc[cohort["sample_id"]]
     is_train = (cohort["split"] == "train").to_numpy()
     selected = select_columns(table, params)
     encoded = {name: encode(table[columns], is_train, params.raw) for name, columns in selected.items()}
@@ -82,8 +86,8 @@ def encode(
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Turn columns into a float32 array [N, F]: everything is fitted on the train rows.
 
-    Numbers: missing → median, then standardised. Other columns: missing → mode, then one-hot (one column for two
-    values; a value that train lacks is all zeros). A column with missing values in train also gets an indicator.
+    Numbers: missing → median, then standardised. Other columns: missing → mode, then one-hot (one column for
+    two values; a value that train lacks is all zeros). A column with missing values in train also gets an indicator.
 
     Raises:
         InputError: for an infinite value, a column without any value in train, or one that holds dates.
@@ -110,7 +114,14 @@ def encode(
         verbose_feature_names_out=False,
     )
     steps.fit(table[is_train])
-    array = np.ascontiguousarray(steps.transform(table), dtype=np.float32)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Found unknown categories")
+        array = steps.transform(table)
+    too_large = np.abs(array).max(axis=0) > np.finfo(np.float32).max
+    if too_large.any():
+        name = steps.get_feature_names_out()[too_large.argmax()]
+        raise InputError(f"{source} column {name!r} holds a value too far from the train split's: correct it")
+    array = np.ascontiguousarray(array, dtype=np.float32)
     description = {
         "kind": "vector",
         "shape": [array.shape[1]],
@@ -131,7 +142,7 @@ def encode(
 def _check_columns(table: pd.DataFrame, is_train: NDArray[np.bool_], source: str | Path) -> None:
     for name in table.columns:
         column = table[name]
-        if pd.api.types.is_datetime64_any_dtype(column) or column.map(lambda value: isinstance(value, date)).any():
+        if _holds_dates(column):
             raise InputError(
                 f"{source} column {name!r} holds dates: turn it into a number, such as days since an event"
             )
@@ -142,6 +153,12 @@ def _check_columns(table: pd.DataFrame, is_train: NDArray[np.bool_], source: str
             raise InputError(
                 f"{source} column {name!r}, sample {row + 1} by id: infinite value: correct it or leave it empty"
             )
+
+
+def _holds_dates(column: "pd.Series[Any]") -> bool:
+    if column.dtype == object:
+        return bool(column.map(lambda value: isinstance(value, date)).any())
+    return bool(pd.api.types.is_datetime64_any_dtype(column))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Read a dataset's own files (CSV, Parquet, NPY) into one table, a row a sample, indexed by sample_id."""
 
 import re
+import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from i2moe.errors import InputError
 from stages.params import TableParams
 
 WHOLE_NUMBER = re.compile(r"^(-?\d+)\.0+$")
+SHOWN_COLUMNS = 40  # a message lists all columns of a table up to this many
 READERS = (".csv", ".csv.gz", ".parquet", ".npy")
 
 
@@ -50,9 +52,8 @@ def read_source(params: TableParams) -> Source:
         table = table.join(other, how="inner")
         removed[f"not in {path.name}"] = before - len(table)
     if table.empty:
-        raise InputError(
-            f"{params.raw}: no sample is in every file: do the files share the ids of column {params.id!r}?"
-        )
+        why = f"no sample is in every file: do they share the ids of column {params.id!r}?" if others else "no rows"
+        raise InputError(f"{params.raw}: {why}")
     return Source(table.sort_index(), removed)
 
 
@@ -74,13 +75,21 @@ def _read_file(path: Path, params: TableParams) -> pd.DataFrame:
             return pd.read_parquet(path)
         if path.name.endswith(".npy"):
             return _read_array(path)
-        # Ids and groups as they are written: 007 stays 007.
-        return pd.read_csv(path, low_memory=False, dtype={name: str for name in (params.id, params.group) if name})
-    except (ValueError, EOFError, OSError, zlib.error) as error:
+        return _read_csv(path, [name for name in (params.id, params.group) if name])
+    except InputError:
+        raise
+    except (ValueError, EOFError, OSError, zlib.error, pd.errors.ParserWarning) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
             f"{path} cannot be read ({reason}): is the file complete and of the kind its name says?"
         ) from error
+
+
+def _read_csv(path: Path, as_written: list[str]) -> pd.DataFrame:
+    """Read a CSV; ids and groups stay as they are written (007 is not 7); a line longer than the header is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        return pd.read_csv(path, low_memory=False, index_col=False, dtype=dict.fromkeys(as_written, str))
 
 
 def _read_array(path: Path) -> pd.DataFrame:
@@ -127,7 +136,7 @@ def require_columns(path: Path | str, table: pd.DataFrame, columns: list[str], r
     for column in columns:
         if column not in table:
             shown = [str(name) for name in table.columns]
-            hint = nearest(column, shown) if len(shown) <= 40 else nearest(column, shown).split("; ")[-1]  # noqa: PLR2004
+            hint = nearest(column, shown) if len(shown) <= SHOWN_COLUMNS else f"it has {len(shown)} others"
             raise InputError(f"{path} has no column {column!r}, named as {role}; {hint}")
 
 

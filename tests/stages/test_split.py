@@ -1,5 +1,7 @@
 """Splits: exact sizes, whole groups, balanced classes, the same every time."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -137,32 +139,34 @@ def test_groups_go_largest_first_to_the_split_that_lacks_most():
 
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
 def test_classes_are_balanced_as_they_are(task):
-    assert stratify_by(task, np.array([1, 0, 1])).tolist() == [1, 0, 1]
+    assert stratify_by(task, np.array([1, 0, 1]), SHARES).tolist() == [1, 0, 1]
 
 
 def test_a_multilabel_sample_counts_for_its_rarest_label():
     # Label 0 is on in 8 + 6 = 14 samples, label 1 in 6 + 7 = 13: those with both count for label 1.
     labels = np.array([[1, 0]] * 8 + [[1, 1]] * 6 + [[0, 1]] * 7 + [[0, 0]] * 9)
-    assert stratify_by("multilabel", labels).tolist() == [0] * 8 + [1] * 13 + [2] * 9
+    assert stratify_by("multilabel", labels, SHARES).tolist() == [0] * 8 + [1] * 13 + [2] * 9
 
 
 def test_a_rare_stratum_joins_the_largest_one():
     # Label 2 has 5 samples, too few to share out; those without any label are the largest stratum, then numbered 1.
     labels = np.array([[1, 0, 0]] * 7 + [[0, 0, 1]] * 5 + [[0, 0, 0]] * 9)
-    assert stratify_by("multilabel", labels).tolist() == [0] * 7 + [1] * 5 + [1] * 9
+    assert stratify_by("multilabel", labels, SHARES).tolist() == [0] * 7 + [1] * 5 + [1] * 9
 
 
 def test_a_regression_is_balanced_by_tenths_of_its_labels():
     falling = np.arange(70, 0, -1).astype(float)  # 70 … 1: the seven largest labels come first
-    assert stratify_by("regression", falling).tolist() == np.repeat(np.arange(9, -1, -1), 7).tolist()
+    assert stratify_by("regression", falling, SHARES).tolist() == np.repeat(np.arange(9, -1, -1), 7).tolist()
 
 
 def test_few_regression_labels_are_one_stratum():
-    assert stratify_by("regression", np.arange(12.0)).tolist() == [0] * 12
+    assert stratify_by("regression", np.arange(12.0), SHARES).tolist() == [0] * 12
 
 
-@pytest.mark.parametrize("samples", [20, 60, 61, 100])
-def test_a_regression_of_any_size_can_be_split(samples):
-    names = assign_splits(stratify_by("regression", np.arange(float(samples))), None, SHARES)
+@pytest.mark.parametrize("held_out", [0.1, 0.15, 0.2])
+@pytest.mark.parametrize("samples", [20, 60, 61, 80, 100])
+def test_a_regression_of_any_size_can_be_split(samples, held_out):
+    shares = SplitParams(train=1 - 2 * held_out, validation=held_out, test=held_out, seed=0)
+    names = assign_splits(stratify_by("regression", np.arange(float(samples)), shares), None, shares)
+    assert sizes_of(names)[1:] == (math.ceil(held_out * samples), math.ceil(held_out * samples))
     assert sum(sizes_of(names)) == samples
-    assert min(sizes_of(names)) > 0

@@ -181,9 +181,18 @@ def test_a_wrong_id_is_named_with_its_file_and_line(place, text, message):
         read(*files)
 
 
+@pytest.mark.parametrize("sample_id", ["outcome", None])
+def test_lines_with_a_field_more_than_the_header_do_not_shift_the_columns(sample_id):
+    write("own.csv", "outcome,age\n1,30,\n2,40,\n")
+    assert read("own.csv", sample_id=sample_id).table["age"].tolist() == [30, 40]
+    write("own.csv", "outcome,age\n1,30,9\n2,40,9\n")
+    with pytest.raises(InputError, match=r"^own.csv cannot be read \(Length of header"):
+        read("own.csv", sample_id=sample_id)
+
+
 def test_files_without_a_common_id_are_refused():
     first, second = write("own.csv", "sample,age\na,1\n"), write("more.csv", "sample,dose\nb,1\n")
-    with pytest.raises(InputError, match="no sample is in every file: do the files share the ids of column 'sample'"):
+    with pytest.raises(InputError, match="no sample is in every file: do they share the ids of column 'sample'"):
         read(first, second)
 
 
