@@ -92,41 +92,26 @@ def encode(
     Raises:
         InputError: for an infinite value, a column without any value in train, or one that holds dates.
     """
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import MissingIndicator, SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
     _check_columns(table, is_train, source)
-    is_number = [pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind) for kind in table.dtypes]
-    numeric = [name for name, flag in zip(table.columns, is_number, strict=True) if flag]
-    categorical = [name for name, flag in zip(table.columns, is_number, strict=True) if not flag]
+    numeric = [name for name in table.columns if _holds_numbers(table[name])]
+    categorical = [name for name in table.columns if name not in numeric]
     table = table.astype(dict.fromkeys(numeric, float) | dict.fromkeys(categorical, object))
     texts = table[categorical]
     table[categorical] = texts.where(texts.isna(), texts.astype(str)).where(texts.notna(), np.nan)
-    one_hot = OneHotEncoder(drop="if_binary", handle_unknown="ignore", sparse_output=False)
-    steps = ColumnTransformer(
-        [
-            ("number", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numeric),
-            ("category", make_pipeline(SimpleImputer(strategy="most_frequent"), one_hot), categorical),
-            ("missing", MissingIndicator(error_on_new=False), list(table.columns)),
-        ],
-        verbose_feature_names_out=False,
-    )
-    steps.fit(table[is_train])
+    steps = _transformer(numeric, categorical).fit(table[is_train])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Found unknown categories")
         array = steps.transform(table)
+    names = [str(name) for name in steps.get_feature_names_out()]
     too_large = np.abs(array).max(axis=0) > np.finfo(np.float32).max
     if too_large.any():
-        name = steps.get_feature_names_out()[too_large.argmax()]
-        raise InputError(f"{source} column {name!r} holds a value too far from the train split's: correct it")
-    array = np.ascontiguousarray(array, dtype=np.float32)
+        far = names[int(too_large.argmax())]
+        raise InputError(f"{source} column {far!r} holds a value too far from the train split's: correct it")
     description = {
         "kind": "vector",
         "shape": [array.shape[1]],
         "source": str(source),
-        "features": [str(name) for name in steps.get_feature_names_out()],
+        "features": names,
         "numeric_columns": numeric,
         "categorical_columns": categorical,
         "missing_values": {str(name): int(count) for name, count in table.isna().sum().items() if count},
@@ -136,7 +121,29 @@ def encode(
             "what": "medians, modes, categories, means, scales",
         },
     }
-    return array, description
+    return np.ascontiguousarray(array, dtype=np.float32), description
+
+
+def _transformer(numeric: list[str], categorical: list[str]) -> Any:  # noqa: ANN401 (scikit-learn is untyped)
+    """Return the unfitted steps that `encode` describes."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import MissingIndicator, SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    one_hot = OneHotEncoder(drop="if_binary", handle_unknown="ignore", sparse_output=False)
+    return ColumnTransformer(
+        [
+            ("number", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numeric),
+            ("category", make_pipeline(SimpleImputer(strategy="most_frequent"), one_hot), categorical),
+            ("missing", MissingIndicator(error_on_new=False), [*numeric, *categorical]),
+        ],
+        verbose_feature_names_out=False,
+    )
+
+
+def _holds_numbers(column: "pd.Series[Any]") -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
 
 
 def _check_columns(table: pd.DataFrame, is_train: NDArray[np.bool_], source: str | Path) -> None:

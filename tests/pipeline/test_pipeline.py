@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -154,6 +155,56 @@ def test_wrong_settings_stop_before_anything_trains(project, environment, change
     assert message in output
     assert "Traceback" not in output
     assert "stages.train" not in output
+
+
+OWN_DATA = """
+    own:
+      raw: data/raw
+      files: [people.csv, scan.npy]
+      id: person
+      group: family
+      label: score
+      task: regression
+      modalities:
+        body: {columns: [age, sex]}
+        scan: {prefix: scan.}
+"""
+OWN_MODELS = """
+  own:
+    i2moe-mult:
+      interaction: {loss_weight: 0.1}
+      reweighting: {hidden_dim: 8, num_layers: 1, temperature: 1}
+      selection: mae
+"""
+
+
+def test_own_data_without_code_synthetic_regression_by_family(project, environment):
+    generator = np.random.default_rng(0)
+    (project / "data/raw").mkdir()
+    scan = generator.normal(size=(90, 6))
+    people = pd.DataFrame(
+        {
+            "person": [f"p{row:02d}" for row in range(90)],
+            "family": [f"f{row // 3}" for row in range(90)],
+            "age": [np.nan if row % 9 == 0 else 20 + row for row in range(90)],
+            "sex": ["f" if row % 2 else "m" for row in range(90)],
+            "score": 10 * scan[:, 0],
+        }
+    )
+    people.to_csv(project / "data/raw/people.csv", index=False)
+    np.save(project / "data/raw/scan.npy", scan)
+    before = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(before.replace("\ntrain:", OWN_DATA + "\ntrain:") + OWN_MODELS)
+    experiment(project, environment, **{"run.datasets": "[own]", "run.models": "[i2moe-mult]", "run.seeds": "[0]"})
+    cohort = pd.read_csv(project / "data/cohorts/own.csv")
+    assert len(cohort[["group_id", "split"]].drop_duplicates()) == 30  # families, each in one split
+    assert json.loads((project / "data/features/own/body.json").read_text())["missing_values"] == {"age": 10}
+    assert set(json.loads((project / "results/metrics/own/i2moe-mult.json").read_text())) == {"mae", "r2"}
+    page = (project / "reports/index.html").read_text()
+    assert "No single sample is shown: the dataset's licence is restricted" in page
+    assert not (project / "results/explanations/own/i2moe-mult/example.json").exists()
+    assert not [person for person in people["person"] if person in page]
+    (project / "params.yaml").write_text(before)
 
 
 def test_a_killed_training_resumes_and_ends_with_the_metrics_of_an_undisturbed_one(project, tmp_path, environment):
