@@ -26,14 +26,15 @@ def score_table(
         seeds: the S seeds.
 
     Returns:
-        Rows of split, metric, mean and std over seeds (ddof 1), 95 % bootstrap interval of the mean (low, high),
-        and each seed's value.
+        Rows of split, metric, mean and std over seeds (ddof 1), for test the 95 % bootstrap interval of the mean
+        (low, high), and each seed's value.
     """
     rows = []
     for split, truth in labels.items():
         for name, metric in TASK_METRICS[task].items():
             values = np.array([metric.compute(truth, one) for one in logits[split]], dtype=float)
-            low, high = bootstrap_interval(metric, truth, logits[split])
+            # Intervals are for the numbers one reports; on the split that chose the epoch they would mean nothing.
+            low, high = bootstrap_interval(metric, truth, logits[split]) if split == "test" else (np.nan, np.nan)
             std = values.std(ddof=1) if len(values) > 1 else np.nan
             row = {"split": split, "metric": name, "mean": values.mean(), "std": std, "low": low, "high": high}
             rows.append(row | {f"seed_{seed}": value for seed, value in zip(seeds, values, strict=True)})
