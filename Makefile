@@ -8,9 +8,8 @@ help:  ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 repro: .venv/.installed  ## Run the whole pipeline, print the metrics and where the report is
-	@$(BIN)/python -m stages.params
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
-	@$(BIN)/dvc metrics show
+	@cat reports/tables/performance.md
 	@echo "report: $(CURDIR)/reports/index.html"
 
 test: .venv/.installed  ## Run the tests

@@ -27,9 +27,9 @@ def curves(dataset: str, model: str, seed: int) -> Path:
     return Path("results/curves") / dataset / model / f"{seed}.csv"
 
 
-def resume(key: str) -> Path:
+def resume(dataset: str, model: str, seed: int, key: str) -> Path:
     """Return the folder of an unfinished run's checkpoints; no DVC output, so that it survives a kill."""
-    return Path("results/.resume") / key
+    return Path("results/.resume") / dataset / model / str(seed) / key
 
 
 def metrics(dataset: str, model: str) -> Path:

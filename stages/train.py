@@ -28,7 +28,7 @@ def train(
     from i2moe.training import Hardware, fit, save
 
     config = params.model(dataset, model)
-    folder = paths.resume(run_key(params, dataset, model, seed))
+    folder = paths.resume(dataset, model, seed, run_key(params, dataset, model, seed))
     curves = folder / "curves"
     logger = DVCLiveLogger(
         dir=str(curves), resume=(folder / "last.ckpt").exists(), save_dvc_exp=False, dvcyaml=None, report=None
@@ -45,7 +45,7 @@ def train(
     target.parent.mkdir(parents=True, exist_ok=True)
     read_curves(curves).to_csv(target)
     save(best, paths.weights(dataset, model, seed))
-    shutil.rmtree(folder)
+    shutil.rmtree(folder.parent)  # with what a killed run of other settings left
 
 
 def run_key(params: Params, dataset: str, model: str, seed: int) -> str:

@@ -38,7 +38,11 @@ def test_markdown_and_coalition_names():
     coalitions = pd.DataFrame({"a": [0, 1, 1], "b": [0, 0, 1], "accuracy": [0.5, 0.625, 0.75]})
     table = intact_first(coalitions, ["a", "b"])
     assert table["intact"].tolist() == ["none", "a", "a + b"]
-    assert markdown(table).splitlines()[:3] == ["| intact | accuracy |", "| --- | --- |", "| none | 0.500 |"]
+    assert markdown(table).splitlines()[:3] == [
+        "| intact | accuracy |",
+        "| ------ | -------- |",
+        "| none   | 0.500    |",
+    ]
 
 
 def test_an_epoch_logged_twice_counts_once(tmp_path):
