@@ -209,14 +209,18 @@ def write_tables(tables: dict[str, list[pd.DataFrame]]) -> None:
 
 def markdown(table: pd.DataFrame) -> str:
     """Return a table in Markdown, its columns aligned for readers of the plain text."""
-    cells = [
-        [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row] for row in table.to_numpy(object)
-    ]
+    cells = [[_cell(value) for value in row] for row in table.to_numpy(object)]
     lines = [[str(name) for name in table.columns], *cells]
     widths = [max(len(line[column]) for line in lines) for column in range(table.shape[1])]
     lines.insert(1, ["-" * width for width in widths])
     padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in padded)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "" if pd.isna(value) else f"{value:.3f}"
+    return str(value)
 
 
 def picture(name: str, figure: "Figure", caption: str) -> Picture:
