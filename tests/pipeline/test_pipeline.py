@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
 DVC = Path(sys.executable).with_name("dvc")
@@ -157,25 +158,20 @@ def test_wrong_settings_stop_before_anything_trains(project, environment, change
     assert "stages.train" not in output
 
 
-OWN_DATA = """
-    own:
-      raw: data/raw
-      files: [people.csv, scan.npy]
-      id: person
-      group: family
-      label: score
-      task: regression
-      modalities:
-        body: {columns: [age, sex]}
-        scan: {prefix: scan.}
-"""
-OWN_MODELS = """
-  own:
-    i2moe-mult:
-      interaction: {loss_weight: 0.1}
-      reweighting: {hidden_dim: 8, num_layers: 1, temperature: 1}
-      selection: mae
-"""
+OWN_DATA = {
+    "raw": "data/raw",
+    "files": ["people.csv", "scan.npy"],
+    "id": "person",
+    "group": "family",
+    "label": "score",
+    "task": "regression",
+    "modalities": {"body": {"columns": ["age", "sex"]}, "scan": {"prefix": "scan."}},
+}
+OWN_MODEL = {
+    "interaction": {"loss_weight": 0.1},
+    "reweighting": {"hidden_dim": 8, "num_layers": 1, "temperature": 1},
+    "selection": "mae",
+}
 
 
 def test_own_data_without_code_synthetic_regression_by_family(project, environment):
@@ -194,8 +190,13 @@ def test_own_data_without_code_synthetic_regression_by_family(project, environme
     people.to_csv(project / "data/raw/people.csv", index=False)
     np.save(project / "data/raw/scan.npy", scan)
     before = (project / "params.yaml").read_text()
-    (project / "params.yaml").write_text(before.replace("\ntrain:", OWN_DATA + "\ntrain:") + OWN_MODELS)
-    experiment(project, environment, **{"run.datasets": "[own]", "run.models": "[i2moe-mult]", "run.seeds": "[0]"})
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(before)
+    params["run"] |= {"datasets": ["own"], "models": ["i2moe-mult"], "seeds": [0]}
+    params["data"]["tables"]["own"] = OWN_DATA
+    params["models"]["own"] = {"i2moe-mult": OWN_MODEL}
+    yaml.dump(params, project / "params.yaml")
+    run([str(DVC), "repro"], project, environment)
     cohort = pd.read_csv(project / "data/cohorts/own.csv")
     assert len(cohort[["group_id", "split"]].drop_duplicates()) == 30  # families, each in one split
     assert json.loads((project / "data/features/own/body.json").read_text())["missing_values"] == {"age": 10}
