@@ -194,18 +194,7 @@ def fit(
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
-    trainer = lightning.Trainer(
-        accelerator=hardware.accelerator,
-        devices=hardware.devices,
-        strategy=hardware.strategy,
-        precision=hardware.precision,  # type: ignore[arg-type]
-        max_epochs=config.epochs,
-        deterministic=True,
-        num_sanity_val_steps=0,
-        logger=logger or False,
-        callbacks=[checkpoint, TrainingBar()],
-        enable_model_summary=False,
-    )
+    trainer = _trainer(config.epochs, hardware, checkpoint, logger)
     last = folder / "last.ckpt"
     trainer.fit(
         module,
@@ -215,6 +204,21 @@ def fit(
         weights_only=True,
     )
     return Path(checkpoint.best_model_path)
+
+
+def _trainer(epochs: int, hardware: Hardware, checkpoint: ModelCheckpoint, logger: Logger | None) -> lightning.Trainer:
+    return lightning.Trainer(
+        accelerator=hardware.accelerator,
+        devices=hardware.devices,
+        strategy=hardware.strategy,
+        precision=hardware.precision,  # type: ignore[arg-type]
+        max_epochs=epochs,
+        deterministic=True,
+        num_sanity_val_steps=0,
+        logger=logger or False,
+        callbacks=[checkpoint, TrainingBar()],
+        enable_model_summary=False,
+    )
 
 
 def save(checkpoint: Path, target: Path) -> None:
