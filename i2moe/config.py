@@ -7,9 +7,11 @@ import difflib
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
+PositiveNumber = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -28,7 +30,7 @@ class Strict(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _know_every_key(cls, values: Any) -> Any:  # noqa: ANN401 (anything may stand in the file)
-        if isinstance(values, dict):
+        if isinstance(values, dict) and cls.model_config["extra"] == "forbid":
             unknown = [key for key in values if key not in cls.model_fields]
             if unknown:
                 problems = [f"{key!r} (value {values[key]!r}): {nearest(key, cls.model_fields)}" for key in unknown]
@@ -36,7 +38,44 @@ class Strict(BaseModel):
         return values
 
 
-class MulTConfig(Strict):
+class FusionConfig(Strict):
+    """Base of the fusion methods' settings: which method, and the keyword arguments of its module."""
+
+    method: str
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the method's own keyword arguments."""
+        return self.model_dump(exclude={"method", "balance_weight"})
+
+
+class EarlyConfig(FusionConfig):
+    """Settings of `i2moe.fusion.early.EarlyFusion`."""
+
+    method: Literal["early"]
+    width: Positive  # of the joined tokens
+    mlp_dim: Positive
+    num_layers: Positive
+    num_heads: Positive
+
+
+class LateConfig(FusionConfig):
+    """Settings of `i2moe.fusion.late.LateFusion`."""
+
+    method: Literal["late"]
+    num_layers: Positive
+    num_heads: Positive
+
+
+class LRMFConfig(FusionConfig):
+    """Settings of `i2moe.fusion.lrmf.LowRankFusion`."""
+
+    method: Literal["lrmf"]
+    rank: Positive
+    fused_dim: Positive
+    mlp_dim: Positive
+
+
+class MulTConfig(FusionConfig):
     """Settings of `i2moe.fusion.mult.MulT`."""
 
     method: Literal["mult"]
@@ -44,10 +83,92 @@ class MulTConfig(Strict):
     num_heads: Positive
 
 
-class InteractionConfig(Strict):
-    """What turns a fusion method into an I2MoE."""
+class InterpretCCConfig(FusionConfig):
+    """Settings of `i2moe.fusion.interpretcc.InterpretCC`."""
 
-    loss_weight: Annotated[float, Field(ge=0)]  # λ, `interaction_loss_weight` in Tables 7-10
+    method: Literal["interpretcc"]
+    temperature: PositiveNumber  # of the gates' sigmoid, τ in Table 9
+    threshold: Annotated[float, Field(gt=0, lt=1)]  # above it a gate is open
+
+
+class SwitchGateConfig(FusionConfig):
+    """Settings of `i2moe.fusion.switchgate.SwitchGate`."""
+
+    method: Literal["switchgate"]
+    num_layers: Positive
+    num_heads: Positive
+    num_experts: Positive
+    capacity_factor: PositiveNumber  # in training an expert takes this times its even share of the tokens
+    balance_weight: NonNegative  # γ, weight of the load-balance loss
+
+
+class MoEPlusPlusConfig(FusionConfig):
+    """Settings of `i2moe.fusion.moepp.MoEPlusPlus`."""
+
+    method: Literal["moepp"]
+    num_layers: Positive
+    num_heads: Positive
+    num_experts: Positive
+    capacity_factor: PositiveNumber
+    tau: PositiveNumber  # an FFN expert's share of the tokens by that of a zero-computation expert
+    balance_weight: NonNegative
+
+    @field_validator("num_experts")
+    @classmethod
+    def _one_ffn_at_least(cls, num_experts: int) -> int:
+        if num_experts < 5:  # noqa: PLR2004
+            raise ValueError(
+                f"{num_experts} leaves no FFN expert, since 2 constant, 1 copy and 1 zero expert are among them; "
+                "allowed: 5 and more"
+            )
+        return num_experts
+
+
+class OwnFusionConfig(FusionConfig):
+    """A fusion module of your own, `module:Class`; all other keys are keyword arguments of the class."""
+
+    model_config = ConfigDict(extra="allow")
+
+    method: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
+
+
+FUSION_CONFIGS: dict[str, type[FusionConfig]] = {
+    "early": EarlyConfig,
+    "late": LateConfig,
+    "lrmf": LRMFConfig,
+    "mult": MulTConfig,
+    "interpretcc": InterpretCCConfig,
+    "switchgate": SwitchGateConfig,
+    "moepp": MoEPlusPlusConfig,
+}
+
+
+def _method_of(fusion: Any) -> str:  # noqa: ANN401 (a block of the file, or settings)
+    method = fusion.get("method") if isinstance(fusion, dict) else getattr(fusion, "method", None)
+    return f"[{method}]" if isinstance(method, str) and method in FUSION_CONFIGS else "[own]"
+
+
+AnyFusionConfig = Annotated[
+    Annotated[EarlyConfig, Tag("[early]")]
+    | Annotated[LateConfig, Tag("[late]")]
+    | Annotated[LRMFConfig, Tag("[lrmf]")]
+    | Annotated[MulTConfig, Tag("[mult]")]
+    | Annotated[InterpretCCConfig, Tag("[interpretcc]")]
+    | Annotated[SwitchGateConfig, Tag("[switchgate]")]
+    | Annotated[MoEPlusPlusConfig, Tag("[moepp]")]
+    | Annotated[OwnFusionConfig, Tag("[own]")],
+    Discriminator(_method_of),
+]
+
+
+class InteractionConfig(Strict):
+    """What turns a fusion method into an I2MoE; all but the first key are for the ablations of section 7."""
+
+    loss_weight: NonNegative  # λ, `interaction_loss_weight` in Tables 7-10; 0 makes no perturbed views
+    on: Literal["logits", "latent"] = "logits"  # what the interaction losses compare
+    experts: Literal["all", "synergy-redundancy"] = "all"
+    views: Literal["all", "two"] = "all"  # perturb every modality, or two drawn anew for each sample
+    replacement: Literal["random", "mean", "zero"] = "random"  # Table 5
 
 
 class ReweightingConfig(Strict):
@@ -55,7 +176,13 @@ class ReweightingConfig(Strict):
 
     hidden_dim: Positive
     num_layers: Positive
-    temperature: Annotated[float, Field(gt=0)]
+    temperature: PositiveNumber
+
+
+AnyReweightingConfig = Annotated[
+    Annotated[Literal["global"], Tag("[global]")] | Annotated[ReweightingConfig, Tag("[mlp]")],
+    Discriminator(lambda value: "[global]" if isinstance(value, str) else "[mlp]"),
+]
 
 
 class ModelConfig(Strict):
@@ -66,22 +193,37 @@ class ModelConfig(Strict):
     num_patches: Positive
     hidden_dim: Positive
     dropout: Probability
-    fusion: MulTConfig
+    fusion: AnyFusionConfig
     interaction: InteractionConfig | None = None
-    reweighting: ReweightingConfig | None = None
-    learning_rate: Annotated[float, Field(gt=0)]
+    reweighting: AnyReweightingConfig | None = None  # global: one weight an expert for all samples
+    learning_rate: PositiveNumber
     batch_size: Positive
     epochs: Positive
     selection: str  # the validation metric that picks the best epoch; `i2moe.metrics` lists them by task
 
+    @model_validator(mode="before")
+    @classmethod
+    def _know_the_fusion_method(cls, values: Any) -> Any:  # noqa: ANN401 (anything may stand in the file)
+        fusion = values.get("fusion") if isinstance(values, dict) else None
+        method = fusion.get("method") if isinstance(fusion, dict) else "mult"
+        if not (isinstance(method, str) and (method in FUSION_CONFIGS or ":" in method)):
+            raise ValueError(
+                f"fusion.method {method!r} is unknown; {nearest(method, FUSION_CONFIGS)}; or a module of your own as "
+                "module:Class"
+            )
+        return values
+
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        heads = self.fusion.num_heads
-        if self.hidden_dim % heads:
-            divisors = [n for n in range(1, self.hidden_dim + 1) if self.hidden_dim % n == 0]
+        heads = getattr(self.fusion, "num_heads", 1)
+        name, width = "hidden_dim", self.hidden_dim
+        if isinstance(self.fusion, EarlyConfig):
+            name, width = "fusion.width", self.fusion.width
+        if width % heads:
+            divisors = [n for n in range(1, width + 1) if width % n == 0]
             best = min(divisors, key=lambda n: abs(n - heads))
             raise ValueError(
-                f"fusion.num_heads {heads} does not divide hidden_dim {self.hidden_dim}; "
+                f"fusion.num_heads {heads} does not divide {name} {width}; "
                 f"allowed: {', '.join(map(str, divisors))}; did you mean {best}?"
             )
         if (self.interaction is None) != (self.reweighting is None):

@@ -8,7 +8,8 @@ from torch.nn import functional
 class Dropout(nn.Module):
     """Dropout with probability p; on a CPU one random byte decides on an element, so that p is rounded to 1/256.
 
-    Bytes are cut from random 64-bit words: 11 ns an element, forward and backward, instead of 31 (one core, vmap).
+    Where p is one half, one random bit is enough: a table turns a byte into eight elements of the mask. An element
+    costs 0.6 ns then, 2 ns for another p, and 13 ns with PyTorch's own draw (one core, forward pass).
     On other devices it is PyTorch's own dropout, which is fast there.
     """
 
@@ -22,7 +23,24 @@ class Dropout(nn.Module):
             return values
         if values.device.type != "cpu":
             return functional.dropout(values, self.p)
-        threshold = round(self.p * 256)
-        words = torch.randint(-(2**63), 2**63 - 1, ((values.numel() + 7) // 8,))
-        keep = words.view(torch.uint8)[: values.numel()] >= threshold
-        return values * keep.to(values.dtype).mul_(256 / (256 - threshold)).view(values.shape)
+        mask = _half(values.numel()) if self.p == 0.5 else _share(values.numel(), self.p)  # noqa: PLR2004
+        return values * mask.to(values.dtype).view(values.shape)
+
+
+# [256, 8]: the bits of each byte, times two.
+_BITS = ((torch.arange(256).unsqueeze(1) >> torch.arange(8)) & 1).float() * 2
+
+
+def _half(size: int) -> Tensor:
+    """Draw a scaled mask [size] that zeroes each element with probability one half."""
+    return functional.embedding(_random_bytes((size + 7) // 8).int(), _BITS).flatten()[:size]
+
+
+def _share(size: int, p: float) -> Tensor:
+    """Draw a scaled mask [size] that zeroes each element with probability p, rounded to 1/256."""
+    threshold = round(p * 256)
+    return (_random_bytes(size) >= threshold).float().mul_(256 / (256 - threshold))
+
+
+def _random_bytes(size: int) -> Tensor:
+    return torch.randint(-(2**63), 2**63 - 1, ((size + 7) // 8,)).view(torch.uint8)[:size]

@@ -64,12 +64,25 @@ def predict(model: MultimodalModel, features: FeatureSet, split: str, *, device:
     return Predictions(_stack([part.logits for part in parts]) * std + mean, experts, weights)
 
 
+def mean_tokens(model: MultimodalModel, features: FeatureSet, *, device: str | torch.device = "cpu") -> list[Tensor]:
+    """Return each modality's mean tokens [1, P, H] over the train split, encoders in evaluation mode."""
+    was_training = model.training
+    model.eval()
+    sums: list[Tensor] = []
+    with torch.no_grad():
+        for batch in features.loader("train", EVALUATION_BATCH):
+            own = [tokens.sum(dim=0, keepdim=True) for tokens in model.tokens(to_device(batch, device))]
+            sums = own if not sums else [total + part for total, part in zip(sums, own, strict=True)]
+    model.train(was_training)
+    return [total / len(features.rows("train")) for total in sums]
+
+
 def _stack(parts: list[Tensor | None]) -> NDArray[np.float32]:
     values: NDArray[np.float32] = torch.cat([part for part in parts if part is not None]).float().cpu().numpy()
     return values
 
 
-def to_device(batch: Batch, device: str) -> Batch:
+def to_device(batch: Batch, device: str | torch.device) -> Batch:
     """Move a batch's tensors to a device."""
     return Batch(
         inputs={name: value.to(device) for name, value in batch.inputs.items()},

@@ -1,6 +1,6 @@
 """InteractionMoE: uniqueness, synergy and redundancy experts, perturbed views and reweighting (paper 3.2–3.4).
 
-Shapes: B samples, M modalities, P tokens a modality, H hidden_dim, C outputs, E = M + 2 experts, V = M + 1 views.
+Shapes: B samples, M modalities, P tokens a modality, H hidden_dim, C outputs, E experts (M + 2), V views (M + 1).
 """
 
 import copy
@@ -10,23 +10,28 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from i2moe.experts import Experts
+from i2moe.config import InteractionConfig
+from i2moe.errors import InputError
+from i2moe.experts import Experts, Views
+from i2moe.fusion.base import Fused
 from i2moe.losses import InteractionLosses, interaction_losses
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of a batch; the last three are empty for a vanilla fusion method."""
+    """What a model says of a batch; only an I2MoE has experts, and only a sparse fusion method a balance loss."""
 
     logits: Tensor  # [B, C]
     expert_logits: Tensor | None = None  # [B, E, C]
     weights: Tensor | None = None  # [B, E], each row sums to 1
     interaction_losses: dict[str, Tensor] = field(default_factory=dict)  # by expert name, in training only
+    balance_loss: Tensor | None = None  # scalar; mean over the experts of an I2MoE
 
 
-def expert_names(modalities: list[str]) -> list[str]:
-    """Name the experts in their order: uniqueness of each modality, synergy, redundancy."""
-    return [f"uniqueness_{name}" for name in modalities] + ["synergy", "redundancy"]
+def expert_names(modalities: list[str], experts: str = "all") -> list[str]:
+    """Name the experts in their order: uniqueness of each modality (unless left out), synergy, redundancy."""
+    uniqueness = [f"uniqueness_{name}" for name in modalities] if experts == "all" else []
+    return [*uniqueness, "synergy", "redundancy"]
 
 
 class Reweighting(nn.Module):
@@ -49,23 +54,41 @@ class Reweighting(nn.Module):
         return torch.softmax(self.mlp(means) / self.temperature, dim=1)
 
 
+class GlobalWeights(nn.Module):
+    """One learned weight an expert, the same for all samples: what the ablation Simple-Weight has for reweighting."""
+
+    def __init__(self, num_experts: int) -> None:
+        super().__init__()
+        self.scores = nn.Parameter(torch.zeros(num_experts))
+
+    def forward(self, tokens: list[Tensor]) -> Tensor:
+        """Return weights [B, E] for M token tensors [B, P, H]."""
+        return torch.softmax(self.scores, dim=0).expand(len(tokens[0]), -1)
+
+
 class InteractionMoE(nn.Module):
-    """A mixture of M + 2 interaction experts over one fusion method (Equation 1).
+    """A mixture of M + 2 interaction experts over one fusion method (Equation 1), or an ablation of it (section 7).
 
     All experts start as copies of `fusion`, as in the paper; the interaction losses make them differ. The weights
     always see the intact tokens.
     """
 
     def __init__(
-        self, fusion: nn.Module, reweighting: Reweighting, modalities: list[str], losses: InteractionLosses
+        self,
+        fusion: nn.Module,
+        reweighting: nn.Module,
+        modalities: list[str],
+        losses: InteractionLosses,
+        config: InteractionConfig,
     ) -> None:
         """Build the mixture.
 
         Args:
-            fusion: maps M token tensors [B, P, H] to logits [B, C].
-            reweighting: gives the experts' weights.
+            fusion: maps M token tensors [B, P, H] to logits [B, C], or to `Fused`.
+            reweighting: maps the same tensors to the experts' weights [B, E].
             modalities: names, in the order of the token tensors; they name the experts.
             losses: the role losses of the task.
+            config: which experts there are, and how they are perturbed and compared.
 
         Raises:
             ValueError: with fewer than two modalities there is no interaction.
@@ -74,47 +97,60 @@ class InteractionMoE(nn.Module):
         if len(modalities) < 2:  # noqa: PLR2004
             raise ValueError(f"interaction experts need at least two modalities, got {modalities}")
         self.modalities = modalities
-        self.expert_names = expert_names(modalities)
+        self.expert_names = expert_names(modalities, config.experts)
         self.losses = losses
+        self.config = config
         self.experts = Experts([copy.deepcopy(fusion) for _ in self.expert_names])
         self.reweighting = reweighting
+        self.mean_tokens: list[Tensor] | None = None  # M tensors [1, P, H]; who trains with `mean` gives them
 
     def forward(self, tokens: list[Tensor]) -> Prediction:
-        """Predict; in training also run the M perturbed views and compute the interaction losses.
+        """Predict; in training also run the perturbed views and compute the interaction losses, unless they weigh 0.
 
         Args:
             tokens: M tensors [B, P, H], in modality order.
         """
         weights = self.reweighting(tokens)
-        if not self.training:
-            return _mix(self.experts(tokens), weights, {})
-        outputs = self.experts(perturbed_views(tokens, len(self.expert_names)))  # [E, V·B, C]
-        outputs = outputs.unflatten(1, (len(tokens) + 1, -1))  # [E, V, B, C]
-        return _mix(outputs[:, 0], weights, interaction_losses(outputs, self.modalities, self.losses))
+        views = self._views(tokens) if self.training and self.config.loss_weight else None
+        fused = self.experts(tokens, views)
+        batch = len(tokens[0])
+        expert_logits = fused.logits[:, :batch]  # [E, B, C]; the intact view comes first
+        losses = {}
+        if views is not None:
+            compared = torch.unflatten(self._compared(fused), 1, (-1, batch))  # [E, V, B, ·]
+            losses = interaction_losses(compared, self.expert_names, len(tokens), self.losses, views.replaced)
+        return Prediction(
+            logits=torch.einsum("ebc,be->bc", expert_logits, weights),
+            expert_logits=expert_logits.transpose(0, 1),
+            weights=weights,
+            interaction_losses=losses,
+            balance_loss=None if fused.balance_loss is None else fused.balance_loss.mean(),
+        )
 
+    def _compared(self, fused: Fused) -> Tensor:
+        """Return what the interaction losses compare, [E, V·B, ·]: logits, or the latents of Latent-Contrastive."""
+        if self.config.on == "logits":
+            return fused.logits
+        if fused.latent is None:
+            raise InputError("interaction.on: latent needs a fusion method that returns `i2moe.fusion.base.Fused`")
+        return fused.latent
 
-def _mix(expert_logits: Tensor, weights: Tensor, losses: dict[str, Tensor]) -> Prediction:
-    """Weigh the experts' logits [E, B, C] by weights [B, E]."""
-    logits = torch.einsum("ebc,be->bc", expert_logits, weights)
-    return Prediction(logits, expert_logits.transpose(0, 1), weights, losses)
+    def _views(self, tokens: list[Tensor]) -> Views:
+        """Decide what replaces the modalities (Equations 2 and 3; Table 5), and which of them in which view.
 
-
-def perturbed_views(tokens: list[Tensor], num_experts: int) -> list[Tensor]:
-    """Lay all views along the batch: intact, then for each modality the view in which noise replaces its tokens.
-
-    The noise is N(0, 1), drawn anew for every expert and pass (Equations 2 and 3).
-
-    Args:
-        tokens: M tensors [B, P, H].
-        num_experts: E.
-
-    Returns:
-        M tensors [E, V·B, P, H]; rows v·B to (v + 1)·B are view v.
-    """
-    views = []
-    for index, modality in enumerate(tokens):
-        repeated = modality.expand(num_experts, len(tokens) + 1, *modality.shape)  # [E, V, B, P, H]
-        noise = torch.randn_like(repeated[:, 0])
-        replaced = torch.cat([repeated[:, : index + 1], noise.unsqueeze(1), repeated[:, index + 2 :]], dim=1)
-        views.append(replaced.flatten(1, 2))
-    return views
+        Noise is N(0, 1) and drawn anew for every expert and pass. Less-Forward draws two modalities a sample.
+        """
+        match self.config.replacement:
+            case "random":
+                num_experts = len(self.expert_names)
+                replacements = [torch.randn_like(own.expand(num_experts, *own.shape)) for own in tokens]
+            case "zero":
+                replacements = [torch.zeros_like(own) for own in tokens]
+            case "mean":
+                if self.mean_tokens is None:
+                    raise RuntimeError("set `mean_tokens` before a training pass with replacement `mean`")
+                replacements = [mean.expand_as(own) for mean, own in zip(self.mean_tokens, tokens, strict=True)]
+        if self.config.views == "all":
+            return Views(replacements, None)
+        order = torch.rand(len(tokens[0]), len(tokens), device=tokens[0].device).argsort(dim=1)
+        return Views(replacements, order[:, :2].t())

@@ -1,7 +1,8 @@
 """Task losses and the weakly supervised interaction losses (paper 3.3.2, 3.4 and Appendix C).
 
 Shapes: B samples, C outputs, M modalities, V = M + 1 views. View 0 is intact; in view j + 1 modality j is replaced.
-Every interaction loss takes one expert's `outputs` [V, B, C] and returns a scalar to minimise.
+Where fewer views were made, `replaced` [V - 1, B] says which modality each of them replaces for each sample; losses
+then count what there is.
 """
 
 from collections.abc import Callable
@@ -19,62 +20,91 @@ REGRESSION_MARGIN = 1.0  # on standardised labels
 class InteractionLosses(NamedTuple):
     """The three role losses for one kind of task."""
 
-    uniqueness: Callable[[Tensor, int], Tensor]
-    synergy: Callable[[Tensor], Tensor]
-    redundancy: Callable[[Tensor], Tensor]
+    uniqueness: Callable[[Tensor, Tensor | None], Tensor]  # of all M uniqueness experts: [M, V, B, C] to [M]
+    synergy: Callable[[Tensor, Tensor | None, int], Tensor]  # of the expert's [V, B, C], and M, to a scalar
+    redundancy: Callable[[Tensor, Tensor | None, int], Tensor]
 
 
-def triplet_uniqueness(outputs: Tensor, modality: int) -> Tensor:
+def triplet_uniqueness(outputs: Tensor, replaced: Tensor | None) -> Tensor:
     """Triplet margin loss, averaged over the other modalities.
 
-    The intact output is the anchor, the output without `modality` the negative, and each output without another
-    modality a positive: max(0, |o₀ − o_j| − |o₀ − o_modality| + 1).
+    For modality i's expert the intact output is the anchor, the output without i the negative, and each output without
+    another modality j a positive: max(0, |o₀ − o_j| − |o₀ − o_i| + 1).
     """
-    distances = functional.pairwise_distance(outputs[:1], outputs[1:], eps=TRIPLET_EPS)  # [M, B]
-    return _positives_before_negative(distances, modality, TRIPLET_MARGIN)
+    distances = functional.pairwise_distance(outputs[:, :1], outputs[:, 1:], eps=TRIPLET_EPS)  # [M, V - 1, B]
+    return _positives_before_negative(*_by_modality(distances, replaced, len(outputs)), TRIPLET_MARGIN)
 
 
-def cosine_synergy(outputs: Tensor) -> Tensor:
+def cosine_synergy(outputs: Tensor, replaced: Tensor | None, num_modalities: int) -> Tensor:  # noqa: ARG001
     """Cosine similarity of the intact output with each perturbed one: without any modality, synergy is lost."""
     return functional.cosine_similarity(outputs[:1], outputs[1:], dim=-1).mean()
 
 
-def cosine_redundancy(outputs: Tensor) -> Tensor:
+def cosine_redundancy(outputs: Tensor, replaced: Tensor | None, num_modalities: int) -> Tensor:
     """One minus that cosine similarity: what is redundant survives the loss of any modality."""
-    return 1 - cosine_synergy(outputs)
+    return 1 - cosine_synergy(outputs, replaced, num_modalities)
 
 
-def squared_uniqueness(outputs: Tensor, modality: int) -> Tensor:
+def squared_uniqueness(outputs: Tensor, replaced: Tensor | None) -> Tensor:
     """Hinged regression form: max(0, MSE to the positive − MSE to the negative + 1), averaged over the positives.
 
     The official code leaves out the hinge, which makes the loss unbounded below.
     """
-    return _positives_before_negative(_squared_errors(outputs), modality, REGRESSION_MARGIN)
+    return _positives_before_negative(*_errors(outputs, replaced, len(outputs)), REGRESSION_MARGIN)
 
 
-def squared_synergy(outputs: Tensor) -> Tensor:
+def squared_synergy(outputs: Tensor, replaced: Tensor | None, num_modalities: int) -> Tensor:
     """Hinged regression form: max(0, 1 − MSE), so that perturbed outputs are pushed away up to the margin.
 
     The official code minimises +MSE here, which is its redundancy loss again.
     """
-    return functional.relu(REGRESSION_MARGIN - _squared_errors(outputs)).mean()
+    errors, seen = _errors(outputs, replaced, num_modalities)
+    return _mean(functional.relu(REGRESSION_MARGIN - errors), seen)
 
 
-def squared_redundancy(outputs: Tensor) -> Tensor:
+def squared_redundancy(outputs: Tensor, replaced: Tensor | None, num_modalities: int) -> Tensor:
     """Mean squared error between the intact output and each perturbed one."""
-    return _squared_errors(outputs).mean()
+    return _mean(*_errors(outputs, replaced, num_modalities))
 
 
-def _squared_errors(outputs: Tensor) -> Tensor:
-    """Return the mean squared error of each perturbed view to the intact one, [M, 1]."""
-    return (outputs[1:] - outputs[:1]).square().mean(dim=(1, 2)).unsqueeze(1)
+def _errors(outputs: Tensor, replaced: Tensor | None, num_modalities: int) -> tuple[Tensor, Tensor | None]:
+    """Return the mean squared error without each modality, [..., M, 1], and which of them there are (None: all)."""
+    intact, perturbed = outputs.tensor_split([1], dim=-3)
+    squared = (perturbed - intact).square().mean(dim=-1)  # [..., V - 1, B]
+    by_modality, seen = _by_modality(squared, replaced, num_modalities)
+    if seen is None:
+        return by_modality.mean(dim=-1, keepdim=True), None
+    count = seen.sum(dim=-1, keepdim=True)
+    return by_modality.sum(dim=-1, keepdim=True) / count.clamp(min=1), (count > 0).to(squared.dtype)
 
 
-def _positives_before_negative(distances: Tensor, modality: int, margin: float) -> Tensor:
-    """Average max(0, d_j − d_modality + margin) over samples and over j ≠ modality, for distances [M, ·]."""
-    hinged = functional.relu(distances - distances[modality] + margin)
-    others = [other for other in range(len(distances)) if other != modality]
-    return hinged[others].mean()
+def _by_modality(distances: Tensor, replaced: Tensor | None, num_modalities: int) -> tuple[Tensor, Tensor | None]:
+    """Sort distances by view [..., V - 1, B] to distances by modality [..., M, B], 0 where there is none.
+
+    Also return 1 where there is one, else 0, as [M, B]; None where all are there.
+    """
+    if replaced is None:
+        return distances, None
+    *experts, _, batch = distances.shape
+    sorted_ = distances.new_zeros(*experts, num_modalities, batch).scatter(-2, replaced.expand_as(distances), distances)
+    return sorted_, distances.new_zeros(num_modalities, batch).scatter(0, replaced, 1.0)
+
+
+def _positives_before_negative(distances: Tensor, seen: Tensor | None, margin: float) -> Tensor:
+    """Average max(0, d_j − d_i + margin) over samples and over j ≠ i, for every expert i of distances [M, M, ·]."""
+    num_modalities = len(distances)
+    negatives = distances.diagonal().t().unsqueeze(1)  # [M, 1, ·]
+    hinged = functional.relu(distances - negatives + margin)
+    is_positive = 1 - torch.eye(num_modalities, device=distances.device).unsqueeze(2)
+    if seen is None:
+        return (hinged * is_positive).sum(dim=(1, 2)) / ((num_modalities - 1) * distances.shape[2])
+    counted = is_positive * seen * seen.unsqueeze(1)  # [M, M, ·]; j and i must both be there
+    return (hinged * counted).sum(dim=(1, 2)) / counted.sum(dim=(1, 2)).clamp(min=1)
+
+
+def _mean(values: Tensor, seen: Tensor | None) -> Tensor:
+    """Average the values that are there; 0 when there is none."""
+    return values.mean() if seen is None else (values * seen).sum() / seen.sum().clamp(min=1)
 
 
 CLASSIFICATION = InteractionLosses(triplet_uniqueness, cosine_synergy, cosine_redundancy)
@@ -88,17 +118,28 @@ INTERACTION_LOSSES = {
 }
 
 
-def interaction_losses(outputs: Tensor, modalities: list[str], losses: InteractionLosses) -> dict[str, Tensor]:
-    """Compute each expert's interaction loss, by name, in the order of the experts.
+def interaction_losses(
+    outputs: Tensor,
+    expert_names: list[str],
+    num_modalities: int,
+    losses: InteractionLosses,
+    replaced: Tensor | None = None,
+) -> dict[str, Tensor]:
+    """Compute each expert's interaction loss, by name.
 
     Args:
-        outputs: [E, V, B, C] with E = M + 2: uniqueness experts in modality order, then synergy, then redundancy.
-        modalities: the M names, in order.
+        outputs: [E, V, B, C]: of the M uniqueness experts in modality order, unless they are left out, then of the
+            synergy and the redundancy expert.
+        expert_names: the E names.
+        num_modalities: M.
         losses: the role losses of the task.
+        replaced: [V - 1, B], the modality that view v + 1 replaces; None: view v + 1 replaces modality v.
     """
-    by_name = {f"uniqueness_{name}": losses.uniqueness(outputs[index], index) for index, name in enumerate(modalities)}
-    by_name["synergy"] = losses.synergy(outputs[-2])
-    by_name["redundancy"] = losses.redundancy(outputs[-1])
+    by_name = {}
+    if len(outputs) > 2:  # noqa: PLR2004 (synergy and redundancy)
+        by_name = dict(zip(expert_names, losses.uniqueness(outputs[:-2], replaced), strict=False))
+    by_name["synergy"] = losses.synergy(outputs[-2], replaced, num_modalities)
+    by_name["redundancy"] = losses.redundancy(outputs[-1], replaced, num_modalities)
     return by_name
 
 
@@ -117,8 +158,21 @@ def task_loss(task: str, logits: Tensor, labels: Tensor) -> Tensor:
     return functional.cross_entropy(logits, labels)
 
 
-def total_loss(task: Tensor, interaction: dict[str, Tensor], weight: float) -> Tensor:
-    """Return task loss + weight · mean over experts of their interaction losses (Appendix C), if there are any."""
-    if not interaction:
-        return task
-    return task + weight * torch.stack(list(interaction.values())).mean()
+def total_loss(
+    task: Tensor, interaction: dict[str, Tensor], weight: float, balance: Tensor | None, balance_weight: float
+) -> Tensor:
+    """Add λ · mean over experts of their interaction losses (Appendix C) and γ · balance loss to the task loss.
+
+    Args:
+        task: the task loss.
+        interaction: by expert; empty for a vanilla model.
+        weight: λ.
+        balance: load-balance loss of a sparse fusion method, if it is one.
+        balance_weight: γ.
+    """
+    total = task
+    if interaction:
+        total = total + weight * torch.stack(list(interaction.values())).mean()
+    if balance is not None:
+        total = total + balance_weight * balance
+    return total

@@ -5,8 +5,9 @@ from torch import Tensor, nn
 from i2moe.config import ModelConfig
 from i2moe.data import Batch
 from i2moe.encoders import build_encoder
-from i2moe.fusion import FUSIONS
-from i2moe.interaction import InteractionMoE, Prediction, Reweighting
+from i2moe.fusion import build_fusion
+from i2moe.fusion.base import Fused
+from i2moe.interaction import GlobalWeights, InteractionMoE, Prediction, Reweighting, expert_names
 from i2moe.losses import INTERACTION_LOSSES
 
 
@@ -19,12 +20,17 @@ class MultimodalModel(nn.Module):
         Args:
             encoders: by modality, in order; each maps its array [B, …] to tokens [B, P, H], and those of sequences
                 take the lengths [B] too.
-            fusion: maps the M token tensors to logits [B, C], or is an `InteractionMoE`.
+            fusion: maps the M token tensors to logits [B, C] or to `Fused`, or is an `InteractionMoE`.
         """
         super().__init__()
         self.modalities = list(encoders)
         self.encoders = nn.ModuleList(encoders.values())
         self.fusion = fusion
+
+    @property
+    def expert_names(self) -> list[str]:
+        """The interaction experts' names, in order; none for a vanilla fusion method."""
+        return self.fusion.expert_names if isinstance(self.fusion, InteractionMoE) else []
 
     def forward(self, batch: Batch) -> Prediction:
         """Predict a batch."""
@@ -41,6 +47,8 @@ class MultimodalModel(nn.Module):
     def predict(self, tokens: list[Tensor]) -> Prediction:
         """Predict from M token tensors [B, P, H]."""
         output = self.fusion(tokens)
+        if isinstance(output, Fused):
+            return Prediction(output.logits, balance_loss=output.balance_loss)
         return output if isinstance(output, Prediction) else Prediction(output)
 
 
@@ -68,17 +76,23 @@ def build_model(
         )
         for name, kind in kinds.items()
     }
-    fusion = FUSIONS[config.fusion.method](
+    fusion = build_fusion(
+        config.fusion,
         num_modalities=len(kinds),
         num_patches=config.num_patches,
         hidden_dim=config.hidden_dim,
         num_outputs=num_outputs,
         dropout=config.dropout,
-        **config.fusion.model_dump(exclude={"method"}),
     )
     if config.interaction is None or config.reweighting is None:
         return MultimodalModel(encoders, fusion)
-    reweighting = Reweighting(
-        len(kinds) * config.hidden_dim, len(kinds) + 2, dropout=config.dropout, **config.reweighting.model_dump()
-    )
-    return MultimodalModel(encoders, InteractionMoE(fusion, reweighting, list(kinds), INTERACTION_LOSSES[task]))
+    num_experts = len(expert_names(list(kinds), config.interaction.experts))
+    reweighting: nn.Module
+    if config.reweighting == "global":
+        reweighting = GlobalWeights(num_experts)
+    else:
+        reweighting = Reweighting(
+            len(kinds) * config.hidden_dim, num_experts, dropout=config.dropout, **config.reweighting.model_dump()
+        )
+    mixture = InteractionMoE(fusion, reweighting, list(kinds), INTERACTION_LOSSES[task], config.interaction)
+    return MultimodalModel(encoders, mixture)

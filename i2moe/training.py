@@ -17,7 +17,7 @@ from torch import Tensor
 
 from i2moe.config import ModelConfig
 from i2moe.data import Batch, FeatureSet
-from i2moe.inference import EVALUATION_BATCH, build_for, label_scale
+from i2moe.inference import EVALUATION_BATCH, build_for, label_scale, mean_tokens
 from i2moe.interaction import Prediction
 from i2moe.losses import task_loss, total_loss
 from i2moe.metrics import check_selection, compute_metrics
@@ -49,6 +49,12 @@ class TrainingModule(lightning.LightningModule):
         self.validation_logits: list[Tensor] = []
         self.validation_rows: list[Tensor] = []
 
+    def on_train_epoch_start(self) -> None:
+        """Refresh the mean tokens that replace modalities, where they do: what the encoders now make of train."""
+        if self.config.interaction and self.config.interaction.replacement == "mean":
+            means = mean_tokens(self.model, self.features, device=self.device)
+            self.model.fusion.mean_tokens = means  # type: ignore[assignment]
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's signature)
         """Give each epoch its own random stream, so that a resumed run draws what an undisturbed one draws.
 
@@ -62,9 +68,16 @@ class TrainingModule(lightning.LightningModule):
         """Return the total loss of a batch, and add it and its parts, by expert name, to the epoch's sums."""
         prediction = self.model(batch)
         task = self._task_loss(prediction, batch.labels)
-        weight = self.config.interaction.loss_weight if self.config.interaction else 0.0
-        total = total_loss(task, prediction.interaction_losses, weight)
+        total = total_loss(
+            task,
+            prediction.interaction_losses,
+            self.config.interaction.loss_weight if self.config.interaction else 0.0,
+            prediction.balance_loss,
+            getattr(self.config.fusion, "balance_weight", 0.0),
+        )
         parts = {"total_loss": total, "task_loss": task}
+        if prediction.balance_loss is not None:
+            parts["balance_loss"] = prediction.balance_loss
         parts |= {f"{name}_loss": loss for name, loss in prediction.interaction_losses.items()}
         for name, value in parts.items():
             self.train_losses[name] = self.train_losses.get(name, 0) + value.detach() * len(batch.rows)

@@ -21,7 +21,6 @@ def evaluate(
     from i2moe.cohort import SPLITS
     from i2moe.data import FeatureSet
     from i2moe.inference import load, predict
-    from i2moe.interaction import expert_names
     from stages.predictions import frame
     from stages.scores import EVALUATED_SPLITS, score_table, write_scores
 
@@ -34,7 +33,7 @@ def evaluate(
         for split in SPLITS:
             predictions = predict(trained, features, split)
             logits[split].append(predictions.logits)
-            tables.append(frame(features, split, seed, predictions, expert_names(features.modalities)))
+            tables.append(frame(features, split, seed, predictions, trained.expert_names))
     print(f"{dataset} {model}, seeds {params.run.seeds}")
     scores = score_table(
         features.task,

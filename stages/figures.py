@@ -79,25 +79,32 @@ def alone_figure(experts: pd.DataFrame, mixture: float, metric: str) -> Figure:
 
 
 def curves_figure(curves: list[pd.DataFrame], experts: list[str]) -> Figure:
-    """Draw task losses, and each expert's interaction loss, by epoch: mean over seeds, thin lines each seed."""
-    figure = Figure(figsize=(9 if experts else 4.8, 3.2))
-    axes = figure.subplots(1, 2 if experts else 1, squeeze=False)[0]
-    _lines(axes[0], curves, {"train_task_loss": "train", "validation_loss": "validation"}, [PALETTE[0], PALETTE[1]])
-    axes[0].set_ylabel("task loss")
-    if experts:
-        colours = expert_colours(experts)
-        columns = {f"train_{name}_loss": name for name in experts}
-        _lines(axes[1], curves, columns, [colours[name] for name in experts])
-        axes[1].set_ylabel("interaction loss (train)")
+    """Draw losses by epoch, a panel each: task, interaction by expert, router balance; those that the model has.
+
+    Thick lines are means over seeds, thin lines each seed.
+    """
+    colours = expert_colours(experts)
+    interaction = {f"train_{name}_loss": (name, colours[name]) for name in experts}
+    panels = {
+        "task loss": {"train_task_loss": ("train", PALETTE[0]), "validation_loss": ("validation", PALETTE[1])},
+        "interaction loss (train)": interaction,
+        "balance loss (train)": {"train_balance_loss": ("mean over layers", PALETTE[0])},
+    }
+    panels = {label: lines for label, lines in panels.items() if lines and set(lines) <= set(curves[0].columns)}
+    figure = Figure(figsize=(4.8 if len(panels) == 1 else 4.5 * len(panels), 3.2))
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for one, (label, lines) in zip(axes, panels.items(), strict=True):
+        _lines(one, curves, lines)
+        one.set_ylabel(label)
     return figure
 
 
-def _lines(axes: Axes, curves: list[pd.DataFrame], columns: dict[str, str], colours: list[str]) -> None:
-    for (column, label), colour in zip(columns.items(), colours, strict=True):
+def _lines(axes: Axes, curves: list[pd.DataFrame], lines: dict[str, tuple[str, str]]) -> None:
+    for column, (label, colour) in lines.items():
         for one in curves:
-            axes.plot(one["epoch"], one[column], color=colour, linewidth=0.6, alpha=0.4)
+            axes.plot(one["epoch"], one[column], color=colour, marker=".", markersize=2, linewidth=0.6, alpha=0.4)
         together = pd.concat(curves).groupby("epoch")[column].mean()
-        axes.plot(together.index, together, color=colour, linewidth=1.8, label=label)
+        axes.plot(together.index, together, color=colour, marker=".", markersize=4, linewidth=1.8, label=label)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=8)

@@ -1,6 +1,10 @@
-"""params.yaml as typed, checked settings; `python -m stages.params` only checks them."""
+"""params.yaml as typed, checked settings; `python -m stages.params` checks them and writes each model's in full."""
 
+import hashlib
+import json
 import re
+import shutil
+from collections import defaultdict
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -8,7 +12,7 @@ import typer
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from i2moe.config import ModelConfig, Positive, Strict, nearest
+from i2moe.config import ModelConfig, OwnFusionConfig, Positive, Strict, nearest
 from i2moe.errors import InputError
 from stages import paths
 from stages.command import run as run_command
@@ -16,7 +20,8 @@ from stages.command import run as run_command
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 ModalityName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 # What pydantic adds to a key to say which of several types it tried.
-UNION_PART = re.compile(r"^(\[key\]|str|list\[.*\]|constrained-.*)$")
+UNION_PART = re.compile(r"^(\[.*\]|str|list\[.*\]|constrained-.*)$")
+MODEL_DEPTH = 3  # models.DATASET.MODEL
 Share = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0)]
 
@@ -138,10 +143,6 @@ class Params(Strict):
         for dataset in self.run.datasets:
             if dataset not in self.data.names():
                 raise ValueError(f"run.datasets: unknown dataset {dataset!r}; {nearest(dataset, self.data.names())}")
-            if dataset not in self.models:
-                raise ValueError(
-                    f"models.{dataset} is missing: give each model of run.models a block there, {{}} at least"
-                )
             for model in self.run.models:
                 if model not in self.models[dataset]:
                     known = nearest(model, self.models[dataset])
@@ -164,6 +165,23 @@ class Params(Strict):
         cap = self.run.max_epochs
         return config if cap is None else config.model_copy(update={"epochs": min(cap, config.epochs)})
 
+    def settings(self, dataset: str, model: str) -> dict[str, Any]:
+        """Return all that a model is made of: its settings in full, and a hash of the source of a fusion of your own.
+
+        Raises:
+            InputError: when that source cannot be imported.
+        """
+        config = self.model(dataset, model)
+        settings = config.model_dump()
+        if isinstance(config.fusion, OwnFusionConfig):
+            import inspect
+
+            from i2moe.fusion import import_fusion
+
+            source = Path(inspect.getfile(import_fusion(config.fusion.method)))
+            settings["fusion"]["source"] = hashlib.blake2b(source.read_bytes(), digest_size=16).hexdigest()
+        return settings
+
 
 def load_params(path: Path = paths.PARAMS) -> Params:
     """Read and check params.yaml.
@@ -184,63 +202,135 @@ def load_params(path: Path = paths.PARAMS) -> Params:
         raise InputError(f"{path}: no keys found; allowed: {', '.join(Params.model_fields)}")
     try:
         return TypeAdapter(Params).validate_python(_resolve_models(raw))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except ValidationError as error:
-        problems = list(dict.fromkeys(_describe(detail) for detail in error.errors()))
-        raise InputError(f"{path}: " + "; ".join(problems)) from error
+        raise InputError(f"{path}: " + "; ".join(_problems(error))) from error
 
 
 def _resolve_models(raw: dict[str, Any]) -> dict[str, Any]:
-    """Put models.defaults under every dataset's and model's own block; what is no block is left for validation."""
+    """Resolve every dataset's models; what is no block is left for validation to refuse."""
     models = raw.get("models")
     if not isinstance(models, dict):
         return raw
-    defaults = models.get("defaults") or {}
-    if not isinstance(defaults, dict):
-        return raw | {"models": {"defaults": defaults}}
-    resolved: dict[str, Any] = {}
-    for dataset, blocks in models.items():
-        if dataset != "defaults":
-            is_block = isinstance(blocks, dict)
-            resolved[dataset] = {name: _over(defaults, block) for name, block in blocks.items()} if is_block else blocks
-    return raw | {"models": resolved}
+    for level in ("defaults", "shared"):
+        if not isinstance(models.get(level) or {}, dict):
+            return raw | {"models": {level: models[level]}}
+    data = raw.get("data")
+    kinds = [kind for kind in data.values() if isinstance(kind, dict)] if isinstance(data, dict) else []
+    named = [name for name in models if name not in ("defaults", "shared")]
+    datasets = list(dict.fromkeys([*named, *(name for kind in kinds for name in kind)]))
+    return raw | {"models": {dataset: _resolve_dataset(models, dataset) for dataset in datasets}}
 
 
-def _over(defaults: dict[str, Any], block: Any) -> Any:  # noqa: ANN401 (anything may stand in the file)
-    return merge(defaults, block or {}) if isinstance(block, dict | None) else block
+def _resolve_dataset(models: dict[str, Any], dataset: str) -> Any:  # noqa: ANN401 (anything may stand in the file)
+    """Resolve the dataset's own models and the shared ones."""
+    own = models.get(dataset, {})
+    if not isinstance(own, dict):
+        return own
+    names = [name for name in dict.fromkeys([*(models.get("shared") or {}), *own]) if name != "defaults"]
+    return {name: _resolve_model(models, dataset, name, names) for name in names}
+
+
+def _resolve_model(
+    models: dict[str, Any], dataset: str, name: str, names: list[str], chain: tuple[str, ...] = ()
+) -> Any:  # noqa: ANN401
+    """Lay a model's blocks over each other, the last one on top.
+
+    Without a `base`: models.defaults, models.shared.NAME, models.DATASET.defaults, models.DATASET.NAME. With one: the
+    base model as it is for the dataset, models.shared.NAME, models.DATASET.NAME.
+
+    Raises:
+        InputError: when the base is no model in `names`, or leads back to one of the `chain` above this one.
+    """
+    own = models.get(dataset, {})
+    shared = (models.get("shared") or {}).get(name) or {}
+    block = own.get(name) or {}
+    if not (isinstance(shared, dict) and isinstance(block, dict)):
+        return block if isinstance(shared, dict) else shared
+    base = block.get("base", shared.get("base"))
+    layers = [shared, own.get("defaults") or {}, block]
+    bottom = models.get("defaults") or {}
+    if base is not None:
+        chain = (*chain, name)
+        others = [other for other in names if other != name]
+        if base not in others:
+            raise InputError(f"models.{dataset}.{name}: base {base!r} is no other model; {nearest(base, others)}")
+        if base in chain:
+            raise InputError(f"models.{dataset}.{name}: its base leads back to it: {' → '.join([*chain, base])}")
+        bottom, layers = _resolve_model(models, dataset, base, names, chain), [shared, block]
+    for layer in layers:
+        if not (isinstance(bottom, dict) and isinstance(layer, dict)):
+            return layer
+        bottom = merge(bottom, {key: value for key, value in layer.items() if key != "base"})
+    return bottom
 
 
 def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
-    """Return base with override's values, block by block."""
+    """Return base with override's values, block by block; a block that names another `method` replaces the base's."""
     merged = dict(base)
     for key, value in override.items():
-        both_blocks = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = merge(merged[key], value) if both_blocks else value
+        under = merged.get(key)
+        if (
+            isinstance(value, dict)
+            and isinstance(under, dict)
+            and value.get("method", under.get("method")) == under.get("method")
+        ):
+            merged[key] = merge(under, value)
+        else:
+            merged[key] = value
     return merged
 
 
-def _describe(error: ErrorDetails) -> str:
-    """Say what is wrong in terms of the file: key, value, what is allowed, nearest valid name."""
-    key = ".".join(str(part) for part in error["loc"] if not UNION_PART.match(str(part)))
+def _problems(error: ValidationError) -> list[str]:
+    """Say each problem once, though every model that inherits a wrong value has it."""
+    places = defaultdict(list)
+    for detail in error.errors():
+        place, problem = _describe(detail)
+        places[problem].append(place)
+    problems = []
+    for problem, where in places.items():
+        more = f" (and {len(where) - 1} more models)" if len(where) > 1 and where[0].startswith("models.") else ""
+        problems.append(f"{where[0]}{more}{problem}")
+    return list(dict.fromkeys(problems))
+
+
+def _describe(error: ErrorDetails) -> tuple[str, str]:
+    """Say where something is wrong, and what: key, value, what is allowed, nearest valid name.
+
+    Of a model's setting, the place is the model (`models.DATASET.MODEL`), so that what models share can be told.
+    """
+    parts = [str(part) for part in error["loc"] if not UNION_PART.match(str(part))]
+    depth = MODEL_DEPTH if parts[:1] == ["models"] else len(parts)
+    place, key = ".".join(parts[:depth]), "".join(f".{part}" for part in parts[depth:])
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
-        return f"{key}: {message}" if key else message
+        return place, f"{key}: {message}" if place else message
     if error["type"] == "missing":
-        return f"{key} is missing"
+        return place, f"{key} is missing"
     hint = ""
     if error["type"] == "literal_error":
         valid = [choice.strip(" '") for choice in error["ctx"]["expected"].replace(" or ", ",").split(",")]
         hint = f"; {nearest(error['input'], valid)}"
-    return f"{key}: {message}, not {error['input']!r}{hint}"
+    return place, f"{key}: {message}, not {error['input']!r}{hint}"
 
 
 def check(
-    stamp: Annotated[Path | None, typer.Argument(help="file to write when all is well, for stages to wait for")] = None,
+    folder: Annotated[Path | None, typer.Argument(help="where to write the settings of each dataset and model")] = None,
 ) -> None:
-    """Check params.yaml: every key, type and value, before anything runs."""
-    load_params()
-    if stamp:
-        stamp.parent.mkdir(parents=True, exist_ok=True)
-        stamp.write_text("params.yaml is valid\n")
+    """Check params.yaml, every key, type and value; write the settings in full of each model that runs."""
+    params = load_params()
+    settings = {
+        Path(dataset, f"{model}.json"): params.settings(dataset, model)
+        for dataset in params.run.datasets
+        for model in params.run.models
+    }
+    if folder is None:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, values in settings.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(json.dumps(values, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def run_key(params: Params, dataset: str, model: str, seed: int) -> str:
     data = [paths.cohort(dataset), *sorted(paths.features(dataset).iterdir())]
     settings = {
         "run": [dataset, model, seed],
-        "model": params.model(dataset, model).model_dump(),
+        "model": params.settings(dataset, model),
         "hardware": params.train.model_dump(),
         "torch": torch.__version__,
     }

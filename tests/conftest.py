@@ -2,7 +2,11 @@
 
 import json
 import os
+import sys
+from pathlib import Path
 
+# tests/ is on sys.path, where its folder i2moe/ would be taken for the package.
+sys.path.insert(0, str(Path(__file__).parents[1]))
 # Before torch is imported: as many test processes as cores, each with one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

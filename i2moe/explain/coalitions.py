@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2moe.data import FeatureSet
-from i2moe.inference import EVALUATION_BATCH, label_scale
+from i2moe.inference import EVALUATION_BATCH, label_scale, mean_tokens
 from i2moe.model import MultimodalModel
 
 Coalition = tuple[str, ...]
@@ -37,12 +37,3 @@ def coalition_logits(model: MultimodalModel, features: FeatureSet, split: str) -
                 ]
                 logits.append(model.predict(seen).logits)
     return {kept: torch.cat(logits).numpy() * std + mean for kept, logits in parts.items()}
-
-
-def mean_tokens(model: MultimodalModel, features: FeatureSet) -> list[Tensor]:
-    """Return each modality's mean tokens [1, P, H] over the train split."""
-    sums: list[Tensor] = []
-    for batch in features.loader("train", EVALUATION_BATCH):
-        own = [tokens.sum(dim=0, keepdim=True) for tokens in model.tokens(batch)]
-        sums = own if not sums else [total + part for total, part in zip(sums, own, strict=True)]
-    return [total / len(features.rows("train")) for total in sums]

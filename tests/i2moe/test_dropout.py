@@ -16,6 +16,21 @@ def test_the_share_of_zeros_the_scale_and_the_mean(p):
     assert dropped.mean().item() == pytest.approx(1, abs=0.02)
 
 
+def test_elements_are_dropped_independently_of_their_neighbours():
+    torch.manual_seed(0)
+    kept = Dropout(0.5)(torch.ones(1000, 64)) != 0
+    for distance in (1, 2, 7, 8):  # within a byte of the draw, and across
+        same = (kept[:, distance:] == kept[:, :-distance]).float().mean().item()
+        assert same == pytest.approx(0.5, abs=0.01)
+    assert kept.float().mean(dim=0).tolist() == pytest.approx([0.5] * 64, abs=0.07)
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 64, 65])
+def test_any_number_of_elements(size):
+    assert Dropout(0.5)(torch.ones(size)).shape == (size,)
+    assert Dropout(0.3)(torch.ones(size, 3)).shape == (size, 3)
+
+
 def test_gradients_pass_where_values_do():
     values = torch.randn(50, 7, requires_grad=True)
     dropped = Dropout(0.5)(values)

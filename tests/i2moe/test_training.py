@@ -1,8 +1,10 @@
 """Training: learning, determinism, resume after an interruption, and the files it leaves."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from small_models import SETTINGS, SPARSE
 
 from i2moe.config import ModelConfig
 from i2moe.data import FeatureSet
@@ -61,6 +63,120 @@ def test_regression_predicts_in_the_labels_units(synthetic_dataset, tmp_path):
     target = tmp_path / "0.ckpt"
     save(fit(features, own, 0, folder=tmp_path / "run", hardware=CPU), target)
     assert abs(predict(load(features, own, target), features, "test").logits.mean() - 100) < 3 * std
+
+
+METHODS = {name: own | ({"balance_weight": 0.01} if name in SPARSE else {}) for name, own in SETTINGS.items()}
+# The ablations of section 7 and the replacement vectors of Table 5, as changes of an I2MoE.
+VARIANTS = {
+    "no-interaction-loss": {"interaction": {"loss_weight": 0.0}},
+    "latent-contrastive": {"interaction": {"loss_weight": 0.1, "on": "latent"}},
+    "simple-weight": {"reweighting": "global"},
+    "less-forward": {"interaction": {"loss_weight": 0.1, "views": "two"}},
+    "synergy-redundancy": {"interaction": {"loss_weight": 0.1, "experts": "synergy-redundancy"}},
+    "mean-vector": {"interaction": {"loss_weight": 0.1, "replacement": "mean"}},
+    "zero-vector": {"interaction": {"loss_weight": 0.1, "replacement": "zero"}},
+}
+ALONE = {"interaction": None, "reweighting": None}
+EVERY_MODEL = (
+    {name: {"fusion": {"method": name, **own}} | ALONE for name, own in METHODS.items()}
+    | {f"i2moe-{name}": {"fusion": {"method": name, **own}} for name, own in METHODS.items()}
+    | VARIANTS
+)
+
+
+@pytest.mark.parametrize("model", EVERY_MODEL)
+def test_every_model_trains_two_epochs_and_its_checkpoint_loads_and_predicts(synthetic_dataset, tmp_path, model):
+    features = FeatureSet(*synthetic_dataset())
+    own = config(epochs=2, **EVERY_MODEL[model])
+    logged = []
+    step = TrainingModule._log
+
+    def remember(self, values):
+        logged.append(values)
+        step(self, values)
+
+    target = tmp_path / "0.ckpt"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TrainingModule, "_log", remember)
+        save(fit(features, own, 0, folder=tmp_path / "run", hardware=CPU), target)
+    losses = {name.removeprefix("train/") for values in logged for name in values if name.startswith("train/")}
+    num_experts = 0 if own.interaction is None else 2 if own.interaction.experts == "synergy-redundancy" else 4
+    num_losses = num_experts if own.interaction and own.interaction.loss_weight else 0
+    is_sparse = own.fusion.method in ("switchgate", "moepp")
+    assert losses >= {"total_loss", "task_loss"}
+    assert ("balance_loss" in losses) == is_sparse
+    assert len(losses) == 2 + num_losses + is_sparse
+    loaded = load(features, own, target)
+    predicted = predict(loaded, features, "test")
+    assert predicted.logits.shape == (12, 3)
+    assert np.isfinite(predicted.logits).all()
+    assert len(loaded.expert_names) == num_experts
+    if num_experts:
+        assert predicted.expert_logits.shape == (12, num_experts, 3)
+        assert predicted.weights.sum(axis=1) == pytest.approx(1)
+    else:
+        assert predicted.expert_logits is None
+    again = predict(loaded, features, "test")
+    assert np.array_equal(again.logits, predicted.logits)
+
+
+def test_mean_tokens_are_the_encoders_means_over_train_anew_each_epoch(synthetic_dataset, tmp_path, monkeypatch):
+    features = FeatureSet(*synthetic_dataset())
+    own = config(dropout=0.5, **VARIANTS["mean-vector"])
+    used, expected = [], []
+    step = TrainingModule.training_step
+
+    def look(self, batch):
+        given = self.model.fusion.mean_tokens
+        if not used or given is not used[-1]:
+            used.append(given)
+            # The first batch of an epoch: the encoders are still those that the means were made with.
+            self.model.eval()
+            rows = features.rows("train")
+            arrays = [torch.from_numpy(features.arrays[name][rows]) for name in features.modalities]
+            with torch.no_grad():
+                expected.append(
+                    [
+                        encoder(array).mean(dim=0, keepdim=True)
+                        for encoder, array in zip(self.model.encoders, arrays, strict=True)
+                    ]
+                )
+            self.model.train()
+        assert all(module.training for module in self.model.modules())
+        return step(self, batch)
+
+    monkeypatch.setattr(TrainingModule, "training_step", look)
+    fit(features, own, 0, folder=tmp_path / "run", hardware=CPU)
+    assert len(used) == own.epochs
+    for given, true in zip(used, expected, strict=True):
+        for one, other in zip(given, true, strict=True):
+            assert one.shape == (1, 2, 8)
+            assert not one.requires_grad
+            assert torch.allclose(one, other, atol=1e-5)
+    assert not torch.allclose(used[0][0], used[1][0], atol=1e-4)
+
+
+def test_a_resumed_run_with_mean_tokens_ends_like_an_undisturbed_one(synthetic_dataset, tmp_path):
+    features = FeatureSet(*synthetic_dataset())
+    own = config(epochs=3, **VARIANTS["mean-vector"])
+    whole = fit(features, own, 0, folder=tmp_path / "whole", hardware=CPU)
+    fit(features, own.model_copy(update={"epochs": 1}), 0, folder=tmp_path / "parts", hardware=CPU)
+    parts = fit(features, own, 0, folder=tmp_path / "parts", hardware=CPU)
+    first, second = weights(whole), weights(parts)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_total_loss_has_lambda_and_gamma(synthetic_dataset):
+    features = FeatureSet(*synthetic_dataset())
+    own = config(fusion={"method": "switchgate", **METHODS["switchgate"], "balance_weight": 3.0}, dropout=0.0)
+    module = TrainingModule(build_for(features, own), features, own, 0)
+    total = module.training_step(next(iter(features.loader("train", 8)))).item()
+    parts = {name: value.item() / 8 for name, value in module.train_losses.items()}
+    interaction = [parts[f"{name}_loss"] for name in module.model.expert_names]
+    assert len(interaction) == 4
+    assert total == pytest.approx(parts["total_loss"], rel=1e-5)
+    expected = parts["task_loss"] + 0.1 * sum(interaction) / 4 + 3.0 * parts["balance_loss"]
+    assert total == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(synthetic_dataset, tmp_path):

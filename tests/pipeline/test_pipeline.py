@@ -1,5 +1,6 @@
 """The real `dvc repro` in a temporary clone, on the smallest settings: everything a user does, end to end."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ TINY = {
     "run.datasets": "[wdbc]",
     "run.seeds": "[0,1]",
     "run.max_epochs": "2",
-    "models.defaults.hidden_dim": "8",
+    "models.wdbc.defaults.hidden_dim": "8",
     "models.defaults.encoder_dim": "8",
     "models.defaults.num_patches": "2",
 }
@@ -46,8 +47,9 @@ def run(command, folder, environment, *, check=True):
 def clone(folder, environment):
     """Clone the project as it stands, uncommitted changes included."""
     run(["git", "clone", "--quiet", str(ROOT), str(folder)], ROOT, environment)
-    changed = run(["git", "ls-files", "--modified", "--others", "--exclude-standard"], ROOT, environment).splitlines()
-    for name in changed:
+    changed = run(["git", "diff", "--name-only", "--no-renames", "HEAD"], ROOT, environment)
+    new = run(["git", "ls-files", "--others", "--exclude-standard"], ROOT, environment)
+    for name in [*changed.splitlines(), *new.splitlines()]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).unlink(missing_ok=True)
         if (ROOT / name).exists():
@@ -118,14 +120,119 @@ def test_nothing_runs_when_nothing_changed(project, environment):
     assert "Data and pipelines are up to date" in output
 
 
-def test_one_models_value_reruns_only_what_depends_on_it(project, environment):
-    before = (project / "params.yaml").read_text()
-    (project / "params.yaml").write_text(before.replace("loss_weight: 0.1", "loss_weight: 0.25", 1))
-    planned = run([str(DVC), "repro", "--dry"], project, environment)
-    (project / "params.yaml").write_text(before)
-    stages = {line.split("'")[1] for line in planned.splitlines() if line.startswith("Running stage")}
-    assert stages >= {"check", "train@wdbc-i2moe-mult-0", "train@wdbc-i2moe-mult-1"}
+@contextlib.contextmanager
+def edited(project, change):
+    """Change params.yaml with a function; afterwards it is what it was."""
+    path = project / "params.yaml"
+    before = path.read_text()
+    params = YAML(typ="safe", pure=True).load(before)
+    change(params)
+    path.write_text(json.dumps(params, indent=2))  # JSON is YAML, and keeps the modalities' order
+    try:
+        yield path
+    finally:
+        path.write_text(before)
+
+
+def planned(project, environment):
+    """Write the models' settings anew; return the stages that would run after that."""
+    run([str(DVC), "repro", "settings"], project, environment)
+    output = run([str(DVC), "repro", "--dry"], project, environment)
+    return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
+
+
+def test_one_models_settings_retrain_that_model_only(project, environment):
+    def change(params):
+        params["models"]["wdbc"]["i2moe-mult"]["interaction"]["loss_weight"] = 0.25
+
+    with edited(project, change):
+        stages = planned(project, environment)
+    assert {name for name in stages if name.startswith("train@")} == {
+        "train@wdbc-i2moe-mult-0",
+        "train@wdbc-i2moe-mult-1",
+    }
     assert not [name for name in stages if "wdbc-mult" in name or "cohort" in name or "features" in name]
+
+
+def test_nothing_retrains_for_a_comment_equal_values_or_another_datasets_settings(project, environment):
+    def change(params):
+        models = params["models"]
+        models["defaults"]["dropout"] = 5e-1  # as it was
+        models["shared"]["mult"]["batch_size"] = models["defaults"]["batch_size"]  # as it was, said elsewhere
+        models["digits"]["mult"]["batch_size"] = 16
+        models["adni"]["mult"]["epochs"] = 3
+        models["shared"]["lrmf"]["fusion"]["rank"] = 5
+
+    with edited(project, change) as path:  # which drops all comments too
+        path.write_text("# another comment\n" + path.read_text())
+        stages = planned(project, environment)
+    assert not [name for name in stages if not name.startswith(("settings", "report"))]
+
+
+OWN_FUSION = """
+import torch
+from torch import nn
+
+
+class Product(nn.Module):
+    def __init__(self, *, num_modalities, num_patches, hidden_dim, num_outputs, dropout):
+        super().__init__()
+        self.head = nn.Linear(hidden_dim, num_outputs)
+
+    def forward(self, tokens):
+        return self.head(torch.stack([modality.mean(dim=1) for modality in tokens]).prod(dim=0))
+"""
+
+
+def test_a_fusion_of_ones_own_has_other_settings_when_its_file_changes(project, environment):
+    def change(params):
+        params["models"]["wdbc"]["product"] = {"fusion": {"method": "product:Product"}}
+        params["run"] |= {"models": ["product"], "seeds": [0]}
+
+    sources = []
+    with edited(project, change):
+        for text in (OWN_FUSION, OWN_FUSION.replace("prod(", "mean(")):
+            (project / "product.py").write_text(text)
+            run([str(DVC), "repro", "settings"], project, environment)
+            settings = json.loads((project / "results/settings/wdbc/product.json").read_text())
+            sources.append(settings["fusion"]["source"])
+    assert sources[0] != sources[1]  # which `train` depends on
+
+
+ABLATIONS = ["no-interaction-loss", "synergy-redundancy", "mean-vector"]
+
+
+def run_ablations(params):
+    params["run"] |= {"models": ABLATIONS, "seeds": [0], "max_epochs": 3}
+
+
+@pytest.fixture(scope="module")
+def ablations(project, tmp_path_factory, environment):
+    """What the project leaves when it runs the ablations, whose report is of these alone; copied, for others follow."""
+    with edited(project, run_ablations):
+        run([str(DVC), "repro"], project, environment)
+    folder = tmp_path_factory.mktemp("ablations")
+    for name in ("curves", "metrics", "predictions"):
+        shutil.copytree(project / "results" / name, folder / "results" / name)
+    shutil.copytree(project / "reports", folder / "reports")
+    return folder
+
+
+@pytest.mark.parametrize("model", ABLATIONS)
+def test_ablations_train_and_their_report_renders(ablations, model):
+    experts = pd.read_csv(ablations / "reports/tables/experts.csv")
+    names = ["uniqueness_mean", "uniqueness_error", "uniqueness_worst", "synergy", "redundancy"]
+    if model == "synergy-redundancy":
+        names = names[3:]
+    assert experts.loc[experts["model"] == model, "expert"].tolist() == names
+    predictions = pd.read_parquet(ablations / f"results/predictions/wdbc/{model}.parquet")
+    assert {f"{name}.weight" for name in names} == {name for name in predictions if name.endswith(".weight")}
+    curves = pd.read_csv(ablations / f"results/curves/wdbc/{model}/0.csv")
+    losses = set() if model == "no-interaction-loss" else {f"train_{name}_loss" for name in names}
+    assert {name for name in curves if name.startswith("train_")} == {"train_total_loss", "train_task_loss", *losses}
+    for name in ("weights", "alone", "curves", "example", "modalities"):
+        assert (ablations / f"reports/figures/wdbc-{model}-{name}.svg").exists()
+    assert f"{model}" in (ablations / "reports/index.html").read_text()
 
 
 def test_dvc_shows_metrics_params_plots_and_experiments(project, environment):
@@ -145,7 +252,7 @@ def test_dvc_shows_metrics_params_plots_and_experiments(project, environment):
     [
         ({"run.models": "[mult,i2moe-mut]"}, "unknown model 'i2moe-mut' for dataset wdbc"),
         ({"split.test": "0.25"}, "allowed: shares that sum to 1"),
-        ({"models.defaults.fusion.num_heads": "3"}, "fusion.num_heads 3 does not divide hidden_dim 8"),
+        ({"models.shared.mult.fusion.num_heads": "3"}, "fusion.num_heads 3 does not divide hidden_dim 8"),
     ],
 )
 def test_wrong_settings_stop_before_anything_trains(project, environment, change, message):
@@ -171,10 +278,12 @@ OWN_MODEL = {
     "interaction": {"loss_weight": 0.1},
     "reweighting": {"hidden_dim": 8, "num_layers": 1, "temperature": 1},
     "selection": "mae",
+    "hidden_dim": 8,
+    "num_patches": 2,
 }
 
 
-def test_own_data_without_code_synthetic_regression_by_family(project, environment):
+def test_own_data_without_code_synthetic_regression_by_family_under_a_sparse_i2moe(project, environment):
     generator = np.random.default_rng(0)
     (project / "data/raw").mkdir()
     scan = generator.normal(size=(90, 6))
@@ -189,43 +298,48 @@ def test_own_data_without_code_synthetic_regression_by_family(project, environme
     )
     people.to_csv(project / "data/raw/people.csv", index=False)
     np.save(project / "data/raw/scan.npy", scan)
-    before = (project / "params.yaml").read_text()
-    yaml = YAML(typ="safe", pure=True)
-    params = yaml.load(before)
-    params["run"] |= {"datasets": ["own"], "models": ["i2moe-mult"], "seeds": [0]}
-    params["data"]["tables"]["own"] = OWN_DATA
-    params["models"]["own"] = {"i2moe-mult": OWN_MODEL}
-    yaml.dump(params, project / "params.yaml")
-    run([str(DVC), "repro"], project, environment)
+
+    def change(params):
+        params["run"] |= {"datasets": ["own"], "models": ["i2moe-switchgate"], "seeds": [0]}
+        params["data"]["tables"]["own"] = OWN_DATA
+        params["models"]["own"] = {"i2moe-switchgate": OWN_MODEL}
+
+    with edited(project, change):
+        run([str(DVC), "repro"], project, environment)
     cohort = pd.read_csv(project / "data/cohorts/own.csv")
     assert len(cohort[["group_id", "split"]].drop_duplicates()) == 30  # families, each in one split
     assert json.loads((project / "data/features/own/body.json").read_text())["missing_values"] == {"age": 10}
-    assert set(json.loads((project / "results/metrics/own/i2moe-mult.json").read_text())) == {"mae", "r2"}
+    assert set(json.loads((project / "results/metrics/own/i2moe-switchgate.json").read_text())) == {"mae", "r2"}
     page = (project / "reports/index.html").read_text()
     assert "No single sample is shown: the dataset's licence is restricted" in page
-    assert not (project / "results/explanations/own/i2moe-mult/example.json").exists()
+    assert not (project / "results/explanations/own/i2moe-switchgate/example.json").exists()
     assert not [person for person in people["person"] if person in page]
-    (project / "params.yaml").write_text(before)
+    curves = pd.read_csv(project / "results/curves/own/i2moe-switchgate/0.csv")
+    experts = ("uniqueness_body", "uniqueness_scan", "synergy", "redundancy")
+    assert {"train_balance_loss", *(f"train_{name}_loss" for name in experts)} <= set(curves)
+    assert np.isfinite(curves.to_numpy()).all()
 
 
-def test_a_killed_training_resumes_and_ends_with_the_metrics_of_an_undisturbed_one(project, tmp_path, environment):
+def test_a_killed_training_resumes_and_ends_with_the_metrics_of_an_undisturbed_one(
+    project, ablations, tmp_path, environment
+):
     """Kill -9 the whole process group in mid-training, in a second clone in another folder; compare bytes."""
     folder = clone(tmp_path / "elsewhere" / "clone", environment)
     shutil.copy(project / "params.yaml", folder / "params.yaml")
-    command = [str(DVC), "repro", "evaluate@wdbc-i2moe-mult"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, **quiet) as killed:
-        deadline = time.monotonic() + 300
-        while not list((folder / "results/.resume").rglob("last.ckpt")):
-            assert time.monotonic() < deadline
-            assert killed.poll() is None
-            time.sleep(0.02)
-        os.killpg(killed.pid, signal.SIGKILL)
-    assert list((folder / "results/.resume").rglob("last.ckpt"))
-    run(command, folder, environment)
-    for name in ("i2moe-mult.json", "i2moe-mult.csv"):
-        same = [(one / "results/metrics/wdbc" / name).read_bytes() for one in (project, folder)]
-        assert same[0] == same[1], name
-    for seed in (0, 1):
-        curves = [pd.read_csv(one / f"results/curves/wdbc/i2moe-mult/{seed}.csv") for one in (project, folder)]
+    command = [str(DVC), "repro", "evaluate@wdbc-mean-vector"]
+    with edited(folder, run_ablations):
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, **quiet) as killed:
+            deadline = time.monotonic() + 300
+            while not list((folder / "results/.resume").rglob("last.ckpt")):
+                assert time.monotonic() < deadline
+                assert killed.poll() is None
+                time.sleep(0.02)
+            os.killpg(killed.pid, signal.SIGKILL)
+        assert list((folder / "results/.resume").rglob("last.ckpt"))
+        run(command, folder, environment)
+        for name in ("mean-vector.json", "mean-vector.csv"):
+            same = [(one / "results/metrics/wdbc" / name).read_bytes() for one in (ablations, folder)]
+            assert same[0] == same[1], name
+        curves = [pd.read_csv(one / "results/curves/wdbc/mean-vector/0.csv") for one in (ablations, folder)]
         pd.testing.assert_frame_equal(*curves)

@@ -1,0 +1,116 @@
+"""Sparse layers: send each token to few of a layer's experts, with fixed shapes and without loops.
+
+Which token goes where changes shapes by its nature; here it only fills a buffer of fixed shape, so that the same code
+runs under `torch.vmap` (with a router of its own for every interaction expert), on a CPU and on a GPU.
+
+- In training each expert takes a fixed number of tokens, its capacity; what comes later in the batch is dropped (the
+  token goes on through the skip connection alone), as in Switch Transformers (Fedus et al., JMLR 2022).
+- In evaluation nothing is dropped: a prediction must not depend on the other samples of its batch. The buffer is cut
+  into small blocks, each of one expert, after Gale et al. (*MegaBlocks*, MLSys 2023).
+
+All samples of a call, an I2MoE's views included, queue together, the intact view first.
+
+Shapes: n tokens, k choices a token, E experts, S slots of the buffer.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Route(NamedTuple):
+    """Where tokens go."""
+
+    slots: Tensor  # [n, k], the slot that each choice of a token has in the buffer
+    kept: Tensor  # [n, k], 0 where it has none: dropped, or the choice of no expert here
+    source: Tensor  # [S], the token in each slot; any token where the slot is empty
+    owners: Tensor | None  # [S / block], the expert of each block; None: block e is expert e's
+    block: int  # slots a block
+
+
+def route(choices: Tensor, num_experts: int, capacity: int | None) -> Route:
+    """Give tokens their slots, all first choices before all second ones, each in the order of the batch.
+
+    Args:
+        choices: [n, k] expert indices; those from `num_experts` on are none of these experts.
+        num_experts: E.
+        capacity: tokens an expert takes at most; None drops nothing.
+    """
+    num_tokens, num_choices = choices.shape
+    queued = choices.t().flatten()
+    is_chosen = queued.unsqueeze(1) == torch.arange(num_experts, device=choices.device)  # [k·n, E]
+    place = (is_chosen.cumsum(dim=0) * is_chosen).sum(dim=1) - 1  # in its expert's queue; -1 if there is none
+    kept = place >= 0
+    owners = None
+    if capacity is not None:
+        block, num_blocks = capacity, num_experts
+        start = queued * capacity
+        kept = kept & (place < capacity)
+    else:
+        block = math.ceil(num_tokens * num_choices / (2 * num_experts))  # smaller wastes less, and gathers more weights
+        num_blocks = math.ceil(num_tokens * num_choices / block) + num_experts  # the most there can be
+        ends = ((is_chosen.sum(dim=0) + block - 1) // block).cumsum(dim=0)  # [E], in blocks
+        owners = (torch.arange(num_blocks, device=choices.device).unsqueeze(1) >= ends).sum(dim=1)
+        owners = owners.clamp(max=num_experts - 1)
+        start = (is_chosen * (ends - (is_chosen.sum(dim=0) + block - 1) // block)).sum(dim=1) * block
+    num_slots = num_blocks * block
+    slots = torch.where(kept, start + place, num_slots)  # one slot more, for all that has none
+    tokens = torch.arange(num_tokens, device=choices.device).repeat(num_choices)
+    source = torch.zeros(num_slots + 1, dtype=torch.long, device=choices.device).scatter(0, slots, tokens)[:-1]
+    slots = torch.where(kept, slots, 0)
+    by_token = (slots.view(num_choices, -1).t(), kept.view(num_choices, -1).t())
+    return Route(*by_token, source, owners, block)
+
+
+def to_blocks(tokens: Tensor, routed: Route) -> Tensor:
+    """Copy tokens [n, H] to the buffer [blocks, block, H]."""
+    return torch.unflatten(rows(tokens, routed.source), 0, (-1, routed.block))
+
+
+def from_blocks(buffer: Tensor, routed: Route, gates: Tensor) -> Tensor:
+    """Sum each token's outputs in the buffer [blocks, block, H], weighted by gates [n, k], to [n, H]."""
+    outputs = rows(buffer.flatten(0, 1), routed.slots)  # [n, k, H]
+    return (outputs * (gates * routed.kept).unsqueeze(2)).sum(dim=1)
+
+
+def rows(table: Tensor, index: Tensor) -> Tensor:
+    """Pick rows of a table [·, H]: `embedding` has a fast vmap rule, where indexing and `index_select` have none."""
+    return functional.embedding(index, table)
+
+
+class ExpertLinear(nn.Module):
+    """E linear maps, each for the blocks of its expert; initialised as `nn.Linear` is."""
+
+    def __init__(self, num_experts: int, in_dim: int, out_dim: int, *, bias: bool = True) -> None:
+        super().__init__()
+        bound = in_dim**-0.5
+        self.weight = nn.Parameter(torch.empty(num_experts, in_dim, out_dim).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(num_experts, 1, out_dim).uniform_(-bound, bound)) if bias else None
+
+    def forward(self, buffer: Tensor, owners: Tensor | None) -> Tensor:
+        """Map a buffer [blocks, block, in_dim] to [blocks, block, out_dim]."""
+        outputs: Tensor = buffer @ _of_owners(self.weight, owners)
+        return outputs if self.bias is None else outputs + _of_owners(self.bias, owners)
+
+
+def _of_owners(weights: Tensor, owners: Tensor | None) -> Tensor:
+    """Repeat each expert's weights [E, ·, ·] for each block it owns."""
+    return weights if owners is None else torch.unflatten(rows(weights.flatten(1), owners), 1, weights.shape[1:])
+
+
+def balance_loss(probabilities: Tensor, choices: Tensor, penalties: Tensor) -> Tensor:
+    """Return Σ penalty · (share of tokens that choose the expert) · (mean probability of the expert).
+
+    Only the probabilities carry a gradient (Fedus et al. 2022, Equation 4; Jin et al. 2024 for unequal penalties).
+
+    Args:
+        probabilities: [n, E] of the router.
+        choices: [n, k].
+        penalties: [E].
+    """
+    is_chosen = choices.unsqueeze(2) == torch.arange(len(penalties), device=choices.device)  # [n, k, E]
+    shares = is_chosen.any(dim=1).to(probabilities.dtype).mean(dim=0)
+    return (penalties * shares * probabilities.mean(dim=0)).sum()

@@ -1,0 +1,109 @@
+"""SwitchGate: MulT whose MLPs are Switch layers, where a router sends each token to one of several expert MLPs.
+
+After Fedus et al. (*Switch Transformers*, JMLR 2022): top-1 routing under multiplicative input jitter,
+capacity factor, load-balance loss. The paper replaces "the MLP layer in MulT", so every layer is sparse here (Fedus et
+al. and the official code: every other one). Differences from the official code: the balance loss counts the tokens of
+all modalities and has a gradient, jitter multiplies the router's input in training only, and evaluation drops no
+token.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from i2moe.dropout import Dropout
+from i2moe.fusion.base import Fused
+from i2moe.fusion.routing import ExpertLinear, balance_loss, from_blocks, route, to_blocks
+from i2moe.fusion.transformer import SelfAttention, TokenFusion
+
+JITTER = 1e-2  # Fedus et al. 2022, appendix F
+
+
+class SwitchFeedForward(nn.Module):
+    """Pre-norm Switch layer with a skip around it; each expert is MulT's MLP of width 2H."""
+
+    penalties: Tensor
+
+    def __init__(self, hidden_dim: int, num_experts: int, capacity_factor: float, dropout: float) -> None:
+        super().__init__()
+        self.num_experts = num_experts
+        self.capacity_factor = capacity_factor
+        self.register_buffer("penalties", torch.full((num_experts,), float(num_experts)))
+        self.norm = nn.LayerNorm(hidden_dim)
+        self.router = nn.Linear(hidden_dim, num_experts)
+        self.inner = ExpertLinear(num_experts, hidden_dim, 2 * hidden_dim)
+        self.outer = ExpertLinear(num_experts, 2 * hidden_dim, hidden_dim)
+        self.gelu = nn.GELU()
+        self.inner_dropout = Dropout(dropout)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Map tokens [B, N, H] to [B, N, H] and the balance loss."""
+        normed = self.norm(tokens).flatten(0, 1)  # [n, H]
+        with torch.autocast(
+            tokens.device.type, enabled=False
+        ):  # routing in the parameters' precision, if the rest is not
+            seen = normed.to(self.router.weight.dtype)
+            if self.training:
+                seen = seen * (1 + JITTER * (2 * torch.rand_like(seen) - 1))
+            probabilities = torch.softmax(self.router(seen).float(), dim=1)
+        gates, choices = probabilities.max(dim=1, keepdim=True)
+        capacity = math.ceil(self.capacity_factor * len(normed) / self.num_experts) if self.training else None
+        routed = route(choices, self.num_experts, capacity)
+        hidden = self.inner_dropout(self.gelu(self.inner(to_blocks(normed, routed), routed.owners)))
+        mixed = from_blocks(self.outer(hidden, routed.owners), routed, gates.to(normed.dtype))
+        loss = balance_loss(probabilities, choices, self.penalties)
+        return tokens + self.dropout(mixed.view(tokens.shape)), loss
+
+
+class SwitchLayer(nn.Module):
+    """Self-attention, then a Switch layer."""
+
+    def __init__(
+        self, hidden_dim: int, num_heads: int, num_experts: int, capacity_factor: float, dropout: float
+    ) -> None:
+        super().__init__()
+        self.attention = SelfAttention(hidden_dim, num_heads, dropout)
+        self.feed_forward = SwitchFeedForward(hidden_dim, num_experts, capacity_factor, dropout)
+
+    def forward(self, tokens: Tensor, projected: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Map tokens [B, N, H] to [B, N, H] and the balance loss."""
+        return self.feed_forward(self.attention(tokens, projected))  # type: ignore[no-any-return]
+
+
+class SwitchGate(TokenFusion):
+    """MulT with Switch layers.
+
+    Parameters: MulT's, where E(4H² + 3H) + EH + E replaces the MLP's 4H² + 3H in every layer.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_modalities: int,
+        num_patches: int,
+        hidden_dim: int,
+        num_outputs: int,
+        dropout: float,
+        num_layers: int,
+        num_heads: int,
+        num_experts: int,
+        capacity_factor: float,
+    ) -> None:
+        """Build the module.
+
+        Raises:
+            ValueError: if `num_heads` does not divide `hidden_dim`.
+        """
+        layers = (SwitchLayer(hidden_dim, num_heads, num_experts, capacity_factor, dropout) for _ in range(num_layers))
+        super().__init__(num_modalities, num_patches, hidden_dim, num_outputs, layers)
+
+    def fuse(self, embedded: list[tuple[Tensor, Tensor]]) -> Fused:
+        """Transform all tokens and predict; the balance loss is the mean over layers."""
+        tokens, projected = self.concatenate(embedded)
+        losses = []
+        for index, layer in enumerate(self.layers):
+            tokens, loss = layer(tokens, projected if index == 0 else None)
+            losses.append(loss)
+        return self.predict(tokens, torch.stack(losses).mean())

@@ -1,0 +1,163 @@
+"""A fusion module of one's own, named by its import path."""
+
+import sys
+import textwrap
+
+import pytest
+import torch
+from small_models import tokens
+
+from i2moe.config import ModelConfig
+from i2moe.data import FeatureSet
+from i2moe.errors import InputError
+from i2moe.fusion import build_fusion, import_fusion
+from i2moe.inference import load, predict
+from i2moe.model import build_model
+from i2moe.training import Hardware, fit, save
+
+OWN = """
+    import torch
+    from torch import nn
+
+
+    class Product(nn.Module):
+        def __init__(self, *, num_modalities, num_patches, hidden_dim, num_outputs, dropout, power=1):
+            super().__init__()
+            self.power = power
+            self.dropout = nn.Dropout(dropout)
+            self.head = nn.Linear(hidden_dim, num_outputs)
+
+        def forward(self, tokens):
+            joint = torch.stack([modality.mean(dim=1) for modality in tokens]).prod(dim=0)
+            return self.head(self.dropout(joint ** self.power))
+
+
+    class TooWide(Product):
+        def forward(self, tokens):
+            return super().forward(tokens).repeat(1, 2)
+
+
+    class Pair(Product):
+        def forward(self, tokens):
+            return super().forward(tokens), None
+
+
+    class Picky(nn.Module):
+        def __init__(self, *, hidden_dim):
+            super().__init__()
+
+
+    class NoModule:
+        pass
+    """
+
+
+@pytest.fixture(autouse=True)
+def _own_module(tmp_path, monkeypatch):
+    """Write own_fusion.py where Python finds it, as beside params.yaml."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    path = folder / "own_fusion.py"
+    path.write_text(textwrap.dedent(OWN))
+    monkeypatch.syspath_prepend(folder)
+    yield
+    sys.modules.pop("own_fusion", None)
+
+
+def config(method="own_fusion:Product", *, mixed=False, **own):
+    settings = {
+        "encoder": "patch",
+        "encoder_dim": 8,
+        "num_patches": 2,
+        "hidden_dim": 8,
+        "dropout": 0.1,
+        "fusion": {"method": method, **own},
+        "learning_rate": 1e-2,
+        "batch_size": 16,
+        "epochs": 2,
+        "selection": "loss",
+    }
+    if mixed:
+        weights = {"hidden_dim": 8, "num_layers": 2, "temperature": 1.0}
+        settings |= {"interaction": {"loss_weight": 0.1}, "reweighting": weights}
+    return ModelConfig.model_validate(settings)
+
+
+def build(settings, outputs=3):
+    return build_fusion(
+        settings.fusion, num_modalities=3, num_patches=2, hidden_dim=8, num_outputs=outputs, dropout=settings.dropout
+    )
+
+
+def test_a_module_of_ones_own_gets_its_own_settings():
+    module = build(config(power=3))
+    assert (type(module).__name__, module.power, module.dropout.p) == ("Product", 3, 0.1)
+    assert module.training
+    assert module(tokens()).shape == (5, 3)
+
+
+def test_it_runs_inside_an_i2moe_with_all_experts_at_once():
+    model = build_model(
+        config(mixed=True),
+        kinds={"a": "vector", "b": "vector"},
+        shapes={"a": (6,), "b": (4,)},
+        task="multiclass",
+        num_outputs=3,
+    )
+    prediction = model.predict(tokens(modalities=2))
+    assert model.fusion.experts.vectorised
+    assert list(prediction.interaction_losses) == ["uniqueness_a", "uniqueness_b", "synergy", "redundancy"]
+    (prediction.logits.square().sum() + sum(prediction.interaction_losses.values())).backward()
+    assert all(parameter.grad.any() for parameter in model.fusion.parameters())
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_it_trains_and_its_checkpoint_predicts(synthetic_dataset, tmp_path, mixed):
+    features = FeatureSet(*synthetic_dataset())
+    own = config(mixed=mixed)
+    best = fit(features, own, 0, folder=tmp_path / "run", hardware=Hardware(accelerator="cpu"))
+    save(best, tmp_path / "0.ckpt")
+    assert predict(load(features, own, tmp_path / "0.ckpt"), features, "test").logits.shape == (12, 3)
+
+
+MISTAKES = {
+    "no such module": (
+        {"method": "own_fusoin:Product"},
+        [
+            "fusion.method own_fusoin:Product: cannot import 'own_fusoin'",
+            "put own_fusoin.py beside params.yaml, or install its package",
+        ],
+    ),
+    "no such class": ({"method": "own_fusion:Prodct"}, ["own_fusion:Prodct: ", "no nn.Module class 'Prodct'"]),
+    "no nn.Module": ({"method": "own_fusion:NoModule"}, ["own_fusion:NoModule: ", "no nn.Module class 'NoModule'"]),
+    "an argument too many": (
+        {"exponent": 2},
+        ["own_fusion:Product: ", "'exponent'", "it is called with num_modalities, num_patches, hidden_dim"],
+    ),
+    "a constructor that takes less": (
+        {"method": "own_fusion:Picky"},
+        ["own_fusion:Picky: ", "num_modalities", "it is called with num_modalities, num_patches, hidden_dim"],
+    ),
+    "too many columns": (
+        {"method": "own_fusion:TooWide"},
+        ["own_fusion:TooWide: for 3 tensors [2, 2, 8] it gives [2, 6]", "allowed: logits [2, 3]"],
+    ),
+    "a pair": ({"method": "own_fusion:Pair"}, ["own_fusion:Pair: ", "it gives tuple", "allowed: logits [2, 3]"]),
+}
+
+
+@pytest.mark.parametrize(("settings", "fragments"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_told_in_the_terms_of_params_yaml(settings, fragments):
+    with pytest.raises(InputError) as caught:
+        build(config(**settings))
+    for fragment in ["fusion.method ", *fragments]:
+        assert fragment in str(caught.value)
+
+
+def test_the_shape_is_checked_without_drawing_random_numbers():
+    torch.manual_seed(0)
+    import_fusion("own_fusion:Product")(num_modalities=3, num_patches=2, hidden_dim=8, num_outputs=3, dropout=0.1)
+    after_building = torch.get_rng_state()
+    torch.manual_seed(0)
+    build(config())
+    assert torch.equal(torch.get_rng_state(), after_building)
