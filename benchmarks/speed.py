@@ -1,0 +1,260 @@
+"""Time I2MoE's training step and inference against a plain loop, at the paper's sizes: `python -m benchmarks.speed`.
+
+Both sides do the same mathematics in one process on the same threads, in turns; the ratio of their medians is the
+figure, since it depends least on the machine. The arithmetic floor is the step's floating-point operations at the speed
+of this machine's matrix product. Kernel launches are counted on PyTorch's `meta` device, on which the code takes the
+path it takes on any accelerator.
+"""
+
+import copy
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.loop import LoopMixture
+from i2moe.config import InteractionConfig, ModelConfig, ReweightingConfig
+from i2moe.fusion import build_fusion
+from i2moe.interaction import InteractionMoE, Prediction, Reweighting
+from i2moe.losses import INTERACTION_LOSSES, task_loss, total_loss
+from stages.params import load_params
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the paper's datasets ask of a model (its section 4)."""
+
+    modalities: list[str]
+    kind: str
+    num_outputs: int
+
+
+TASKS = {
+    "adni": Task(["image", "genetic", "clinical", "biospecimen"], "multiclass", 3),
+    "mimic": Task(["lab", "note", "code"], "binary", 2),
+    "imdb": Task(["language", "image"], "multilabel", 23),
+    "mosi": Task(["vision", "audio", "text"], "regression", 1),
+    "enrico": Task(["screenshot", "wireframe"], "multiclass", 20),
+}
+CASES = [(dataset, "i2moe-mult") for dataset in TASKS] + [("adni", "i2moe-switchgate"), ("adni", "i2moe-moepp")]
+
+
+class Side:
+    """One of the two implementations with its optimiser, on random tokens."""
+
+    def __init__(self, model: nn.Module, config: ModelConfig, task: Task, device: str, batch: int) -> None:
+        self.model, self.config, self.task = model.to(device), config, task
+        shape = (batch, config.num_patches, config.hidden_dim)
+        self.tokens = [torch.randn(shape, device=device, requires_grad=True) for _ in task.modalities]
+        self.labels = _labels(task, batch).to(device)
+
+    def loss(self) -> Tensor:
+        """Run the forward pass of a training step."""
+        prediction: Prediction = self.model(self.tokens)
+        assert self.config.interaction is not None  # noqa: S101 (every case is an I2MoE)
+        return total_loss(
+            task_loss(self.task.kind, prediction.logits, self.labels),
+            prediction.interaction_losses,
+            self.config.interaction.loss_weight,
+            prediction.balance_loss,
+            getattr(self.config.fusion, "balance_weight", 0.0),
+        )
+
+    def train(self, optimizer: torch.optim.Optimizer) -> Callable[[], None]:
+        """Return the training step."""
+
+        def step() -> None:
+            self.model.train()
+            optimizer.zero_grad()
+            self.loss().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+        return step
+
+    def infer(self, batch: int) -> Callable[[], None]:
+        """Return the inference of a batch."""
+        tokens = [modality[:batch].detach() for modality in self.tokens]
+
+        def step() -> None:
+            self.model.eval()
+            with torch.inference_mode():
+                self.model(tokens)
+
+        return step
+
+
+def _labels(task: Task, batch: int) -> Tensor:
+    if task.kind == "multilabel":
+        return torch.randint(2, (batch, task.num_outputs))
+    return torch.randn(batch) if task.kind == "regression" else torch.randint(task.num_outputs, (batch,))
+
+
+def build(dataset: str, model: str, *, ours: bool, device: str = "cpu") -> tuple[Side, torch.optim.Optimizer]:
+    """Build one side at the sizes of params.yaml, with the optimiser that goes with it."""
+    config, task = load_params().models[dataset][model], TASKS[dataset]
+    assert isinstance(config.interaction, InteractionConfig)  # noqa: S101
+    assert isinstance(config.reweighting, ReweightingConfig)  # noqa: S101
+    torch.manual_seed(0)
+    num_modalities = len(task.modalities)
+    fusion = build_fusion(
+        config.fusion,
+        num_modalities=num_modalities,
+        num_patches=config.num_patches,
+        hidden_dim=config.hidden_dim,
+        num_outputs=task.num_outputs,
+        dropout=config.dropout,
+    )
+    reweighting = Reweighting(
+        num_modalities * config.hidden_dim,
+        num_modalities + 2,
+        dropout=config.dropout,
+        **config.reweighting.model_dump(),
+    )
+    losses = INTERACTION_LOSSES[task.kind]
+    mixture: nn.Module = InteractionMoE(fusion, reweighting, task.modalities, losses, config.interaction)
+    if not ours:
+        names = list(mixture.expert_names)  # type: ignore[arg-type]
+        mixture = LoopMixture(fusion, copy.deepcopy(reweighting), task.modalities, names, losses)
+    side = Side(mixture, config, task, device, config.batch_size)
+    return side, torch.optim.Adam(side.model.parameters(), lr=config.learning_rate, fused=ours)
+
+
+def interleaved(steps: dict[str, Callable[[], object]], pairs: int) -> dict[str, float]:
+    """Return each step's median seconds (process time, so that other programs count less), run in turns."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for turn in range(pairs + 1):
+        for name, step in steps.items():
+            start = time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+            step()
+            end = time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+            if turn:  # the first one warms up
+                times[name].append(end - start)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+class LaunchCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Count the operations that a device would be sent: all but views and queries."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.launches = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+        """Run an operation and count it unless its result is a view."""
+        name = func.__name__
+        self.launches += not (func.is_view or name.startswith(("empty", "detach", "_unsafe_view")))
+        return func(*args, **(kwargs or {}))
+
+
+def launches(dataset: str, model: str, *, ours: bool) -> int:
+    """Count the launches of a training step's forward and backward pass."""
+    side, _ = build(dataset, model, ours=ours)
+    # A loop over sparse experts asks how many tokens each has, which `meta` cannot say.
+    device = "cpu" if not ours and hasattr(side.config.fusion, "num_experts") else "meta"
+    side = Side(side.model.train(), side.config, side.task, device, side.config.batch_size)
+    with LaunchCounter() as counter:
+        side.loss().backward()  # type: ignore[no-untyped-call]
+    return int(counter.launches)
+
+
+def floor_seconds(dataset: str, model: str) -> tuple[float, float]:
+    """Return the GFLOP of a plain training step, and the seconds they take at the speed of a large matrix product."""
+    side, _ = build(dataset, model, ours=False)
+    side.model.train()
+    with FlopCounterMode(display=False) as counter:
+        side.loss().backward()  # type: ignore[no-untyped-call]
+    size = 2048
+    left, right = torch.randn(size, size), torch.randn(size, size)
+    seconds = interleaved({"product": lambda: torch.mm(left, right)}, 7)["product"]
+    return counter.get_total_flops() / 1e9, counter.get_total_flops() * seconds / (2 * size**3)
+
+
+def peak_megabytes(dataset: str, model: str, *, ours: bool) -> float:
+    """Return how much a process of its own grows at most over three training steps; Linux only."""
+    command = [sys.executable, "-m", "benchmarks.speed", "--peak-of", "ours" if ours else "loop", f"{dataset}/{model}"]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
+
+
+def _print_peak(dataset: str, model: str, *, ours: bool) -> None:
+    side, optimizer = build(dataset, model, ours=ours)
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = _status("VmRSS")
+    step = side.train(optimizer)
+    for _ in range(3):
+        step()
+    print((_status("VmHWM") - before) / 1024)
+
+
+def _status(key: str) -> int:
+    """Return a figure of Linux's about this process, in KiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(f"{key}:")))
+
+
+def row(dataset: str, model: str, pairs: int) -> list[str]:
+    """Measure one case."""
+    (ours, our_optimizer), (loop, loop_optimizer) = (build(dataset, model, ours=side) for side in (True, False))
+    step = interleaved({"ours": ours.train(our_optimizer), "loop": loop.train(loop_optimizer)}, pairs)
+    batch = ours.config.batch_size
+    many = interleaved({"ours": ours.infer(batch), "loop": loop.infer(batch)}, 3 * pairs)
+    single = interleaved({"ours": ours.infer(1), "loop": loop.infer(1)}, 10 * pairs)
+    gigaflop, floor = floor_seconds(dataset, model)
+    peak = [peak_megabytes(dataset, model, ours=side) for side in (True, False)]
+    return [
+        f"{dataset} {model}",
+        f"{1e3 * step['loop']:.0f}",
+        f"{1e3 * step['ours']:.0f}",
+        f"**{step['loop'] / step['ours']:.2f}**",
+        f"{1e3 * floor:.0f} ({gigaflop:.0f} GFLOP)",
+        f"{many['loop'] / many['ours']:.2f}",
+        f"{single['loop'] / single['ours']:.2f}",
+        f"{launches(dataset, model, ours=False)}",
+        f"{launches(dataset, model, ours=True)}",
+        f"{peak[0] / peak[1]:.2f} ({peak[0]:.0f} MB)",
+    ]
+
+
+HEADER = [
+    "case",
+    "step, loop (ms)",
+    "step, ours (ms)",
+    "ratio",
+    "floor (ms)",
+    "inference ratio",
+    "one sample",
+    "launches, loop",
+    "launches, ours",
+    "peak memory ratio",
+]
+
+
+def main(
+    case: Annotated[list[str] | None, typer.Argument(help="DATASET/MODEL of params.yaml; default: all cases")] = None,
+    pairs: Annotated[int, typer.Option(help="timed pairs of training steps")] = 7,
+    threads: Annotated[int, typer.Option(help="of PyTorch; 1 measures process time, more wall time")] = 1,
+    peak_of: Annotated[str | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Print a Markdown table: training step, inference, kernel launches and peak memory, ours against the loop."""
+    torch.set_num_threads(threads)
+    cases = [(dataset, model) for dataset, _, model in (name.partition("/") for name in case)] if case else CASES
+    if peak_of:
+        _print_peak(*cases[0], ours=peak_of == "ours")
+        return
+    print(f"torch {torch.__version__}, {threads} thread(s)\n")
+    print(f"| {' | '.join(HEADER)} |\n|{'---|' * len(HEADER)}", flush=True)
+    for dataset, model in cases:
+        print(f"| {' | '.join(row(dataset, model, pairs))} |", flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)
