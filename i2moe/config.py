@@ -61,7 +61,7 @@ class ReweightingConfig(Strict):
 class ModelConfig(Strict):
     """One model for one dataset: encoders, fusion, how it is trained; an I2MoE where `interaction` is given."""
 
-    encoder: Literal["mlp", "patch"]
+    encoder: Literal["mlp", "lstm", "patch"]
     encoder_dim: Positive
     num_patches: Positive
     hidden_dim: Positive
@@ -70,6 +70,7 @@ class ModelConfig(Strict):
     interaction: InteractionConfig | None = None
     reweighting: ReweightingConfig | None = None
     learning_rate: Annotated[float, Field(gt=0)]
+    class_weights: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=2)] | None = None  # of cross-entropy
     batch_size: Positive
     epochs: Positive
     selection: str  # the validation metric that picks the best epoch; `i2moe.metrics` lists them by task
