@@ -12,6 +12,7 @@ from i2moe.config import ModelConfig, Positive, Strict, nearest
 from i2moe.errors import InputError
 from stages import paths
 from stages.command import run as run_command
+from stages.mimic.settings import MimicSettings, SyntheticMimicSettings
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 ModalityName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -108,10 +109,25 @@ class DataParams(Strict):
     """Every dataset there is, by kind."""
 
     tables: dict[Name, TableParams]
+    mimic: MimicSettings | None = None
 
     def names(self) -> list[str]:
         """Return the names of all datasets."""
-        return list(self.tables)
+        return [*self.tables, *(name for name in ("mimic",) if getattr(self, name) is not None)]
+
+    @field_validator("tables")
+    @classmethod
+    def _leave_names_alone(cls, tables: dict[str, TableParams]) -> dict[str, TableParams]:
+        for name in tables:
+            if name in cls.model_fields:
+                raise ValueError(f"{name!r} is the name of a dataset with stages of its own; allowed: any other name")
+        return tables
+
+
+class SyntheticParams(Strict):
+    """How much to synthesize of each dataset whose real files need a licence."""
+
+    mimic: SyntheticMimicSettings | None = None
 
 
 class TrainParams(Strict):
@@ -129,6 +145,7 @@ class Params(Strict):
 
     run: RunParams
     split: SplitParams
+    synthetic: SyntheticParams = SyntheticParams()
     data: DataParams
     train: TrainParams
     models: dict[str, dict[str, ModelConfig]]
@@ -157,6 +174,16 @@ class Params(Strict):
         if dataset not in self.data.tables:
             raise InputError(f"unknown dataset {dataset!r} under data.tables; {nearest(dataset, self.data.tables)}")
         return self.data.tables[dataset]
+
+    def mimic(self) -> MimicSettings:
+        """Return the settings of MIMIC-IV.
+
+        Raises:
+            InputError: when there are none.
+        """
+        if self.data.mimic is None:
+            raise InputError("params.yaml: data.mimic is missing: take the block from the project's own params.yaml")
+        return self.data.mimic
 
     def model(self, dataset: str, model: str) -> ModelConfig:
         """Return a model's settings, with its epochs capped by run.max_epochs."""

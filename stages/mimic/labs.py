@@ -1,0 +1,94 @@
+"""Labs and vitals of MIMIC-IV by visit: mean and last value of each, imputed and scaled with the train split."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from i2moe.errors import InputError
+from stages import paths
+from stages.command import run
+from stages.mimic.items import read_items
+from stages.mimic.sequences import Visits, fitted_on_train, read_visits, write_sequence
+from stages.mimic.settings import LabSettings
+from stages.params import load_params
+
+
+def labs() -> None:
+    """Write data/features/mimic/lab.npy [N, T, F], .lengths.npy and .json."""
+    settings = load_params().mimic()
+    visits = read_visits("mimic")
+    items = read_items()
+    features = items[(items["kind"] == "lab") | settings.lab.vitals]["feature"].unique().tolist()
+    values = read_values(visits, features, settings.lab.summaries)
+    array, names, absent = impute_and_scale(values, features, visits.is_train, settings.lab)
+    counts = json.loads((paths.interim("mimic") / "measurements.json").read_text())
+    measured = np.isfinite(values[:, :, 0])
+    description = {
+        "source": settings.raw,
+        "features": names,
+        "without_value_in_train": absent,
+        "share_of_visits_missing": dict(zip(features, (1 - measured.mean(axis=0)).round(4).tolist(), strict=True)),
+        "values_in_raw_data": {name: counts[name] for name in features if name in counts},
+        "fitted": fitted_on_train(visits, "medians, means, scales"),
+    }
+    write_sequence("mimic", "lab", array, visits, settings.cohort.max_visits, description)
+
+
+def read_values(visits: Visits, features: list[str], summaries: Sequence[str]) -> NDArray[np.float64]:
+    """Return the measurements of the visits [V, features, summaries], NaN where there is none."""
+    path = paths.interim("mimic") / "measurements.parquet"
+    with duckdb.connect() as connection:
+        connection.register("visits", visits.table())
+        found = connection.execute(
+            f"SELECT visit, feature::VARCHAR AS feature, {', '.join(summaries)} "  # noqa: S608
+            f"FROM read_parquet('{path}') JOIN visits USING (hadm_id)"
+        ).df()
+    values = np.full((len(visits.hadm_id), len(features), len(summaries)), np.nan)
+    found = found[found["feature"].isin(features)]
+    position = found["feature"].map({name: index for index, name in enumerate(features)}).to_numpy(int)
+    values[found["visit"].to_numpy(), position] = found[list(summaries)].to_numpy()
+    return values
+
+
+def impute_and_scale(
+    values: NDArray[np.float64], features: list[str], is_train: NDArray[np.bool_], settings: LabSettings
+) -> tuple[NDArray[np.float32], list[str], list[str]]:
+    """Fill with the train visits' medians, standardise with their means and scales, and mark what was filled.
+
+    Args:
+        values: [V, features, summaries], NaN where missing.
+        features: names.
+        is_train: [V].
+        settings: summaries, and whether there are indicators.
+
+    Returns:
+        The array [V, F] with its F names, and the features that no train visit has, which are left out.
+
+    Raises:
+        InputError: when no feature is left.
+    """
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    present = np.asarray(np.isfinite(values[is_train, :, 0]).any(axis=0))
+    kept = [name for name, is_present in zip(features, present, strict=True) if is_present]
+    if not kept:
+        raise InputError(f"{paths.interim('mimic')}: no train visit has any measurement: is this the right raw data?")
+    table = values[:, present].reshape(len(values), -1)
+    steps = make_pipeline(SimpleImputer(strategy="median"), StandardScaler()).fit(table[is_train])
+    parts = [steps.transform(table)]
+    names = [f"{name}_{summary}" for name in kept for summary in settings.summaries]
+    if settings.missing_indicators:
+        parts.append(np.isnan(values[:, present, 0]))
+        names += [f"{name}_missing" for name in kept]
+    array: NDArray[Any] = np.concatenate(parts, axis=1).astype(np.float32)
+    return array, names, [name for name in features if name not in kept]
+
+
+if __name__ == "__main__":
+    run(labs)

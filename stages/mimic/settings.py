@@ -1,0 +1,73 @@
+"""The settings under data.mimic and synthetic.mimic: every choice that turns MIMIC-IV's tables into samples."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from i2moe.config import Positive, Strict
+
+Seed = Annotated[int, Field(ge=0)]
+
+
+class CohortSettings(Strict):
+    """Who is in, and the label."""
+
+    min_age: Positive  # years at admission
+    min_admissions: Positive  # of a patient
+    count_after_death_drop: bool  # count them after admissions that end in death are dropped
+    drop_death_at_discharge: bool
+    icd_versions: Annotated[list[Literal[9, 10]], Field(min_length=1, max_length=2)]
+    index_visit: Literal["first", "last"]
+    mortality_days: Positive  # after the index discharge
+    max_visits: Positive  # steps of a sequence, the index visit last
+
+
+class LabSettings(Strict):
+    """Labs and vitals; which, in `stages/mimic/items.csv`."""
+
+    vitals: bool
+    summaries: Annotated[list[Literal["mean", "last"]], Field(min_length=1, max_length=2)]
+    missing_indicators: bool
+
+
+class NoteSettings(Strict):
+    """Discharge notes: TF-IDF, then truncated SVD."""
+
+    min_notes: Positive  # train notes that hold a term
+    max_terms: Positive
+    dim: Positive
+    seed: Seed
+
+
+class CodeSettings(Strict):
+    """Diagnosis codes: their first characters."""
+
+    length: Positive
+    ecode_length: Positive  # of ICD-9 codes that start with E
+    min_patients: Positive  # train patients who have a code
+
+
+class MimicSettings(Strict):
+    """MIMIC-IV."""
+
+    raw: str
+    modalities: Annotated[list[Literal["lab", "note", "code"]], Field(min_length=1)]
+    memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?(MB|GB|MiB|GiB)$")]
+    cohort: CohortSettings
+    lab: LabSettings
+    note: NoteSettings
+    code: CodeSettings
+
+    @field_validator("modalities")
+    @classmethod
+    def _in_order(cls, names: list[str]) -> list[str]:
+        if names != [name for name in ("lab", "note", "code") if name in names]:
+            raise ValueError(f"{names}; allowed: lab, note, code in this order, or fewer of them")
+        return names
+
+
+class SyntheticMimicSettings(Strict):
+    """The synthetic MIMIC-IV."""
+
+    patients: Positive
+    seed: Seed

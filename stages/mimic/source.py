@@ -1,0 +1,183 @@
+"""The raw tables of MIMIC-IV, read in place by DuckDB: as downloaded (.csv.gz), unpacked (.csv) or as .parquet.
+
+Columns and types are those of MIMIC-IV 2.2 and 3.1 and of MIMIC-IV-Note 2.2 (mimic.mit.edu/docs/iv).
+"""
+
+import csv
+import gzip
+import re
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import pyarrow.parquet
+from tqdm import tqdm
+
+from i2moe.config import nearest
+from i2moe.errors import InputError
+
+SUFFIXES = (".csv.gz", ".csv", ".parquet")
+POLL_SECONDS = 0.2
+
+
+class RawTable(NamedTuple):
+    """A raw table: its place, the columns read from it with their types, and what to do where it is missing."""
+
+    name: str
+    columns: dict[str, str]
+    remedy: str = "download MIMIC-IV from PhysioNet to this folder, or correct data.mimic.raw"
+
+
+EVENTS = {"subject_id": "INTEGER", "hadm_id": "INTEGER", "itemid": "INTEGER", "charttime": "TIMESTAMP"}
+VALUES = {"valuenum": "DOUBLE", "valueuom": "VARCHAR"}
+TABLES = {
+    "patients": RawTable(
+        "hosp/patients",
+        {"subject_id": "INTEGER", "anchor_age": "INTEGER", "anchor_year": "INTEGER", "dod": "DATE"},
+    ),
+    "admissions": RawTable(
+        "hosp/admissions",
+        {
+            "subject_id": "INTEGER",
+            "hadm_id": "INTEGER",
+            "admittime": "TIMESTAMP",
+            "dischtime": "TIMESTAMP",
+            "deathtime": "TIMESTAMP",
+            "hospital_expire_flag": "INTEGER",
+        },
+    ),
+    "diagnoses_icd": RawTable(
+        "hosp/diagnoses_icd",
+        {"hadm_id": "INTEGER", "seq_num": "INTEGER", "icd_code": "VARCHAR", "icd_version": "INTEGER"},
+    ),
+    "labevents": RawTable("hosp/labevents", EVENTS | VALUES),
+    "d_labitems": RawTable("hosp/d_labitems", {"itemid": "INTEGER", "label": "VARCHAR"}),
+    "chartevents": RawTable(
+        "icu/chartevents",
+        EVENTS | VALUES,
+        "download MIMIC-IV's icu module to this folder, or do without vitals: set data.mimic.lab.vitals to false",
+    ),
+    "d_items": RawTable("icu/d_items", {"itemid": "INTEGER", "label": "VARCHAR"}),
+    "discharge": RawTable(
+        "note/discharge",
+        {"note_id": "VARCHAR", "hadm_id": "INTEGER", "charttime": "TIMESTAMP", "text": "VARCHAR"},
+        "download MIMIC-IV-Note from PhysioNet to this folder, or do without notes: "
+        "set data.mimic.modalities to [lab, code]",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder of raw tables and the DuckDB that reads them."""
+
+    raw: Path
+    connection: duckdb.DuckDBPyConnection
+
+    def path(self, table: str) -> Path:
+        """Return the file of a table.
+
+        Raises:
+            InputError: when there is none, saying what to do; when there are several.
+        """
+        stem = self.raw / TABLES[table].name
+        found = [path for path in (stem.with_name(stem.name + suffix) for suffix in SUFFIXES) if path.is_file()]
+        if not found:
+            raise InputError(f"{stem}.csv.gz is missing (nor is there .csv or .parquet): {TABLES[table].remedy}")
+        if len(found) > 1:
+            raise InputError(f"{found[0]} and {found[1].name} are the same table twice: remove one")
+        return found[0]
+
+    def scan(self, table: str) -> str:
+        """Return SQL that reads the needed columns of a table, with their declared types.
+
+        Raises:
+            InputError: for a missing table or column.
+        """
+        path = self.path(table)
+        columns = TABLES[table].columns
+        header = _columns(path)
+        for column in columns:
+            if column not in header:
+                raise InputError(
+                    f"{path} has no column {column!r}; {nearest(column, header)}: is this the {table} table as "
+                    "downloaded?"
+                )
+        quoted = str(path).replace("'", "''")
+        if path.suffix == ".parquet":
+            casts = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns.items())
+            return f"(SELECT {casts} FROM read_parquet('{quoted}'))"  # noqa: S608
+        kinds = ", ".join(f"'{name}': '{columns.get(name, 'VARCHAR')}'" for name in header)
+        return (
+            f"(SELECT {', '.join(columns)} FROM read_csv('{quoted}', auto_detect = false, header = true, "  # noqa: S608
+            f"delim = ',', quote = '\"', escape = '\"', nullstr = '', columns = {{{kinds}}}))"
+        )
+
+    def query(self, sql: str, *tables: str) -> duckdb.DuckDBPyConnection:
+        """Run SQL that reads raw tables, with a progress bar.
+
+        Raises:
+            InputError: where a file cannot be read: its name, line and column, never its content.
+        """
+        failure: list[duckdb.Error] = []
+
+        def work() -> None:
+            try:
+                self.connection.execute(sql)
+            except duckdb.Error as error:
+                failure.append(error)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        with tqdm(total=100, desc=" + ".join(tables), unit="%", mininterval=1, delay=2, dynamic_ncols=True) as bar:
+            while thread.is_alive():
+                thread.join(POLL_SECONDS)
+                bar.update(max(0, round(self.connection.query_progress()) - bar.n))
+        if failure:
+            raise self._explain(failure[0], tables) from failure[0]
+        return self.connection
+
+    def _explain(self, error: duckdb.Error, tables: tuple[str, ...]) -> Exception:
+        """Turn DuckDB's complaint about a file into one line without the patient data that it quotes."""
+        message = str(error)
+        blamed = [self.path(table) for table in tables if str(self.path(table)) in message]
+        if not blamed or not isinstance(error, duckdb.IOException | duckdb.InvalidInputException | duckdb.DataError):
+            return error
+        if "GZIP" in message:
+            return InputError(f"{blamed[0]} is no whole gzip file: download it again")
+        line, column = re.search(r"Line: (\d+)", message), re.search(r'column "(\w+)"', message)
+        where = f" line {line[1]}" if line else ""
+        if column:
+            kind = next((TABLES[table].columns.get(column[1]) for table in tables), None)
+            return InputError(
+                f"{blamed[0]}{where}: column {column[1]!r} is not of type {kind}: download the file again"
+            )
+        return InputError(f"{blamed[0]}{where}: not a row of this table's columns: download the file again")
+
+
+def _columns(path: Path) -> list[str]:
+    """Return the names in a table's header."""
+    try:
+        if path.suffix == ".parquet":
+            return list(pyarrow.parquet.read_schema(path).names)
+        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as stream:
+            return next(csv.reader(stream), [])
+    except (OSError, EOFError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({type(error).__name__}): download it again") from error
+
+
+@contextmanager
+def open_source(raw: str, memory_limit: str) -> Iterator[Source]:
+    """Open a folder of raw tables; what exceeds the memory limit is spilled to a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="i2moe-mimic-") as spill:
+        connection = duckdb.connect(config={"temp_directory": spill, "memory_limit": memory_limit})
+        try:
+            connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")  # shown by tqdm
+            yield Source(Path(raw), connection)
+        finally:
+            connection.close()
