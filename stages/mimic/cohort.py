@@ -15,12 +15,10 @@ from stages import paths
 from stages.cohorts import Cohort, write_cohort
 from stages.command import run
 from stages.mimic.settings import CohortSettings, MimicSettings
-from stages.mimic.source import Source, open_source
+from stages.mimic.source import Source, open_source, require_tables
 from stages.params import load_params
 
 CLASSES = ["survived", "died"]
-MEASURED, NOTED, CODED = "has_lab", "has_note", "has_code"
-HAS = {"lab": MEASURED, "note": NOTED, "code": CODED}
 
 Filter = Callable[[pd.DataFrame], "pd.Series[bool]"]
 Step = dict[str, str | int]
@@ -62,9 +60,7 @@ def read_admissions(source: Source, settings: MimicSettings) -> tuple[int, pd.Da
     Raises:
         InputError: for a missing table or column, an empty or repeated id, or a patient that `patients` lacks.
     """
-    tables = ["patients", "admissions", "diagnoses_icd", *(["discharge"] if "note" in settings.modalities else [])]
-    for table in tables:
-        source.scan(table)
+    require_tables(source, settings)
     patients = _read_keyed(source, "patients", "subject_id")
     admissions = _read_keyed(source, "admissions", "hadm_id")
     unknown = ~admissions["subject_id"].isin(patients["subject_id"]).to_numpy()
@@ -77,7 +73,7 @@ def read_admissions(source: Source, settings: MimicSettings) -> tuple[int, pd.Da
     table["age"] = table["anchor_age"] + table["admittime"].dt.year - table["anchor_year"]
     table["discharge_date"] = table["dischtime"].dt.normalize()
     for name, having in _having(source, settings).items():
-        table[name] = table["hadm_id"].isin(having)
+        table[f"has_{name}"] = table["hadm_id"].isin(having)
     return len(patients), table.sort_values(["subject_id", "admittime", "hadm_id"], ignore_index=True)
 
 
@@ -94,15 +90,15 @@ def _read_keyed(source: Source, table: str, key: str) -> pd.DataFrame:
 
 
 def _having(source: Source, settings: MimicSettings) -> dict[str, "pd.Series[Any]"]:
-    """Return the hadm_ids with measurements, with diagnoses of the wanted ICD versions, and with a discharge note."""
+    """Return by modality the hadm_ids that have it: measurements, diagnoses of the wanted ICD versions, notes."""
     measured = paths.interim("mimic") / "measurements.parquet"
     if not measured.exists():
         raise InputError(f"{measured} is missing: run the measurements stage first")
     versions = ", ".join(map(str, settings.cohort.icd_versions))
     coded = f"SELECT DISTINCT hadm_id FROM {source.scan('diagnoses_icd')} WHERE icd_version IN ({versions})"  # noqa: S608
     having = {
-        MEASURED: pd.read_parquet(measured, columns=["hadm_id"])["hadm_id"],
-        CODED: source.query(coded, "diagnoses_icd").df()["hadm_id"],
+        "lab": pd.read_parquet(measured, columns=["hadm_id"])["hadm_id"],
+        "code": source.query(coded, "diagnoses_icd").df()["hadm_id"],
     }
     if "note" in settings.modalities:
         noted = f"SELECT note_id, hadm_id FROM {source.scan('discharge')}"  # noqa: S608
@@ -113,7 +109,7 @@ def _having(source: Source, settings: MimicSettings) -> dict[str, "pd.Series[Any
                 f"{source.path('discharge')} row {_first(repeated)}: column 'note_id' stands in an earlier row too: "
                 "download the file again"
             )
-        having[NOTED] = notes["hadm_id"]
+        having["note"] = notes["hadm_id"]
     return having
 
 
@@ -132,16 +128,25 @@ def select(
         admissions, one a patient; and the flow table: by filter, patients and admissions removed and left.
     """
     flow = [_step("without any admission", num_patients, len(admissions), admissions)]
-    kept = admissions
-    for name, keep in _filters(settings.cohort).items():
-        before, kept = kept, kept[keep(kept)]
-        flow.append(_step(name, before["subject_id"].nunique(), len(before), kept))
-    complete = kept[kept[[HAS[name] for name in settings.modalities]].all(axis=1)]
-    flow.append(_step(f"without {' or '.join(settings.modalities)}", kept["subject_id"].nunique(), len(kept), complete))
+    kept = _apply(_filters(settings.cohort), admissions, flow)
+    complete = _apply({f"without {name}": _has(name) for name in settings.modalities}, kept, flow)
     index = complete.groupby("subject_id", sort=False).nth(0 if settings.cohort.index_visit == "first" else -1)
     name = f"not the patient's {settings.cohort.index_visit} complete admission"
     flow.append(_step(name, complete["subject_id"].nunique(), len(complete), index))
     return kept, index, flow
+
+
+def _apply(filters: dict[str, Filter], table: pd.DataFrame, flow: list[Step]) -> pd.DataFrame:
+    """Keep what meets each filter, one after another, and add a row of the flow table for each."""
+    for name, keep in filters.items():
+        left = table[keep(table)]
+        flow.append(_step(name, table["subject_id"].nunique(), len(table), left))
+        table = left
+    return table
+
+
+def _has(modality: str) -> Filter:
+    return lambda table: table[f"has_{modality}"]
 
 
 def _filters(settings: CohortSettings) -> dict[str, Filter]:
@@ -157,7 +162,7 @@ def _filters(settings: CohortSettings) -> dict[str, Filter]:
     return {
         f"younger than {settings.min_age} years": lambda table: table["age"] >= settings.min_age,
         **(alive | several if settings.count_after_death_drop else several | alive),
-        f"no diagnosis in ICD-{' or ICD-'.join(map(str, settings.icd_versions))}": lambda table: table[CODED],
+        f"no diagnosis in ICD-{' or ICD-'.join(map(str, settings.icd_versions))}": _has("code"),
     }
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from stages import paths
 from stages.command import run
 from stages.mimic.items import CONVERSIONS, check_labels, read_items
-from stages.mimic.source import Source, open_source
+from stages.mimic.source import Source, open_source, require_tables
 from stages.params import load_params
 
 # Sums of whole ten-thousandths are exact: the mean does not depend on the order in which threads add.
@@ -27,8 +27,8 @@ def measurements() -> None:
     items = read_items()
     tables = ["labevents", "chartevents"] if settings.lab.vitals else ["labevents"]
     with open_source(settings.raw, settings.memory_limit) as source:
+        require_tables(source, settings)
         for table in tables:
-            source.scan(table)
             check_labels(source, items, table)
         _load_stays(source)
         for table in tables:
@@ -73,7 +73,6 @@ def _summarise(source: Source, items: pd.DataFrame, table: str) -> None:
         FROM events GROUP BY ALL
         """,  # noqa: S608
         table,
-        "admissions",
     )
     source.connection.unregister("items")
 

@@ -8,6 +8,7 @@ import gzip
 import re
 import tempfile
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from tqdm import tqdm
 
 from i2moe.config import nearest
 from i2moe.errors import InputError
+from stages.mimic.settings import MimicSettings
 
 SUFFIXES = (".csv.gz", ".csv", ".parquet")
 POLL_SECONDS = 0.2
@@ -118,11 +120,11 @@ class Source:
             f"delim = ',', quote = '\"', escape = '\"', nullstr = '', columns = {{{kinds}}}))"
         )
 
-    def query(self, sql: str, *tables: str) -> duckdb.DuckDBPyConnection:
-        """Run SQL that reads raw tables, with a progress bar.
+    def query(self, sql: str, table: str) -> duckdb.DuckDBPyConnection:
+        """Run SQL that reads one raw table, with a progress bar.
 
         Raises:
-            InputError: where a file cannot be read: its name, line and column, never its content.
+            InputError: where the file cannot be read: its name, line and column, never its content.
         """
         failure: list[duckdb.Error] = []
 
@@ -134,30 +136,45 @@ class Source:
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
-        with tqdm(total=100, desc=" + ".join(tables), unit="%", mininterval=1, delay=2, dynamic_ncols=True) as bar:
+        with tqdm(total=100, desc=table, unit="%", mininterval=1, delay=2, dynamic_ncols=True) as bar:
             while thread.is_alive():
                 thread.join(POLL_SECONDS)
                 bar.update(max(0, round(self.connection.query_progress()) - bar.n))
         if failure:
-            raise self._explain(failure[0], tables) from failure[0]
+            raise _explain(failure[0], table, self.path(table)) from None  # DuckDB's message quotes the row
         return self.connection
 
-    def _explain(self, error: duckdb.Error, tables: tuple[str, ...]) -> Exception:
-        """Turn DuckDB's complaint about a file into one line without the patient data that it quotes."""
-        message = str(error)
-        blamed = [self.path(table) for table in tables if str(self.path(table)) in message]
-        if not blamed or not isinstance(error, duckdb.IOException | duckdb.InvalidInputException | duckdb.DataError):
-            return error
-        if "GZIP" in message:
-            return InputError(f"{blamed[0]} is no whole gzip file: download it again")
-        line, column = re.search(r"Line: (\d+)", message), re.search(r'column "(\w+)"', message)
-        where = f" line {line[1]}" if line else ""
-        if column:
-            kind = next((TABLES[table].columns.get(column[1]) for table in tables), None)
-            return InputError(
-                f"{blamed[0]}{where}: column {column[1]!r} is not of type {kind}: download the file again"
-            )
-        return InputError(f"{blamed[0]}{where}: not a row of this table's columns: download the file again")
+
+def require_tables(source: Source, settings: MimicSettings) -> None:
+    """Look for every table and column that the settings need, before the first one is read.
+
+    Raises:
+        InputError: for the first that is missing.
+    """
+    tables = ["patients", "admissions", "diagnoses_icd", "labevents", "d_labitems"]
+    tables += ["chartevents", "d_items"] if settings.lab.vitals else []
+    tables += ["discharge"] if "note" in settings.modalities else []
+    for table in tables:
+        source.scan(table)
+
+
+def _explain(error: duckdb.Error, table: str, path: Path) -> Exception:
+    """Turn DuckDB's complaint about a file into one line, without the patient data that it quotes."""
+    message = str(error)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return InputError(f"{path} does not fit into data.mimic.memory_limit: raise it")
+    if "GZIP" in message:
+        return InputError(f"{path} is no whole gzip file: download it again")
+    line = re.search(r"Line: (\d+)", message)
+    where = f"{path} line {line[1]}" if line else str(path)
+    if column := re.search(r'(?:converting column "|source column )(\w+)', message):
+        kind = TABLES[table].columns[column[1]]
+        return InputError(f"{where}: column {column[1]!r} holds something else than {kind}: download the file again")
+    if isinstance(error, duckdb.DataError):
+        return InputError(f"{where}: a column holds something else than {TABLES[table].columns}: download it again")
+    if line or str(path) in message:
+        return InputError(f"{where} is no row of a {table} table: download the file again")
+    return error
 
 
 def _columns(path: Path) -> list[str]:
@@ -165,9 +182,10 @@ def _columns(path: Path) -> list[str]:
     try:
         if path.suffix == ".parquet":
             return list(pyarrow.parquet.read_schema(path).names)
-        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as stream:
+        opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+        with opened as stream:
             return next(csv.reader(stream), [])
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise InputError(f"{path} cannot be read ({type(error).__name__}): download it again") from error
 
 
