@@ -24,16 +24,16 @@ def labs() -> None:
     items = read_items()
     features = items[(items["kind"] == "lab") | settings.lab.vitals]["feature"].unique().tolist()
     values = read_values(visits, features, settings.lab.summaries)
-    array, names, absent = impute_and_scale(values, features, visits.is_train, settings.lab)
+    array, names, fitted = impute_and_scale(values, features, visits.is_train, settings.lab)
     counts = json.loads((paths.interim("mimic") / "measurements.json").read_text())
     measured = np.isfinite(values[:, :, 0])
     description = {
         "source": settings.raw,
         "features": names,
-        "without_value_in_train": absent,
+        "without_value_in_train": [name for name in features if f"{name}_{settings.lab.summaries[0]}" not in names],
         "share_of_visits_missing": dict(zip(features, (1 - measured.mean(axis=0)).round(4).tolist(), strict=True)),
         "values_in_raw_data": {name: counts[name] for name in features if name in counts},
-        "fitted": fitted_on_train(visits, "medians, means, scales"),
+        "fitted": fitted_on_train(visits, "medians, means, scales") | fitted,
     }
     write_sequence("mimic", "lab", array, visits, settings.cohort.max_visits, description)
 
@@ -56,7 +56,7 @@ def read_values(visits: Visits, features: list[str], summaries: Sequence[str]) -
 
 def impute_and_scale(
     values: NDArray[np.float64], features: list[str], is_train: NDArray[np.bool_], settings: LabSettings
-) -> tuple[NDArray[np.float32], list[str], list[str]]:
+) -> tuple[NDArray[np.float32], list[str], dict[str, list[float]]]:
     """Fill with the train visits' medians, standardise with their means and scales, and mark what was filled.
 
     Args:
@@ -66,7 +66,8 @@ def impute_and_scale(
         settings: summaries, and whether there are indicators.
 
     Returns:
-        The array [V, F] with its F names, and the features that no train visit has, which are left out.
+        The array [V, F] with its F names, and the medians, means and scales of its numbers. Features that no train
+        visit has are left out.
 
     Raises:
         InputError: when no feature is left.
@@ -80,14 +81,16 @@ def impute_and_scale(
     if not kept:
         raise InputError(f"{paths.interim('mimic')}: no train visit has any measurement: is this the right raw data?")
     table = values[:, present].reshape(len(values), -1)
-    steps = make_pipeline(SimpleImputer(strategy="median"), StandardScaler()).fit(table[is_train])
+    imputer, scaler = SimpleImputer(strategy="median"), StandardScaler()
+    steps = make_pipeline(imputer, scaler).fit(table[is_train])
     parts = [steps.transform(table)]
     names = [f"{name}_{summary}" for name in kept for summary in settings.summaries]
     if settings.missing_indicators:
         parts.append(np.isnan(values[:, present, 0]))
         names += [f"{name}_missing" for name in kept]
     array: NDArray[Any] = np.concatenate(parts, axis=1).astype(np.float32)
-    return array, names, [name for name in features if name not in kept]
+    fitted = {"medians": imputer.statistics_, "means": scaler.mean_, "scales": scaler.scale_}
+    return array, names, {name: values.tolist() for name, values in fitted.items()}
 
 
 if __name__ == "__main__":

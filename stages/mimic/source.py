@@ -7,9 +7,9 @@ import csv
 import gzip
 import re
 import tempfile
-import threading
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,25 +124,21 @@ class Source:
         """Run SQL that reads one raw table, with a progress bar.
 
         Raises:
-            InputError: where the file cannot be read: its name, line and column, never its content.
+            InputError: where the file cannot be read: its name, row and column, never its content.
         """
-        failure: list[duckdb.Error] = []
-
-        def work() -> None:
+        bar = tqdm(total=100, desc=table, unit="%", mininterval=1, delay=2, dynamic_ncols=True)
+        with ThreadPoolExecutor(1) as thread, bar:
+            work = thread.submit(self.connection.execute, sql)
             try:
-                self.connection.execute(sql)
-            except duckdb.Error as error:
-                failure.append(error)
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        with tqdm(total=100, desc=table, unit="%", mininterval=1, delay=2, dynamic_ncols=True) as bar:
-            while thread.is_alive():
-                thread.join(POLL_SECONDS)
-                bar.update(max(0, round(self.connection.query_progress()) - bar.n))
-        if failure:
-            raise _explain(failure[0], table, self.path(table)) from None  # DuckDB's message quotes the row
-        return self.connection
+                while wait([work], POLL_SECONDS).not_done:
+                    bar.update(max(0, round(self.connection.query_progress()) - bar.n))
+            except KeyboardInterrupt:
+                self.connection.interrupt()
+                raise
+        try:
+            return work.result()
+        except duckdb.Error as error:
+            raise _explain(error, table, self.path(table)) from None  # DuckDB's message quotes the row
 
 
 def require_tables(source: Source, settings: MimicSettings) -> None:
@@ -166,7 +162,7 @@ def _explain(error: duckdb.Error, table: str, path: Path) -> Exception:
     if "GZIP" in message:
         return InputError(f"{path} is no whole gzip file: download it again")
     line = re.search(r"Line: (\d+)", message)
-    where = f"{path} line {line[1]}" if line else str(path)
+    where = f"{path} row {line[1]}" if line else str(path)
     if column := re.search(r'(?:converting column "|source column )(\w+)', message):
         kind = TABLES[table].columns[column[1]]
         return InputError(f"{where}: column {column[1]!r} holds something else than {kind}: download the file again")
@@ -182,8 +178,7 @@ def _columns(path: Path) -> list[str]:
     try:
         if path.suffix == ".parquet":
             return list(pyarrow.parquet.read_schema(path).names)
-        opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-        with opened as stream:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as stream:
             return next(csv.reader(stream), [])
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise InputError(f"{path} cannot be read ({type(error).__name__}): download it again") from error

@@ -38,7 +38,7 @@ from stages.params import load_params
 BLOCK = 1000  # patients made at a time: memory does not grow with their number
 
 HEADERS = {
-    "planted": "subject_id,lab,note,code,shared,lab_bit,code_bit,exclusive_or,probability",
+    "planted": "subject_id,lab,note,code,shared,lab_bit,code_bit,exclusive_or,probability,dies",
     "hosp/patients": "subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod",
     "hosp/admissions": "subject_id,hadm_id,admittime,dischtime,deathtime,admission_type,admit_provider_id,"
     "admission_location,discharge_location,insurance,language,marital_status,race,edregtime,edouttime,"
@@ -96,7 +96,8 @@ def _make_block(first: int, num: int, generator: np.random.Generator) -> Iterato
     patients = draw_patients(first, num, generator)
     stays = draw_stays(patients, FIRST_ADMISSION + first * STAYS_A_PATIENT, generator)
     in_unit = generator.random(len(stays.patient)) < rows_of.SHARE_ICU
-    yield "planted", {"subject_id": patients.subject_id, "probability": patients.probability, **patients.terms}
+    outcome = {"probability": patients.probability, "dies": patients.dies.astype(int)}
+    yield "planted", {"subject_id": patients.subject_id, **patients.terms, **outcome}
     yield "hosp/patients", rows_of.patient_rows(patients, stays, generator)
     yield "hosp/admissions", rows_of.admission_rows(patients, stays, generator)
     yield "hosp/diagnoses_icd", rows_of.diagnosis_rows(patients, stays, generator)

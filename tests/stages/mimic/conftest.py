@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages.mimic.items import read_items
+from stages.mimic.synthesize import write_tables
 
 ROOT = Path(__file__).parents[3]
 
@@ -129,11 +130,13 @@ SETTINGS = {
     "code": {"length": 3, "ecode_length": 4, "min_patients": 2},
     "note": {"min_notes": 1, "max_terms": 3, "dim": 2, "seed": 0},
 }
+DEFAULT_CODE = {"min_patients": 20}
+DEFAULT_NOTE = {"min_notes": 10, "max_terms": 50000, "dim": 16}
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """Return a function that writes the hand-written tables, changed, and settings, changed; it stands in the folder."""
+    """Stand in an empty folder; return a function that writes the hand-written tables and the settings, changed."""
     monkeypatch.chdir(tmp_path)
 
     def write(tables=None, **settings):
@@ -153,3 +156,18 @@ def project(tmp_path, monkeypatch):
         return tmp_path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def synthetic_raw(tmp_path_factory):
+    """Write a synthetic MIMIC-IV of 300 patients, once."""
+    folder = tmp_path_factory.mktemp("synthetic") / "mimic"
+    write_tables(folder, 300, seed=1)
+    return folder
+
+
+@pytest.fixture
+def synthetic_project(project, synthetic_raw):
+    """Stand in a folder whose settings are the project's own on the synthetic data, notes in 16 dimensions."""
+    folder = project(dict.fromkeys(TABLES), raw=str(synthetic_raw), code=DEFAULT_CODE, note=DEFAULT_NOTE)
+    return folder, synthetic_raw
