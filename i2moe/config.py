@@ -5,11 +5,12 @@ Sources: the paper's Tables 7-10 name these hyperparameters; Appendix F names th
 
 import difflib
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
+T = TypeVar("T")
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -18,6 +19,14 @@ def nearest(name: object, valid: Iterable[str]) -> str:
     names = list(valid)
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
     return f"allowed: {', '.join(names)}" + (f"; did you mean {close[0]!r}?" if close else "")
+
+
+def once_each(values: list[T]) -> list[T]:
+    """Return a list as it is, where no value stands in it twice."""
+    if len(set(values)) < len(values):
+        twice = next(value for value in values if values.count(value) > 1)
+        raise ValueError(f"names {twice!r} twice; allowed: each name once")
+    return values
 
 
 class Strict(BaseModel):

@@ -8,7 +8,7 @@ import typer
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from i2moe.config import ModelConfig, Positive, Strict, nearest
+from i2moe.config import ModelConfig, Positive, Strict, nearest, once_each
 from i2moe.errors import InputError
 from stages import paths
 from stages.command import run as run_command
@@ -33,10 +33,7 @@ class RunParams(Strict):
     @field_validator("datasets", "models", "seeds")
     @classmethod
     def _once_each(cls, values: list[Any]) -> list[Any]:
-        if len(set(values)) < len(values):
-            twice = next(value for value in values if values.count(value) > 1)
-            raise ValueError(f"names {twice!r} twice; allowed: each name once")
-        return values
+        return once_each(values)
 
 
 class SplitParams(Strict):

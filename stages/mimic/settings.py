@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from i2moe.config import Positive, Strict
+from i2moe.config import Positive, Strict, once_each
 
 Seed = Annotated[int, Field(ge=0)]
 
@@ -21,6 +21,11 @@ class CohortSettings(Strict):
     mortality_days: Positive  # after the index discharge
     max_visits: Positive  # steps of a sequence, the index visit last
 
+    @field_validator("icd_versions")
+    @classmethod
+    def _once_each(cls, values: list[int]) -> list[int]:
+        return once_each(values)
+
 
 class LabSettings(Strict):
     """Labs and vitals; which, in `stages/mimic/items.csv`."""
@@ -28,6 +33,11 @@ class LabSettings(Strict):
     vitals: bool
     summaries: Annotated[list[Literal["mean", "last"]], Field(min_length=1, max_length=2)]
     missing_indicators: bool
+
+    @field_validator("summaries")
+    @classmethod
+    def _once_each(cls, values: list[str]) -> list[str]:
+        return once_each(values)
 
 
 class NoteSettings(Strict):
