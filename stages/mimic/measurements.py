@@ -65,7 +65,7 @@ def _summarise(source: Source, items: pd.DataFrame, table: str) -> None:
                 END AS hadm_id,
                 CASE WHEN low < valuenum AND valuenum <= high
                     THEN round({SCALE} * CASE conversion {conversions} END)::BIGINT END AS amount,
-                NOT list_contains(string_split(unit, '|'), coalesce(valueuom, '')) AS other_unit,
+                NOT list_contains(string_split(unit, '|'), valueuom) AS other_unit,
             FROM {source.scan(table)} JOIN items USING (itemid) LEFT JOIN stays USING (subject_id)
         )
         SELECT hadm_id, feature, count(*) AS rows, count(valuenum) AS numbers, count(amount) AS plausible,

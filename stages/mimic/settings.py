@@ -41,8 +41,9 @@ class LabSettings(Strict):
 
 
 class NoteSettings(Strict):
-    """Discharge notes: TF-IDF, then truncated SVD."""
+    """Discharge notes: TF-IDF, then truncated SVD; or the embeddings of a local model, to which the rest is nothing."""
 
+    model: str | None  # folder of a Hugging Face encoder and its tokenizer
     min_notes: Positive  # train notes that hold a term
     max_terms: Positive
     dim: Positive

@@ -128,7 +128,7 @@ TABLES = {
 }
 SETTINGS = {
     "code": {"length": 3, "ecode_length": 4, "min_patients": 2},
-    "note": {"min_notes": 1, "max_terms": 3, "dim": 2, "seed": 0},
+    "note": {"model": None, "min_notes": 1, "max_terms": 3, "dim": 2, "seed": 0},
 }
 DEFAULT_CODE = {"min_patients": 20}
 DEFAULT_NOTE = {"min_notes": 10, "max_terms": 50000, "dim": 16}
