@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch.nn.utils.rnn import pack_padded_sequence
 
 from i2moe.encoders import build_encoder
 from i2moe.encoders.sequence import LSTMEncoder, last_step
@@ -49,11 +48,17 @@ def test_the_lstm_sees_earlier_steps_and_patch_alone_does_not():
     assert torch.equal(patch(changed, LENGTHS)[is_long], patch(steps, LENGTHS)[is_long])
 
 
-def test_the_state_is_that_of_a_packed_sequence():
+def test_both_ways_give_the_state_and_gradients_of_single_sequences_cut_to_length():
     model, steps = build(), torch.randn(3, 5, 4)
-    packed = pack_padded_sequence(steps, LENGTHS, batch_first=True, enforce_sorted=False)
-    _, (state, _) = model.lstm(packed)
-    assert torch.allclose(model(steps, LENGTHS), model.embedding(state[0]), atol=1e-6)
+    alone = torch.cat([model.lstm(steps[row : row + 1, :length])[1][0][0] for row, length in enumerate(LENGTHS)])
+    gradients = torch.autograd.grad(alone.square().sum(), list(model.lstm.parameters()))
+    for way in (model.packed_state, model.padded_state):
+        state = way(steps, LENGTHS)
+        assert torch.allclose(state, alone, atol=1e-6)
+        for own, expected in zip(
+            torch.autograd.grad(state.square().sum(), list(model.lstm.parameters())), gradients, strict=True
+        ):
+            assert torch.allclose(own, expected, atol=1e-5)
 
 
 def test_gradients_reach_real_steps_only():
