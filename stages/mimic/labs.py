@@ -26,16 +26,18 @@ def labs() -> None:
     values = read_values(visits, features, settings.lab.summaries)
     array, names, fitted = impute_and_scale(values, features, visits.is_train, settings.lab)
     counts = json.loads((paths.interim("mimic") / "measurements.json").read_text())
-    measured = np.isfinite(values[:, :, 0])
+    missing = dict(zip(features, np.isnan(values[:, :, 0]).mean(axis=0).round(4).tolist(), strict=True))
     description = {
         "source": settings.raw,
         "features": names,
         "without_value_in_train": [name for name in features if f"{name}_{settings.lab.summaries[0]}" not in names],
-        "share_of_visits_missing": dict(zip(features, (1 - measured.mean(axis=0)).round(4).tolist(), strict=True)),
+        "share_of_visits_missing": missing,
         "values_in_raw_data": {name: counts[name] for name in features if name in counts},
         "fitted": fitted_on_train(visits, "medians, means, scales") | fitted,
     }
     write_sequence("mimic", "lab", array, visits, settings.cohort.max_visits, description)
+    rarest = sorted(features, key=lambda name: -missing[name])[:5]
+    print(f"  most often missing in a visit: {', '.join(f'{name} {missing[name]:.0%}' for name in rarest)}")
 
 
 def read_values(visits: Visits, features: list[str], summaries: Sequence[str]) -> NDArray[np.float64]:
