@@ -90,7 +90,7 @@ def _read_keyed(source: Source, table: str, key: str) -> pd.DataFrame:
 
 
 def _having(source: Source, settings: MimicSettings) -> dict[str, "pd.Series[Any]"]:
-    """Return by modality the hadm_ids that have it: measurements, diagnoses of the wanted ICD versions, notes."""
+    """Return by modality the hadm_ids that have it: a lab or vital, a diagnosis of the wanted ICD versions, a note."""
     measured = paths.interim("mimic") / "measurements.parquet"
     if not measured.exists():
         raise InputError(f"{measured} is missing: run the measurements stage first")
