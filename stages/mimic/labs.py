@@ -33,7 +33,7 @@ def labs() -> None:
         "without_value_in_train": [name for name in features if f"{name}_{settings.lab.summaries[0]}" not in names],
         "share_of_visits_missing": missing,
         "values_in_raw_data": {name: counts[name] for name in features if name in counts},
-        "fitted": fitted_on_train(visits, "medians, means, scales") | fitted,
+        "fitted": fitted_on_train(visits, "imputed values, means, scales") | fitted,
     }
     write_sequence("mimic", "lab", array, visits, settings.cohort.max_visits, description)
     rarest = sorted(features, key=lambda name: -missing[name])[:5]
@@ -59,17 +59,17 @@ def read_values(visits: Visits, features: list[str], summaries: Sequence[str]) -
 def impute_and_scale(
     values: NDArray[np.float64], features: list[str], is_train: NDArray[np.bool_], settings: LabSettings
 ) -> tuple[NDArray[np.float32], list[str], dict[str, list[float]]]:
-    """Fill with the train visits' medians, standardise with their means and scales, and mark what was filled.
+    """Fill with the train visits' medians or means, standardise with their means and scales, mark what was filled.
 
     Args:
         values: [V, features, summaries], NaN where missing.
         features: names.
         is_train: [V].
-        settings: summaries, and whether there are indicators.
+        settings: summaries, imputation, and whether there are indicators.
 
     Returns:
-        The array [V, F] with its F names, and the medians, means and scales of its numbers. Features that no train
-        visit has are left out.
+        The array [V, F] with its F names, and the imputed values, means and scales of its numbers. Features that no
+        train visit has are left out.
 
     Raises:
         InputError: when no feature is left.
@@ -83,7 +83,7 @@ def impute_and_scale(
     if not kept:
         raise InputError(f"{paths.interim('mimic')}: no train visit has any measurement: is this the right raw data?")
     table = values[:, present].reshape(len(values), -1)
-    imputer, scaler = SimpleImputer(strategy="median"), StandardScaler()
+    imputer, scaler = SimpleImputer(strategy=settings.impute), StandardScaler()
     steps = make_pipeline(imputer, scaler).fit(table[is_train])
     parts = [steps.transform(table)]
     names = [f"{name}_{summary}" for name in kept for summary in settings.summaries]
@@ -91,7 +91,7 @@ def impute_and_scale(
         parts.append(np.isnan(values[:, present, 0]))
         names += [f"{name}_missing" for name in kept]
     array: NDArray[Any] = np.concatenate(parts, axis=1).astype(np.float32)
-    fitted = {"medians": imputer.statistics_, "means": scaler.mean_, "scales": scaler.scale_}
+    fitted = {"imputed": imputer.statistics_, "means": scaler.mean_, "scales": scaler.scale_}
     return array, names, {name: values.tolist() for name, values in fitted.items()}
 
 

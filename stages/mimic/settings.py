@@ -32,6 +32,7 @@ class LabSettings(Strict):
 
     vitals: bool
     summaries: Annotated[list[Literal["mean", "last"]], Field(min_length=1, max_length=2)]
+    impute: Literal["median", "mean"]
     missing_indicators: bool
 
     @field_validator("summaries")

@@ -103,9 +103,19 @@ def test_labs_and_vitals(features):
     ]
     assert about["share_of_visits_missing"]["creatinine"] == round(2 / 11, 4)
     assert len(about["without_value_in_train"]) == 38
-    assert about["fitted"]["medians"] == medians
+    assert about["fitted"]["imputed"] == medians
     assert about["fitted"]["means"][0] == 2
     assert (about["fitted"]["samples"], about["fitted"]["visits"]) == (4, 8)
+
+
+def test_the_settings_of_labs_are_followed(features, project):  # noqa: ARG001 (writes the cohort)
+    project(lab={"impute": "mean", "summaries": ["last"], "missing_indicators": False, "vitals": False})
+    labs()
+    own = FeatureSet(paths.features("mimic"), paths.cohort("mimic"))
+    assert own.descriptions["lab"]["features"] == ["creatinine_last"]
+    filled = np.array([3, 1, 2, 3, 16 / 7, 1, 3, 3, 4, 16 / 7, 5])  # 16/7 is the mean of the seven train values
+    expected = padded(((filled - filled[:8].mean()) / filled[:8].std())[:, None])
+    assert np.asarray(own.arrays["lab"]) == pytest.approx(expected, abs=1e-6)
 
 
 def test_measurements_count_what_they_leave_out(features):
