@@ -191,6 +191,9 @@ def open_source(raw: str, memory_limit: str) -> Iterator[Source]:
         connection = duckdb.connect(config={"temp_directory": spill, "memory_limit": memory_limit})
         try:
             connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")  # shown by tqdm
+            # DuckDB takes a CSV of unknown length for a short one, and would hold it in memory to join it. Left as they
+            # are written, joins stream the raw table past what stands to its right.
+            connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
             yield Source(Path(raw), connection)
         finally:
             connection.close()
