@@ -5,13 +5,14 @@ Sources: the paper's Tables 7-10 name these hyperparameters; Appendix F names th
 
 import difflib
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
 PositiveNumber = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
+T = TypeVar("T")
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -20,6 +21,14 @@ def nearest(name: object, valid: Iterable[str]) -> str:
     names = list(valid)
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
     return f"allowed: {', '.join(names)}" + (f"; did you mean {close[0]!r}?" if close else "")
+
+
+def once_each(values: list[T]) -> list[T]:
+    """Return a list as it is, where no value stands in it twice."""
+    if len(set(values)) < len(values):
+        twice = next(value for value in values if values.count(value) > 1)
+        raise ValueError(f"names {twice!r} twice; allowed: each name once")
+    return values
 
 
 class Strict(BaseModel):
@@ -188,7 +197,7 @@ AnyReweightingConfig = Annotated[
 class ModelConfig(Strict):
     """One model for one dataset: encoders, fusion, how it is trained; an I2MoE where `interaction` is given."""
 
-    encoder: Literal["mlp", "patch"]
+    encoder: Literal["mlp", "lstm", "patch"]
     encoder_dim: Positive
     num_patches: Positive
     hidden_dim: Positive
@@ -197,6 +206,7 @@ class ModelConfig(Strict):
     interaction: InteractionConfig | None = None
     reweighting: AnyReweightingConfig | None = None  # global: one weight an expert for all samples
     learning_rate: PositiveNumber
+    class_weights: Annotated[list[PositiveNumber], Field(min_length=2)] | None = None  # of the cross-entropy
     batch_size: Positive
     epochs: Positive
     selection: str  # the validation metric that picks the best epoch; `i2moe.metrics` lists them by task

@@ -143,19 +143,20 @@ def interaction_losses(
     return by_name
 
 
-def task_loss(task: str, logits: Tensor, labels: Tensor) -> Tensor:
+def task_loss(task: str, logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
     """Compute the loss of the final prediction.
 
     Args:
         task: binary | multiclass (cross-entropy), multilabel (binary cross-entropy), regression (SmoothL1).
         logits: [B, C]; for regression [B, 1] on standardised labels.
         labels: [B] class indices; [B, C] of 0 and 1 for multilabel; [B] standardised numbers for regression.
+        class_weights: [C] for binary | multiclass: a weighted mean over the samples, as in PyTorch.
     """
     if task == "multilabel":
         return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
     if task == "regression":
         return functional.smooth_l1_loss(logits.squeeze(1), labels.to(logits.dtype))
-    return functional.cross_entropy(logits, labels)
+    return functional.cross_entropy(logits, labels, class_weights)
 
 
 def total_loss(

@@ -78,9 +78,10 @@ def r_squared(labels: Array, logits: Array) -> Floats:
 
 
 CLASSIFICATION = {"accuracy": Metric(accuracy), "auroc": Metric(auroc), "macro_f1": Metric(macro_f1)}
-# The first metric of a task is the one that reports lead with.
+# The first metric of a task is the one that reports lead with, and that tells whether an expert alone knows anything. For
+# two classes that is AUROC, which class weights and unequal classes do not move.
 TASK_METRICS: dict[str, dict[str, Metric]] = {
-    "binary": CLASSIFICATION,
+    "binary": {name: CLASSIFICATION[name] for name in ("auroc", "accuracy", "macro_f1")},
     "multiclass": CLASSIFICATION,
     "multilabel": {"micro_f1": Metric(micro_f1), "macro_f1": Metric(macro_f1), "macro_auroc": Metric(macro_auroc)},
     "regression": {"mae": Metric(mean_absolute_error, higher_is_better=False), "r2": Metric(r_squared)},

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from i2moe.config import ModelConfig
 from i2moe.data import Batch, FeatureSet
+from i2moe.errors import InputError
 from i2moe.inference import EVALUATION_BATCH, build_for, label_scale, mean_tokens
 from i2moe.interaction import Prediction
 from i2moe.losses import task_loss, total_loss
@@ -45,6 +46,9 @@ class TrainingModule(lightning.LightningModule):
         self.config = config
         self.seed = seed
         self.label_mean, self.label_std = label_scale(features)
+        self.class_weights: Tensor | None
+        weights = _class_weights(features, config)
+        self.register_buffer("class_weights", weights, persistent=False)  # follows the model's device
         self.train_losses: dict[str, Tensor] = {}  # sums over the epoch's samples
         self.validation_logits: list[Tensor] = []
         self.validation_rows: list[Tensor] = []
@@ -117,7 +121,7 @@ class TrainingModule(lightning.LightningModule):
     def _task_loss(self, prediction: Prediction, labels: Tensor) -> Tensor:
         if self.features.task == "regression":
             labels = (labels - self.label_mean) / self.label_std
-        return task_loss(self.features.task, prediction.logits, labels)
+        return task_loss(self.features.task, prediction.logits, labels, self.class_weights)
 
     def _gather(self, parts: list[Tensor]) -> Tensor:
         """Concatenate batches, and those of every device."""
@@ -128,6 +132,21 @@ class TrainingModule(lightning.LightningModule):
         # Lightning's own x axis is the optimiser step; a value named `step` replaces it, and readers think in epochs.
         epoch = {"step": float(self.current_epoch + 1)}
         self.log_dict(values | epoch, on_step=False, on_epoch=True, batch_size=1, sync_dist=True)
+
+
+def _class_weights(features: FeatureSet, config: ModelConfig) -> Tensor | None:
+    """Return the weights [C] of the cross-entropy, if there are any."""
+    if config.class_weights is None:
+        return None
+    if features.task not in ("binary", "multiclass"):
+        raise InputError(
+            f"class_weights have no meaning for task {features.task!r}; allowed: for binary and multiclass"
+        )
+    if len(config.class_weights) != len(features.classes):
+        raise InputError(
+            f"class_weights {config.class_weights}: one weight a class is needed, in the order {features.classes}"
+        )
+    return torch.tensor(config.class_weights)
 
 
 class TrainingBar(ProgressBar):
@@ -192,7 +211,7 @@ def fit(
         The best epoch's checkpoint, which `load` reads.
 
     Raises:
-        InputError: when the selection metric is not one of the task's.
+        InputError: when the selection metric is not one of the task's, or class weights do not fit the classes.
     """
     higher_is_better = check_selection(features.task, config.selection)
     _quiet()

@@ -20,7 +20,8 @@ class Cohort:
     """Who is in, in sorted order of sample_id.
 
     `labels` are class indices [N], numbers [N] for regression, or [N, C] of 0 and 1 for multilabel.
-    `filters` counts the samples that each filter removed from the `num_raw` there were.
+    `filters` counts the samples that each filter removed from the `num_raw` there were. `flow`, where samples have
+    parts, says by filter how many patients and admissions it removed and left.
     """
 
     dataset: str
@@ -33,6 +34,7 @@ class Cohort:
     labels: NDArray[Any]
     num_raw: int
     filters: dict[str, int] = field(default_factory=dict)
+    flow: list[dict[str, str | int]] = field(default_factory=list)
 
 
 def write_cohort(path: Path, cohort: Cohort, shares: SplitParams) -> None:
@@ -103,6 +105,7 @@ def _describe(cohort: Cohort, splits: NDArray[np.str_]) -> dict[str, Any]:
         "licence": cohort.licence,
         "samples_in_raw_data": cohort.num_raw,
         "removed": cohort.filters,
+        "flow": cohort.flow,
         "samples": len(splits),
         "groups": len(splits) if cohort.groups is None else len(np.unique(cohort.groups)),
         "splits": {split: _count(cohort, splits == split) for split in SPLITS},

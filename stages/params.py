@@ -12,10 +12,11 @@ import typer
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from i2moe.config import ModelConfig, OwnFusionConfig, Positive, Strict, nearest
+from i2moe.config import ModelConfig, OwnFusionConfig, Positive, Strict, nearest, once_each
 from i2moe.errors import InputError
 from stages import paths
 from stages.command import run as run_command
+from stages.mimic.settings import MimicSettings, SyntheticMimicSettings
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 ModalityName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -37,10 +38,7 @@ class RunParams(Strict):
     @field_validator("datasets", "models", "seeds")
     @classmethod
     def _once_each(cls, values: list[Any]) -> list[Any]:
-        if len(set(values)) < len(values):
-            twice = next(value for value in values if values.count(value) > 1)
-            raise ValueError(f"names {twice!r} twice; allowed: each name once")
-        return values
+        return once_each(values)
 
 
 class SplitParams(Strict):
@@ -113,10 +111,25 @@ class DataParams(Strict):
     """Every dataset there is, by kind."""
 
     tables: dict[Name, TableParams]
+    mimic: MimicSettings | None = None
 
     def names(self) -> list[str]:
         """Return the names of all datasets."""
-        return list(self.tables)
+        return [*self.tables, *(name for name in ("mimic",) if getattr(self, name) is not None)]
+
+    @field_validator("tables")
+    @classmethod
+    def _leave_names_alone(cls, tables: dict[str, TableParams]) -> dict[str, TableParams]:
+        for name in tables:
+            if name in cls.model_fields:
+                raise ValueError(f"{name!r} is the name of a dataset with stages of its own; allowed: any other name")
+        return tables
+
+
+class SyntheticParams(Strict):
+    """How much to synthesize of each dataset whose real files need a licence."""
+
+    mimic: SyntheticMimicSettings | None = None
 
 
 class TrainParams(Strict):
@@ -134,6 +147,7 @@ class Params(Strict):
 
     run: RunParams
     split: SplitParams
+    synthetic: SyntheticParams = SyntheticParams()
     data: DataParams
     train: TrainParams
     models: dict[str, dict[str, ModelConfig]]
@@ -158,6 +172,16 @@ class Params(Strict):
         if dataset not in self.data.tables:
             raise InputError(f"unknown dataset {dataset!r} under data.tables; {nearest(dataset, self.data.tables)}")
         return self.data.tables[dataset]
+
+    def mimic(self) -> MimicSettings:
+        """Return the settings of MIMIC-IV.
+
+        Raises:
+            InputError: when there are none.
+        """
+        if self.data.mimic is None:
+            raise InputError("params.yaml: data.mimic is missing: take the block from the project's own params.yaml")
+        return self.data.mimic
 
     def model(self, dataset: str, model: str) -> ModelConfig:
         """Return a model's settings, with its epochs capped by run.max_epochs."""
@@ -216,11 +240,17 @@ def _resolve_models(raw: dict[str, Any]) -> dict[str, Any]:
     for level in ("defaults", "shared"):
         if not isinstance(models.get(level) or {}, dict):
             return raw | {"models": {level: models[level]}}
-    data = raw.get("data")
-    kinds = [kind for kind in data.values() if isinstance(kind, dict)] if isinstance(data, dict) else []
-    named = [name for name in models if name not in ("defaults", "shared")]
-    datasets = list(dict.fromkeys([*named, *(name for kind in kinds for name in kind)]))
+    data = _block(raw, "data")
+    tables = _block(data, "tables")
+    named = [name for name in [*models, *tables, *data] if name not in ("defaults", "shared", "tables")]
+    datasets = list(dict.fromkeys(named))
     return raw | {"models": {dataset: _resolve_dataset(models, dataset) for dataset in datasets}}
+
+
+def _block(settings: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return a block of settings, or an empty one where there is none; validation says so."""
+    block = settings.get(key)
+    return block if isinstance(block, dict) else {}
 
 
 def _resolve_dataset(models: dict[str, Any], dataset: str) -> Any:  # noqa: ANN401 (anything may stand in the file)

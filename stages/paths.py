@@ -12,6 +12,21 @@ def cohort(dataset: str) -> Path:
     return Path("data/cohorts") / f"{dataset}.csv"
 
 
+def synthetic(dataset: str) -> Path:
+    """Return the folder of a dataset's synthetic raw files."""
+    return Path("data/synthetic") / dataset
+
+
+def interim(dataset: str) -> Path:
+    """Return the folder of what several of a dataset's stages read and no model does."""
+    return Path("data/interim") / dataset
+
+
+def visits(dataset: str) -> Path:
+    """Return the steps of each sample of a dataset whose samples are sequences."""
+    return Path("data/cohorts") / f"{dataset}.visits.csv"
+
+
 def features(dataset: str) -> Path:
     """Return the folder of a dataset's feature arrays."""
     return Path("data/features") / dataset

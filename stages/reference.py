@@ -10,6 +10,8 @@ from stages.command import run
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from i2moe.data import FeatureSet
+
 REFERENCE = "linear-reference"
 
 
@@ -23,7 +25,7 @@ def reference(dataset: Annotated[str, typer.Argument(help="a name of run.dataset
     features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
     rows = {split: features.rows(split) for split in ("train", *EVALUATED_SPLITS)}
     inputs = {
-        split: np.concatenate([array[own].reshape(len(own), -1) for array in features.arrays.values()], axis=1)
+        split: np.concatenate([vectors(features, name, own) for name in features.modalities], axis=1)
         for split, own in rows.items()
     }
     decide = fit_linear(features.task, inputs["train"], features.labels[rows["train"]])
@@ -35,6 +37,15 @@ def reference(dataset: Annotated[str, typer.Argument(help="a name of run.dataset
         [0],
     )
     write_scores(scores, paths.scores(dataset, REFERENCE), paths.metrics(dataset, REFERENCE))
+
+
+def vectors(features: "FeatureSet", modality: str, rows: "NDArray[Any]") -> "NDArray[Any]":
+    """Return samples of a modality as vectors [N, F]: flattened; of a sequence its last real step."""
+    array = features.arrays[modality]
+    own: NDArray[Any] = (
+        array[rows, features.lengths[modality][rows] - 1] if modality in features.lengths else array[rows]
+    )
+    return own.reshape(len(rows), -1)
 
 
 def fit_linear(task: str, inputs: "NDArray[Any]", labels: "NDArray[Any]") -> Any:  # noqa: ANN401 (a function)

@@ -2,9 +2,12 @@
 
 from torch import nn
 
+from i2moe.encoders.sequence import sequence_encoder
 from i2moe.encoders.vector import vector_encoder
+from i2moe.errors import InputError
 
-ENCODERS = {"vector": vector_encoder}
+ENCODERS = {"vector": vector_encoder, "sequence": sequence_encoder}
+CHOICES = {"vector": ("mlp", "patch"), "sequence": ("lstm", "patch")}
 
 
 def build_encoder(
@@ -20,9 +23,10 @@ def build_encoder(
     """Build the encoder of one modality.
 
     Args:
-        kind: the kind of array, as its feature file says: vector.
+        kind: the kind of array, as its feature file says: vector | sequence.
         shape: of one sample.
-        encoder: `mlp`, or `patch` to cut the raw vector into patches without any encoder before it.
+        encoder: `mlp` for vectors, `lstm` for sequences; or `patch` to cut the raw vector (a sequence's last step)
+            into patches without any encoder before it.
         encoder_dim: width of the encoder before the patch embedding.
         num_patches: P.
         hidden_dim: H.
@@ -30,9 +34,12 @@ def build_encoder(
 
     Raises:
         ValueError: for a kind of array that has no encoder.
+        InputError: for an encoder that does not take this kind of array.
     """
     if kind not in ENCODERS:
         raise ValueError(f"no encoder for arrays of kind {kind!r}; there are encoders for {sorted(ENCODERS)}")
+    if encoder not in CHOICES[kind]:
+        raise InputError(f"encoder {encoder!r} does not take a {kind}; allowed: {', '.join(CHOICES[kind])}")
     return ENCODERS[kind](
         shape, encoder=encoder, encoder_dim=encoder_dim, num_patches=num_patches, hidden_dim=hidden_dim, dropout=dropout
     )

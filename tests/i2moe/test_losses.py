@@ -209,5 +209,13 @@ def test_task_losses_by_hand():
     assert task_loss("regression", logits, labels).item() == pytest.approx((0.125 + 2.5) / 2)
 
 
+def test_class_weights_weigh_the_samples_of_the_cross_entropy():
+    # Losses of equal logits and of odds 3 to 1 for the wrong class: log 2 and log 4.
+    logits, labels = torch.tensor([[0.0, 0.0], [math.log(3), 0.0]]), torch.tensor([0, 1])
+    expected = (0.25 * math.log(2) + 0.75 * math.log(4)) / (0.25 + 0.75)
+    assert task_loss("binary", logits, labels, torch.tensor([0.25, 0.75])).item() == pytest.approx(expected)
+    assert task_loss("binary", logits, labels).item() == pytest.approx((math.log(2) + math.log(4)) / 2)
+
+
 def test_every_task_has_interaction_losses():
     assert set(INTERACTION_LOSSES) == {"binary", "multiclass", "multilabel", "regression"}

@@ -226,6 +226,33 @@ def test_an_impossible_selection_metric_is_refused_before_training(synthetic_dat
     assert not (tmp_path / "run").exists()
 
 
+def test_class_weights_count_in_training_and_are_no_part_of_the_model(synthetic_dataset, tmp_path):
+    features = FeatureSet(*synthetic_dataset("binary"))
+    shares = []
+    for name, class_weights in (("even", [1.0, 1.0]), ("second", [0.01, 0.99])):
+        own = config(class_weights=class_weights, epochs=6)
+        best = fit(features, own, 0, folder=tmp_path / name, hardware=CPU)
+        assert all(key.startswith("model.") for key in weights(best))
+        save(best, tmp_path / f"{name}.ckpt")
+        logits = predict(load(features, own, tmp_path / f"{name}.ckpt"), features, "train").logits
+        shares.append((logits.argmax(axis=1) == 1).mean())
+    assert shares[1] > shares[0] + 0.2
+
+
+@pytest.mark.parametrize(
+    ("task", "class_weights", "message"),
+    [
+        ("binary", [1.0, 1.0, 1.0], r"class_weights \[1.0, 1.0, 1.0\]: one weight a class is needed, .*'no', 'yes'"),
+        ("regression", [1.0, 1.0], r"class_weights have no meaning for task 'regression'"),
+    ],
+)
+def test_class_weights_that_do_not_fit_are_refused(synthetic_dataset, tmp_path, task, class_weights, message):
+    features = FeatureSet(*synthetic_dataset(task))
+    with pytest.raises(InputError, match=message):
+        fit(features, config(class_weights=class_weights), 0, folder=tmp_path / "run", hardware=CPU)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_checkpoint_holds_tensors_only(synthetic_dataset, tmp_path):
     features = FeatureSet(*synthetic_dataset())
     save(fit(features, config(epochs=1), 0, folder=tmp_path / "run", hardware=CPU), tmp_path / "0.ckpt")

@@ -324,7 +324,8 @@ def test_a_killed_training_resumes_and_ends_with_the_metrics_of_an_undisturbed_o
     project, ablations, tmp_path, environment
 ):
     """Kill -9 the whole process group in mid-training, in a second clone in another folder; compare bytes."""
-    folder = clone(tmp_path / "elsewhere" / "clone", environment)
+    folder = tmp_path / "elsewhere" / "clone"
+    run(["git", "clone", "--quiet", str(project), str(folder)], project, environment)
     shutil.copy(project / "params.yaml", folder / "params.yaml")
     command = [str(DVC), "repro", "evaluate@wdbc-mean-vector"]
     with edited(folder, run_ablations):

@@ -52,6 +52,7 @@ def test_a_binary_cohort_is_written_with_class_names_and_counts(path, capsys):
         "licence": "open",
         "samples_in_raw_data": 23,
         "removed": {"label missing": 3},
+        "flow": [],
         "samples": 20,
         "groups": 20,
         "splits": {

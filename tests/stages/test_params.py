@@ -95,7 +95,7 @@ MISTAKES = {
     "unknown key at the top": (
         "trian",
         {},
-        ["unknown key 'trian' (value {})", "run, split, data, train, models", "did you mean 'train'?"],
+        ["unknown key 'trian' (value {})", "run, split, synthetic, data, train, models", "did you mean 'train'?"],
     ),
     "unknown key of a model": (
         "models.tiny.mult",
@@ -136,6 +136,16 @@ MISTAKES = {
         HEADS,
         5,
         ["models.tiny.mult: ", "num_heads 5", "hidden_dim 32", "allowed: 1, 2, 4, 8, 16, 32", "did you mean 4?"],
+    ),
+    "table with the name of a dataset of its own": (
+        "data.tables",
+        {"mimic": {"raw": "a.csv", "label": "y", "task": "binary", "modalities": {"a": {"prefix": "a"}}}},
+        ["data.tables: 'mimic' is the name of a dataset with stages of its own", "allowed: any other name"],
+    ),
+    "class weight of zero": (
+        "models.tiny.mult",
+        {"class_weights": [0.0, 1.0]},
+        ["models.tiny.mult.class_weights.0: ", "greater than 0", "not 0"],
     ),
     "unknown task": (
         f"{TINY}.task",
@@ -258,6 +268,36 @@ def test_a_wrong_setting_is_one_line_that_names_key_value_and_remedy(load, key, 
     assert "\n" not in message
     for fragment in fragments:
         assert fragment in message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fragments"),
+    [
+        ("modalities", ["code", "lab"], ["data.mimic.modalities: ", "allowed: lab, note, code in this order"]),
+        ("modalities", ["labs"], ["data.mimic.modalities.0: ", "'labs'", "did you mean 'lab'?"]),
+        ("memory_limit", "lots", ["data.mimic.memory_limit: ", "not 'lots'"]),
+        ("cohort.icd_versions", [8], ["data.mimic.cohort.icd_versions.0: ", "not 8"]),
+        ("cohort.icd_versions", [9, 9], ["data.mimic.cohort.icd_versions: ", "twice"]),
+        ("lab.summaries", ["mean", "mean"], ["data.mimic.lab.summaries: ", "twice"]),
+        ("cohort.min_agee", 18, ["data.mimic.cohort: unknown key 'min_agee'", "did you mean 'min_age'?"]),
+        ("note.dim", 0, ["data.mimic.note.dim: ", "greater than 0"]),
+    ],
+)
+def test_a_wrong_setting_of_mimic_is_named(load, key, value, fragments):
+    mimic = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())["data"]["mimic"]
+    *blocks, last = key.split(".")
+    functools.reduce(operator.getitem, blocks, mimic)[last] = value
+    message = error_of(load, {"data.mimic": mimic})
+    for fragment in fragments:
+        assert fragment in message
+
+
+def test_mimic_is_a_dataset_where_its_block_is_given(load):
+    mimic = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())["data"]["mimic"]
+    assert load({}).data.names() == ["tiny"]
+    assert load({"data.mimic": mimic}).data.names() == ["tiny", "mimic"]
+    with pytest.raises(InputError, match=r"data.mimic is missing: take the block from the project's own params.yaml"):
+        load({}).mimic()
 
 
 def test_classes_for_a_regression_are_refused(load):
