@@ -78,8 +78,8 @@ def r_squared(labels: Array, logits: Array) -> Floats:
 
 
 CLASSIFICATION = {"accuracy": Metric(accuracy), "auroc": Metric(auroc), "macro_f1": Metric(macro_f1)}
-# The first metric of a task is the one that reports lead with, and that tells whether an expert alone knows anything. For
-# two classes that is AUROC, which class weights and unequal classes do not move.
+# The first metric of a task is the one that reports lead with, and that tells whether an expert alone knows anything:
+# for two classes AUROC, which class weights and unequal classes do not move.
 TASK_METRICS: dict[str, dict[str, Metric]] = {
     "binary": {name: CLASSIFICATION[name] for name in ("auroc", "accuracy", "macro_f1")},
     "multiclass": CLASSIFICATION,

@@ -320,7 +320,7 @@ def _problems(error: ValidationError) -> list[str]:
         places[problem].append(place)
     problems = []
     for problem, where in places.items():
-        more = f" (and {len(where) - 1} more models)" if len(where) > 1 and where[0].startswith("models.") else ""
+        more = f" (and {len(where) - 1} more)" if len(where) > 1 and where[0].startswith("models.") else ""
         problems.append(f"{where[0]}{more}{problem}")
     return list(dict.fromkeys(problems))
 

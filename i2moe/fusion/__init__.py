@@ -79,8 +79,8 @@ def import_fusion(path: str) -> type[nn.Module]:
         module = importlib.import_module(module_name)
     except ImportError as error:
         raise InputError(
-            f"fusion.method {path}: cannot import {module_name!r} ({error}); put {module_name}.py beside params.yaml, "
-            "or install its package"
+            f"fusion.method {path}: cannot import {module_name!r} ({error}); put its file into the folder own/ "
+            "and name it own.FILE:CLASS, or install its package"
         ) from error
     cls = getattr(module, class_name, None)
     if not (isinstance(cls, type) and issubclass(cls, nn.Module)):

@@ -186,13 +186,13 @@ class Product(nn.Module):
 
 def test_a_fusion_of_ones_own_has_other_settings_when_its_file_changes(project, environment):
     def change(params):
-        params["models"]["wdbc"]["product"] = {"fusion": {"method": "product:Product"}}
+        params["models"]["wdbc"]["product"] = {"fusion": {"method": "own.product:Product"}}
         params["run"] |= {"models": ["product"], "seeds": [0]}
 
     sources = []
     with edited(project, change):
         for text in (OWN_FUSION, OWN_FUSION.replace("prod(", "mean(")):
-            (project / "product.py").write_text(text)
+            (project / "own/product.py").write_text(text)
             run([str(DVC), "repro", "settings"], project, environment)
             settings = json.loads((project / "results/settings/wdbc/product.json").read_text())
             sources.append(settings["fusion"]["source"])

@@ -454,7 +454,7 @@ def test_a_wrong_default_is_told_once(load):
     models = {f"models.tiny.model{index}": {} for index in range(4)}
     message = error_of(load, {"models.defaults.epochs": 0, **models})
     assert message.count("not 0") == 1
-    assert "(and 4 more models)" in message
+    assert "(and 4 more)" in message
     assert ".epochs: " in message
 
 
@@ -462,7 +462,7 @@ def test_wrong_values_of_two_models_are_told_apart(load):
     message = error_of(load, {"models.tiny.a": {"epochs": 0}, "models.tiny.b": {"epochs": -1}})
     assert "models.tiny.a.epochs" in message
     assert "models.tiny.b.epochs" in message
-    assert "more models" not in message
+    assert " more)" not in message
 
 
 OWN_FUSION = """

@@ -1,13 +1,17 @@
 """A fusion module of one's own, named by its import path."""
 
+import re
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 import torch
+from pydantic import TypeAdapter
+from ruamel.yaml import YAML
 from small_models import tokens
 
-from i2moe.config import ModelConfig
+from i2moe.config import AnyFusionConfig, ModelConfig
 from i2moe.data import FeatureSet
 from i2moe.errors import InputError
 from i2moe.fusion import build_fusion, import_fusion
@@ -15,6 +19,7 @@ from i2moe.inference import load, predict
 from i2moe.model import build_model
 from i2moe.training import Hardware, fit, save
 
+ROOT = Path(__file__).parents[3]
 OWN = """
     import torch
     from torch import nn
@@ -125,7 +130,7 @@ MISTAKES = {
         {"method": "own_fusoin:Product"},
         [
             "fusion.method own_fusoin:Product: cannot import 'own_fusoin'",
-            "put own_fusoin.py beside params.yaml, or install its package",
+            "put its file into the folder own/ and name it own.FILE:CLASS, or install its package",
         ],
     ),
     "no such class": ({"method": "own_fusion:Prodct"}, ["own_fusion:Prodct: ", "no nn.Module class 'Prodct'"]),
@@ -161,3 +166,12 @@ def test_the_shape_is_checked_without_drawing_random_numbers():
     torch.manual_seed(0)
     build(config())
     assert torch.equal(torch.get_rng_state(), after_building)
+
+
+def test_the_readmes_example_is_built_from_its_settings_alone_and_inside_an_i2moe():
+    text = (ROOT / "README.md").read_text()
+    block = next(part for part in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "gated-sum" in part)
+    for model in YAML(typ="safe", pure=True).load(block).values():
+        config = TypeAdapter(AnyFusionConfig).validate_python(model["fusion"])
+        module = build_fusion(config, num_modalities=3, num_patches=2, hidden_dim=8, num_outputs=4, dropout=0.5)
+        assert module(tokens()).shape == (5, 4)

@@ -1,0 +1,31 @@
+"""An example of a fusion method of your own: the README says how to use it."""
+
+import torch
+from torch import Tensor, nn
+
+
+class GatedSum(nn.Module):
+    """Average each modality's tokens, weigh each average by a gate of its own, and predict from their sum."""
+
+    def __init__(
+        self,
+        *,
+        num_modalities: int,
+        num_patches: int,  # noqa: ARG002 (any number of tokens)
+        hidden_dim: int,
+        num_outputs: int,
+        dropout: float,
+        sharpness: float,
+    ) -> None:
+        super().__init__()
+        self.sharpness = sharpness
+        self.gates = nn.ModuleList(nn.Linear(hidden_dim, 1) for _ in range(num_modalities))
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden_dim, num_outputs))
+
+    def forward(self, tokens: list[Tensor]) -> Tensor:
+        """Map M token tensors [B, P, H] to logits [B, C]."""
+        means = [modality.mean(dim=1) for modality in tokens]
+        gated = [
+            torch.sigmoid(self.sharpness * gate(mean)) * mean for gate, mean in zip(self.gates, means, strict=True)
+        ]
+        return self.head(torch.stack(gated).sum(dim=0))  # type: ignore[no-any-return]
