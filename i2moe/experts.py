@@ -14,9 +14,9 @@ from torch.func import functional_call, stack_module_state
 
 from i2moe.fusion.base import Fused, Fusion
 
-# On a CPU, experts with more token numbers than this run one by one: there are no launches to save, and stacked
-# temporaries no longer fit its caches.
-CPU_LIMIT = 2**14
+# On a CPU, experts with more token numbers than this run one by one: stacked, their temporaries no longer fit its caches.
+# With fewer, what counts is the number of operations, each of which waits for all threads.
+CPU_LIMIT = 2**16
 
 
 class Views(NamedTuple):
