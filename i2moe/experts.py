@@ -14,7 +14,7 @@ from torch.func import functional_call, stack_module_state
 
 from i2moe.fusion.base import Fused, Fusion
 
-# On a CPU, experts with more token numbers than this run one by one: stacked, their temporaries no longer fit its caches.
+# On a CPU, experts with more token numbers than this run one by one: stacked, their temporaries do not fit its caches.
 # With fewer, what counts is the number of operations, each of which waits for all threads.
 CPU_LIMIT = 2**16
 
