@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from i2moe.dropout import Dropout
 from i2moe.fusion.base import Fused
-from i2moe.fusion.routing import ExpertLinear, balance_loss, from_blocks, route, to_blocks
+from i2moe.fusion.routing import ExpertLinear, balance_loss, from_blocks, route, to_blocks, without_autocast
 from i2moe.fusion.transformer import SelfAttention, TokenFusion
 
 NUM_CONSTANT = 2
@@ -59,9 +59,7 @@ class MixedExperts(nn.Module):
     def forward(self, tokens: Tensor, earlier_scores: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Map tokens [B, N, H], and the scores [n, E] of the layer before, to tokens, scores and the balance loss."""
         normed = self.norm(tokens).flatten(0, 1)  # [n, H]
-        with torch.autocast(
-            tokens.device.type, enabled=False
-        ):  # routing in the parameters' precision, if the rest is not
+        with without_autocast(tokens.device):
             scores = self.router(normed.to(self.constants.dtype))
             if self.residual is not None and earlier_scores is not None:
                 scores = scores + self.residual(earlier_scores)

@@ -14,7 +14,8 @@ Shapes: n tokens, k choices a token, E experts, S slots of the buffer.
 """
 
 import math
-from typing import NamedTuple
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -52,10 +53,11 @@ def route(choices: Tensor, num_experts: int, capacity: int | None) -> Route:
     else:
         block = math.ceil(num_tokens * num_choices / (2 * num_experts))  # smaller wastes less, and gathers more weights
         num_blocks = math.ceil(num_tokens * num_choices / block) + num_experts  # the most there can be
-        ends = ((is_chosen.sum(dim=0) + block - 1) // block).cumsum(dim=0)  # [E], in blocks
+        owned = (is_chosen.sum(dim=0) + block - 1) // block  # [E], blocks an expert needs
+        ends = owned.cumsum(dim=0)
         owners = (torch.arange(num_blocks, device=choices.device).unsqueeze(1) >= ends).sum(dim=1)
         owners = owners.clamp(max=num_experts - 1)
-        start = (is_chosen * (ends - (is_chosen.sum(dim=0) + block - 1) // block)).sum(dim=1) * block
+        start = (is_chosen * (ends - owned)).sum(dim=1) * block
     num_slots = num_blocks * block
     slots = torch.where(kept, start + place, num_slots)  # one slot more, for all that has none
     tokens = torch.arange(num_tokens, device=choices.device).repeat(num_choices)
@@ -99,6 +101,12 @@ class ExpertLinear(nn.Module):
 def _of_owners(weights: Tensor, owners: Tensor | None) -> Tensor:
     """Repeat each expert's weights [E, ·, ·] for each block it owns."""
     return weights if owners is None else torch.unflatten(rows(weights.flatten(1), owners), 1, weights.shape[1:])
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[Any]:
+    """Keep mixed precision away from routing: a router computes in the precision of its parameters."""
+    available = torch.amp.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if available else nullcontext()
 
 
 def balance_loss(probabilities: Tensor, choices: Tensor, penalties: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from i2moe.dropout import Dropout
 from i2moe.fusion.base import Fused
-from i2moe.fusion.routing import ExpertLinear, balance_loss, from_blocks, route, to_blocks
+from i2moe.fusion.routing import ExpertLinear, balance_loss, from_blocks, route, to_blocks, without_autocast
 from i2moe.fusion.transformer import SelfAttention, TokenFusion
 
 JITTER = 1e-2  # Fedus et al. 2022, appendix F
@@ -41,9 +41,7 @@ class SwitchFeedForward(nn.Module):
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Map tokens [B, N, H] to [B, N, H] and the balance loss."""
         normed = self.norm(tokens).flatten(0, 1)  # [n, H]
-        with torch.autocast(
-            tokens.device.type, enabled=False
-        ):  # routing in the parameters' precision, if the rest is not
+        with without_autocast(tokens.device):
             seen = normed.to(self.router.weight.dtype)
             if self.training:
                 seen = seen * (1 + JITTER * (2 * torch.rand_like(seen) - 1))

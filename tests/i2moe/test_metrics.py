@@ -104,6 +104,6 @@ def test_selection_metric_is_one_of_the_tasks_or_the_loss():
     assert check_selection("regression", "mae") is False
     assert check_selection("binary", "loss") is False
     with pytest.raises(
-        InputError, match="'mae' is not a metric of a binary task; allowed: accuracy, auroc, macro_f1, loss"
+        InputError, match="'mae' is not a metric of a binary task; allowed: auroc, accuracy, macro_f1, loss"
     ):
         check_selection("binary", "mae")
