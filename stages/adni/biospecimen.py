@@ -1,0 +1,14 @@
+"""Biospecimen features of ADNI; see `stages.adni.tables`."""
+
+from stages.adni.tables import write_modality
+from stages.command import run
+from stages.params import load_params
+
+
+def biospecimen() -> None:
+    """Write data/features/adni/biospecimen.npy [N, F] and .json."""
+    write_modality("biospecimen", load_params().adni().biospecimen)
+
+
+if __name__ == "__main__":
+    run(biospecimen)

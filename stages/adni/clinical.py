@@ -1,0 +1,14 @@
+"""Clinical features of ADNI; see `stages.adni.tables`."""
+
+from stages.adni.tables import write_modality
+from stages.command import run
+from stages.params import load_params
+
+
+def clinical() -> None:
+    """Write data/features/adni/clinical.npy [N, F] and .json."""
+    write_modality("clinical", load_params().adni().clinical)
+
+
+if __name__ == "__main__":
+    run(clinical)
