@@ -1,6 +1,5 @@
 """Cohort of ADNI: subjects with a diagnosis and every modality, and the scan whose date says when each is looked at."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -25,15 +24,25 @@ Step = dict[str, str | int]
 class Flow:
     """The subjects still in, and by filter how many it removed and left."""
 
-    def __init__(self, subjects: pd.DataFrame) -> None:
+    def __init__(self, raw: str, subjects: pd.DataFrame) -> None:
+        self.raw = raw
         self.subjects = subjects
         self.steps: list[Step] = []
 
     def keep(self, name: str, rids: "pd.Series[Any]") -> None:
-        """Keep the subjects of these roster ids."""
+        """Keep the subjects of these roster ids.
+
+        Raises:
+            InputError: when none is left.
+        """
         left = self.subjects[self.subjects["rid"].isin(rids)]
         removed = len(self.subjects) - len(left)
         self.steps.append({"filter": name, "subjects_removed": removed, "subjects_left": len(left)})
+        if left.empty:
+            raise InputError(
+                f"{self.raw}: no subject is left after {name!r}, which removed {removed}: are all files of the same "
+                "subjects, named by PTID (an IID of a .fam file too)? Or relax data.adni.cohort"
+            )
         self.subjects = left
 
 
@@ -44,8 +53,6 @@ def cohort() -> None:
     diagnoses = read_diagnoses(settings)
     num_raw = diagnoses["rid"].nunique()
     flow = select(diagnoses, settings)
-    if flow.subjects.empty:
-        raise InputError(f"{settings.raw}: no subject is left after {flow.steps[-1]['filter']!r}: {flow.steps}")
     subjects = flow.subjects.sort_values("sample_id")
     write_cohort(
         paths.cohort("adni"),
@@ -99,7 +106,7 @@ def read_diagnoses(settings: AdniSettings) -> pd.DataFrame:
 
 def select(visits: pd.DataFrame, settings: AdniSettings) -> Flow:
     """Apply the filters in order."""
-    flow = Flow(visits.groupby("rid", as_index=False)[["sample_id"]].first())
+    flow = Flow(settings.raw, visits.groupby("rid", as_index=False)[["sample_id"]].first())
     diagnosed = visits[visits["diagnosis"].notna()]
     flow.keep("without any diagnosis", diagnosed["rid"])
     if settings.cohort.undiagnosed_visits == "drop":
@@ -130,10 +137,6 @@ def _keep_genotyped(flow: Flow, settings: AdniSettings) -> None:
     merged = merge(find_trios(settings.raw), settings.genetic)
     subjects = flow.subjects
     flow.keep("without genotypes", subjects.loc[subjects["sample_id"].isin(list(merged.people())), "rid"])
-    if flow.subjects.empty:
-        raise InputError(
-            f"{settings.raw}: no IID of a .fam file is the PTID of a subject with scans: such as 011_S_0002"
-        )
     share = Genotypes(merged, flow.subjects["sample_id"].tolist()).missing_share()
     limit = settings.cohort.max_missing_genotypes
     flow.keep(f"more than {limit:.0%} of genotypes missing", flow.subjects.loc[share <= limit, "rid"])
@@ -144,8 +147,8 @@ def _having_rows(subjects: pd.DataFrame, modality: str, settings: AdniSettings) 
     limits = subjects.set_index("rid")["date"] + pd.Timedelta(days=settings.cohort.max_days_after_scan)
     tables = [table for name in settings.tables(modality) if (table := load_table(settings.raw, name))]
     having = [set(rows_in_time(table, limits)["rid"]) for table in tables]
-    combined = set.intersection(*having) if settings.cohort.tables_needed == "all" else set.union(*having)
-    return pd.Series(sorted(combined), dtype=int)
+    in_all = settings.cohort.tables_needed == "all" and having
+    return pd.Series(sorted(set.intersection(*having) if in_all else set().union(*having)), dtype=int)
 
 
 def read_visits() -> pd.DataFrame:
@@ -158,7 +161,7 @@ def read_visits() -> pd.DataFrame:
 
     table = read_cohort(paths.cohort("adni"))
     path = paths.visits("adni")
-    if not Path(path).exists():
+    if not path.exists():
         raise InputError(f"{path} is missing: run the dataset's cohort stage, which writes it")
     visits = pd.read_csv(path, dtype={"sample_id": str, "scan": str}, parse_dates=["date"])
     if visits["sample_id"].tolist() != table["sample_id"].tolist():
