@@ -2,12 +2,11 @@
 
 from stages.adni.tables import write_modality
 from stages.command import run
-from stages.params import load_params
 
 
 def biospecimen() -> None:
     """Write data/features/adni/biospecimen.npy [N, F] and .json."""
-    write_modality("biospecimen", load_params().adni().biospecimen)
+    write_modality("biospecimen")
 
 
 if __name__ == "__main__":

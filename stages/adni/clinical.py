@@ -2,12 +2,11 @@
 
 from stages.adni.tables import write_modality
 from stages.command import run
-from stages.params import load_params
 
 
 def clinical() -> None:
     """Write data/features/adni/clinical.npy [N, F] and .json."""
-    write_modality("clinical", load_params().adni().clinical)
+    write_modality("clinical")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from i2moe.cohort import read_cohort
 from i2moe.errors import InputError
 from stages import paths
 from stages.adni.book import rows_in_time
@@ -157,8 +158,6 @@ def read_visits() -> pd.DataFrame:
     Raises:
         InputError: when cohort and visits are not of one run.
     """
-    from i2moe.cohort import read_cohort
-
     table = read_cohort(paths.cohort("adni"))
     path = paths.visits("adni")
     if not path.exists():

@@ -17,7 +17,6 @@ from tqdm import tqdm
 
 from i2moe.errors import InputError
 from stages.adni.settings import GeneticSettings
-from stages.adni.source import position_of
 
 FOLDER = "plink"  # under the raw path
 MISSING = -127
@@ -134,19 +133,14 @@ def merge(trios: list[Trio], settings: GeneticSettings) -> Merged:
     """
     counts: dict[str, int] = {}
     tables = [_usable(trio, counts) for trio in trios]
-    first = tables[0]
-    shared = first["id"].isin(set.intersection(*(set(table["id"]) for table in tables)))
-    _add(counts, "not in every trio", int((~shared).sum()))
-    first = first[shared].copy()
-    first["order"] = first["chromosome"].map({name: number for number, name in enumerate(AUTOSOMES)})
-    first = first.sort_values(["order", "position"], kind="stable", ignore_index=True)
-    columns, swapped, keep = [], [], np.ones(len(first), bool)
+    first = _shared(tables, counts)
+    keep = np.ones(len(first), bool)
     if len(trios) > 1 and settings.ambiguous == "drop":
-        ambiguous = (first["a1"].map(COMPLEMENT) == first["a2"]).to_numpy()
-        _add(counts, "ambiguous strand", int(ambiguous.sum()))
-        keep &= ~ambiguous
+        keep = (first["a1"].map(COMPLEMENT) != first["a2"]).to_numpy()
+        _add(counts, "ambiguous strand", int((~keep).sum()))
+    columns, swapped = [], []
     for trio, table in zip(trios, tables, strict=True):
-        own = table.iloc[position_of(table["id"].to_numpy(), first["id"].to_numpy())]
+        own = table.iloc[pd.Index(table["id"]).get_indexer(first["id"])]
         fits, is_swapped = _compare(first, own, counts)
         if settings.mismatched == "error" and not fits[keep].all():
             row = int(own["column"].to_numpy()[np.flatnonzero(keep & ~fits)[0]]) + 1
@@ -156,14 +150,23 @@ def merge(trios: list[Trio], settings: GeneticSettings) -> Merged:
                 "data.adni.genetic.mismatched to drop"
             )
         _add(counts, "mismatched", int((keep & ~fits).sum()))
-        keep &= fits
+        keep = keep & fits
         columns.append(own["column"].to_numpy())
         swapped.append(is_swapped)
     if not keep.any():
         raise InputError(f"{trios[0].bed.parent}: no autosomal SNP is in all trios: {counts}: are the ids of one kind?")
-    names = ["chromosome", "id", "position", "a1", "a2"]
-    variants = first.loc[keep, names].reset_index(drop=True)
+    variants = first[keep].reset_index(drop=True)
     return Merged(trios, variants, [own[keep] for own in columns], [own[keep] for own in swapped], counts)
+
+
+def _shared(tables: list[pd.DataFrame], counts: dict[str, int]) -> pd.DataFrame:
+    """Return the first trio's variants that all trios have, by chromosome and position."""
+    first = tables[0]
+    is_shared = first["id"].isin(set.intersection(*(set(table["id"]) for table in tables)))
+    _add(counts, "not in every trio", int((~is_shared).sum()))
+    order = first["chromosome"].map({name: number for number, name in enumerate(AUTOSOMES)})
+    first = first.assign(order=order)[is_shared].sort_values(["order", "position"], kind="stable", ignore_index=True)
+    return first[["chromosome", "id", "position", "a1", "a2"]]
 
 
 def _usable(trio: Trio, counts: dict[str, int]) -> pd.DataFrame:

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from i2moe.config import nearest
 from i2moe.errors import InputError
@@ -175,8 +174,3 @@ def needed_table(raw: str, name: str) -> Table:
     if table is None:
         raise InputError(f"{raw}: the table {name} is missing: download it from LONI to this folder")
     return table
-
-
-def position_of(keys: NDArray[Any], values: NDArray[Any]) -> NDArray[np.int64]:
-    """Return where each value stands among unique keys, -1 where it does not."""
-    return np.asarray(pd.Index(keys).get_indexer(values), dtype=np.int64)

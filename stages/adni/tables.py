@@ -15,17 +15,18 @@ from stages.adni.source import load_table
 from stages.params import load_params
 
 
-def write_modality(modality: str, settings_of: TablesSettings) -> None:
+def write_modality(modality: str) -> None:
     """Write data/features/adni/<modality>.npy [N, F] and .json.
 
     Raises:
         InputError: for a missing or contradictory table, or a column that may not be used.
     """
     settings = load_params().adni()
+    own = settings.clinical if modality == "clinical" else settings.biospecimen
     visits = read_visits()
-    values, read, report = read_values(visits, modality, settings_of, settings)
-    array, names, fitted = encode(values, read, visits["is_train"].to_numpy(), settings_of.impute)
     is_train = visits["is_train"].to_numpy()
+    values, read, report = read_values(visits, modality, own, settings)
+    array, names, fitted = encode(values, read, is_train, own.impute)
     description = {
         "source": settings.raw,
         "features": names,

@@ -10,9 +10,10 @@ from i2moe.data import FeatureSet
 from stages import paths
 from stages.adni.biospecimen import biospecimen
 from stages.adni.clinical import clinical
-from stages.adni.cohort import cohort
+from stages.adni.cohort import cohort, read_diagnoses, select
 from stages.adni.genetic import genetic
 from stages.adni.image import image
+from stages.params import load_params
 from tests.stages.adni.conftest import IDS, RIDS, SPLITS
 
 STAGES = (image, genetic, clinical, biospecimen)
@@ -232,3 +233,46 @@ def test_the_diagnosis_of_a_visit_with_the_scan_nearest_to_it(project):
         ["without a scan within 30 days of the visit", 1, 12],  # 13
         ["without genotypes", 2, 10],  # 8, 14
     ]
+
+
+def test_columns_asked_for_are_the_only_ones(features, project):  # noqa: ARG001 (writes the cohort)
+    for columns, names in (
+        (["PTDEMOG.PTGENDER"], ["PTDEMOG.PTGENDER_1", "PTDEMOG.PTGENDER_2"]),
+        (["VITALS.VSPULSE"], ["VITALS.VSPULSE"]),
+    ):
+        project(clinical={"columns": columns, "impute": "mean"})
+        clinical()
+        assert json.loads((paths.features("adni") / "clinical.json").read_text())["features"] == names
+
+
+@pytest.mark.parametrize(("days", "pressure"), [(90, 140), (400, 200)])
+def test_rows_count_up_to_so_many_days_after_the_scan(project, days, pressure):
+    project(cohort={"max_days_after_scan": days}, clinical={"columns": ["VITALS.VSBPSYS"]})
+    cohort()
+    set_splits()
+    clinical()
+    about = json.loads((paths.features("adni") / "clinical.json").read_text())
+    assert about["fitted"]["high"] == [pressure]
+
+
+@pytest.mark.parametrize(
+    ("change", "rids"),
+    [
+        ({}, [2, 3, 4, 5, 6, 7, 10, 11, 12]),
+        ({"tables_needed": "all"}, [2, 4, 6]),  # the others have no medications
+        ({"undiagnosed_visits": "drop"}, [2, 4, 5, 6, 7, 10, 11, 12]),  # 3 has a visit without a diagnosis
+        # Of six variants, rs8 is missing in 2 and 4, rs2 in 11, rs4 in 10 and 6.
+        ({"max_missing_genotypes": 0.1}, [3, 5, 7, 12]),
+        ({"max_missing_genotypes": 0.17}, [2, 3, 4, 5, 6, 7, 10, 11, 12]),
+    ],
+)
+def test_the_settings_of_the_cohort_are_followed(project, change, rids):
+    project(cohort=change)
+    settings = load_params().adni()
+    assert select(read_diagnoses(settings), settings).subjects["rid"].tolist() == rids
+
+
+def test_the_first_scan_where_asked(project):
+    project(cohort={"scan": "first"})
+    cohort()
+    assert pd.read_csv(paths.visits("adni"))["scan"][0] == "001_S_0002_2006-01-15_RAVENS_150.nii.gz"
