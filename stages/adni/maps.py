@@ -86,7 +86,7 @@ class Grid:
         values = np.asarray(image.dataobj, dtype=np.float32)[self.mask]
         if not np.isfinite(values).all():
             raise InputError(f"{path} holds NaN or infinity in grey matter: make it again")
-        if len(self.block) == self.coarse.sum():
+        if self.coarse.shape == self.mask.shape:
             return values
         sums = np.bincount(self.block, weights=values)
         return (sums / np.bincount(self.block)).astype(np.float32)

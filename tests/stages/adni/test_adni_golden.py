@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from i2moe.data import FeatureSet
+from i2moe.errors import InputError
 from stages import paths
 from stages.adni.biospecimen import biospecimen
 from stages.adni.clinical import clinical
@@ -216,6 +217,27 @@ def test_freesurfer_measures_take_the_place_of_maps(project):
     first = (np.array([1, 5, 3, 2, 3, 3, 6, 3, 3]) - 3) / (14 / 3) ** 0.5
     second = (np.array([8, 9, 6, 6, 1, 1, 4, 1, 1]) - 6) / (8 / 3) ** 0.5
     assert array == pytest.approx(np.stack([first, second], axis=1), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ("RID,EXAMDATE,ST4SA", r"UCSFFSX7_09Jun2025.csv has no column such as ST29SV, ST10CV or ST103TA"),
+        ("RID,WHEN,ST1SV", r"UCSFFSX7_09Jun2025.csv has neither column VISDATE nor EXAMDATE"),
+        (
+            "RID,EXAMDATE,ST1SV,OVERALLQC",
+            r"UCSFFSX7_09Jun2025.csv row 2: column 'ST1SV' holds something else than a number",
+        ),
+    ],
+)
+def test_a_freesurfer_table_without_measures_is_refused(project, columns, message):
+    folder = project(image_source="freesurfer")
+    more = ",Pass" if "OVERALLQC" in columns else ""
+    value = "large" if more else "1"
+    rows = "".join(f"{rid},2006-02-01,{value}{more}\n" for rid in RIDS)
+    (folder / "raw/UCSFFSX7_09Jun2025.csv").write_text(f"{columns}\n{rows}")
+    with pytest.raises(InputError, match=message):
+        cohort() or image()
 
 
 def test_the_diagnosis_of_a_visit_with_the_scan_nearest_to_it(project):
