@@ -28,7 +28,10 @@ KEYS = {
 BASELINE = ("sc", "bl", "scmri", "f")  # VISCODE2 of screening and baseline
 WITHOUT_VISITS = ("APOERES",)  # a genotype is the same at every visit
 OTHER_UNIT, OWN_UNIT = 1, 2
-CONTRADICTS = "contradicts an earlier row of the same subject and day"
+CONTRADICTS = (
+    "contradicts an earlier row of the same subject and day (where the later row is right, set "
+    "data.adni.cohort.same_day to last)"
+)
 CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "pounds_to_kilograms": lambda pounds: pounds * 0.45359237,
     "inches_to_centimetres": lambda inches: inches * 2.54,
@@ -129,13 +132,14 @@ def rows_in_time(table: Table, limits: "pd.Series[Any]") -> pd.DataFrame:
     return rows.loc[rows["date"] == rows.groupby("rid")["date"].transform("max"), ["rid"]]
 
 
-def values_of(table: Table, entry: Entry, rows: pd.DataFrame) -> "tuple[pd.Series[Any], int]":
+def values_of(table: Table, entry: Entry, rows: pd.DataFrame, same_day: str) -> "tuple[pd.Series[Any], int]":
     """Return a column's values by roster id, missing where they are, and how many lie outside the book.
 
     Args:
         table: raw.
         entry: of the column.
-        rows: of `rows_in_time`; only `count` and agreement allow a subject several.
+        rows: of `rows_in_time`; a subject may have several of one day, which `count` counts.
+        same_day: which value counts where these contradict each other: last (in the file); or error.
 
     Raises:
         InputError: for text in a number, or where two rows of one subject and day contradict each other.
@@ -157,10 +161,11 @@ def values_of(table: Table, entry: Entry, rows: pd.DataFrame) -> "tuple[pd.Serie
         outside = values.notna() & ~values.between(entry.low, entry.high)
     values = values.mask(outside)
     known = values[values.notna()]
-    first = known.groupby(rows["rid"].loc[known.index]).transform("first")
-    own.refuse((values.notna() & (values != first.reindex(values.index))), entry.column, CONTRADICTS)
-    by_subject = known.groupby(rows["rid"].loc[known.index]).first()
-    return by_subject, int(outside.sum())
+    by_subject = known.groupby(rows["rid"].loc[known.index])
+    if same_day == "error":
+        differs = known != by_subject.transform("first")
+        own.refuse(differs.reindex(values.index, fill_value=False), entry.column, CONTRADICTS)
+    return by_subject.last(), int(outside.sum())
 
 
 def present_columns(table: Table, wanted: list[Entry]) -> list[Entry]:

@@ -22,6 +22,7 @@ class CohortSettings(Strict):
     scan: Literal["latest", "first"]
     max_days_from_visit: Days
     max_days_after_scan: Days
+    same_day: Literal["error", "last"]
     tables_needed: Literal["any", "all"]
     max_missing_genotypes: Share
 

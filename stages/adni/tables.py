@@ -60,7 +60,7 @@ def read_values(
         present = present_columns(table, [entry for entry in wanted if entry.table == name])
         rows = rows_in_time(table, limits)
         for entry in present:
-            values, outside = values_of(table, entry, rows)
+            values, outside = values_of(table, entry, rows, settings.cohort.same_day)
             if outside:
                 report["values_outside_the_book"][entry.name] = outside
             values = ages(values, dates) if entry.kind == "birth_year" else values.reindex(dates.index)

@@ -15,7 +15,7 @@ from stages.adni.cohort import cohort, read_diagnoses, select
 from stages.adni.genetic import genetic
 from stages.adni.image import image
 from stages.params import load_params
-from tests.stages.adni.conftest import IDS, RIDS, SPLITS
+from tests.stages.adni.conftest import IDS, RIDS, SPLITS, VITALS
 
 STAGES = (image, genetic, clinical, biospecimen)
 
@@ -298,3 +298,14 @@ def test_the_first_scan_where_asked(project):
     project(cohort={"scan": "first"})
     cohort()
     assert pd.read_csv(paths.visits("adni"))["scan"][0] == "001_S_0002_2006-01-15_RAVENS_150.nii.gz"
+
+
+def test_the_last_of_two_rows_of_a_day_where_asked(project):
+    folder = project(cohort={"same_day": "last"}, clinical={"columns": ["VITALS.VSBPSYS"]})
+    again = "001_S_0002,2,m12,2007-01-10,100,1,70,1,150,90,60,12,98.6,1\n"
+    (folder / "raw/VITALS_09May2024.csv").write_text(VITALS + again)
+    cohort()
+    set_splits()
+    clinical()
+    about = json.loads((paths.features("adni") / "clinical.json").read_text())
+    assert about["fitted"]["high"] == [150]
