@@ -11,8 +11,15 @@ from numpy.typing import NDArray
 from stages import paths
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside the path, then move it there; a failure leaves nothing."""
+def write_features(modality: str, write: Callable[[Path], object], describe: Callable[[], dict[str, Any]]) -> Path:
+    """Write a modality's array, then its description; return the array's path.
+
+    Args:
+        modality: name.
+        write: fills a file beside the array's path, which is then moved there; a failure leaves nothing.
+        describe: gives what the JSON says, once the array is complete.
+    """
+    path = paths.features("adni") / f"{modality}.npy"
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     try:
@@ -20,14 +27,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def write_description(modality: str, description: dict[str, Any]) -> Path:
-    """Write a modality's JSON; return the path of its array."""
-    path = paths.features("adni") / f"{modality}.json"
-    text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
-    write_whole(path, lambda partial: partial.write_text(text))
-    return path.with_suffix(".npy")
+    path.with_suffix(".json").write_text(json.dumps(describe(), indent=2, ensure_ascii=False) + "\n")
+    return path
 
 
 def write_vectors(modality: str, array: NDArray[Any], description: dict[str, Any]) -> None:
@@ -38,8 +39,7 @@ def write_vectors(modality: str, array: NDArray[Any], description: dict[str, Any
             np.save(stream, array)
 
     about = {"kind": "vector", "shape": [array.shape[1]]} | description
-    path = write_description(modality, about)
-    write_whole(path, write)
+    path = write_features(modality, write, lambda: about)
     print(f"{path}: {array.shape[0]} x {array.shape[1]}")
 
 

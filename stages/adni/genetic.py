@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from i2moe.errors import InputError
 from stages.adni.cohort import read_visits
-from stages.adni.features import fitted_on_train, write_description, write_whole
+from stages.adni.features import fitted_on_train, write_features
 from stages.adni.plink import MISSING, Genotypes, Merged, find_trios, merge
 from stages.adni.pruning import prune
 from stages.adni.settings import GeneticSettings
@@ -58,8 +58,11 @@ def write_genotypes(
         "fitted": fitted_on_train(is_train, "filters, pruning, imputed dosages, ranges")
         | {"imputed": fill.tolist(), "low": low.tolist(), "high": high.tolist()},
     }
-    path = write_description("genetic", about)
-    write_whole(path, lambda partial: _write_scaled(partial, dosages, fill, low, high, settings.impute))
+    path = write_features(
+        "genetic",
+        lambda partial: _write_scaled(partial, dosages, fill, low, high, settings.impute),
+        lambda: about,
+    )
     print(f"{path}: {len(people)} x {len(kept)} of {len(merged.variants)} variants")
     for name, number in (merged.counts | removed).items():
         print(f"  - {number} {name}")

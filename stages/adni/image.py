@@ -14,9 +14,8 @@ from tqdm import tqdm
 
 from i2moe.errors import InputError
 from i2moe.masks import pack_mask
-from stages import paths
 from stages.adni.cohort import read_visits
-from stages.adni.features import fitted_on_train, write_description, write_vectors, write_whole
+from stages.adni.features import fitted_on_train, write_features, write_vectors
 from stages.adni.maps import Grid, read_grid
 from stages.adni.scans import FREESURFER, MAPS
 from stages.adni.settings import AdniSettings
@@ -49,6 +48,16 @@ def write_maps(settings: AdniSettings, visits: pd.DataFrame) -> None:
     grid = read_grid(settings.raw, settings.image)
     files = [Path(settings.raw) / MAPS / name for name in visits["scan"]]
     is_train = visits["is_train"].to_numpy()
+    about = {
+        "kind": "volume",
+        "shape": list(grid.coarse.shape),
+        "mask": pack_mask(grid.coarse),
+        "source": str(Path(settings.raw) / MAPS),
+        "atlas": str(grid.path),
+        "grey_matter_voxels": int(grid.mask.sum()),
+    }
+    fitted = fitted_on_train(is_train, "mean and standard deviation over all grey-matter voxels")
+    statistics: dict[str, float] = {}
 
     def write(partial: Path) -> None:
         # As read, in a file of float32 beside it: neither rounded twice nor held in memory.
@@ -60,18 +69,7 @@ def write_maps(settings: AdniSettings, visits: pd.DataFrame) -> None:
             unscaled.unlink(missing_ok=True)
         statistics.update(mean=mean, std=std)
 
-    statistics: dict[str, float] = {}
-    write_whole(paths.features("adni") / "image.npy", write)
-    about = {
-        "kind": "volume",
-        "shape": list(grid.coarse.shape),
-        "mask": pack_mask(grid.coarse),
-        "source": str(Path(settings.raw) / MAPS),
-        "atlas": str(grid.path),
-        "grey_matter_voxels": int(grid.mask.sum()),
-        "fitted": fitted_on_train(is_train, "mean and standard deviation over all grey-matter voxels") | statistics,
-    }
-    path = write_description("image", about)
+    path = write_features("image", write, lambda: about | {"fitted": fitted | statistics})
     print(f"{path}: {len(files)} x {int(grid.coarse.sum())} voxels of {' x '.join(map(str, grid.coarse.shape))}")
 
 
