@@ -87,7 +87,10 @@ class Table:
         """
         column = next((name for name in DATES if name in self.rows), None)
         if column is None:
-            raise InputError(f"{self.path} has neither column {' nor '.join(DATES)}: is this the table as downloaded?")
+            raise InputError(
+                f"{self.path} has neither column {' nor '.join(DATES)}: download it again, or leave it out of the "
+                "tables of data.adni"
+            )
         dates = pd.to_datetime(self.rows[column], errors="coerce", format="mixed")
         self.refuse(self.rows[column].notna() & dates.isna(), column, "is no date")
         return dates

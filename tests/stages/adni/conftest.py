@@ -51,7 +51,7 @@ PTDEMOG = """ID,PTID,RID,VISCODE2,VISDATE,PTGENDER,PTDOBYY,PTHAND,PTMARRY,PTEDUC
 1,003_S_0012,12,sc,2006-01-01,1,1936,1,1,14,1,2,7,2000,a
 1,004_S_0015,15,sc,2006-01-01,1,1936,1,1,14,1,2,5,-4,a
 """
-# Weights of 2: 220.5 pounds at the scan's visit, 300 pounds long after the scan, which must not count.
+# 2 weighs 200 kilograms a year before the scan, 100 pounds days before it, and 300 pounds a year after it.
 VITALS = """PTID,RID,VISCODE2,VISDATE,VSWEIGHT,VSWTUNIT,VSHEIGHT,VSHTUNIT,VSBPSYS,VSBPDIA,VSPULSE,VSRESP,VSTEMP,VSTMPUNT
 001_S_0002,2,bl,2006-01-10,200,2,180,2,120,80,60,12,36,2
 001_S_0002,2,m12,2007-01-10,100,1,70,1,140,90,60,12,98.6,1

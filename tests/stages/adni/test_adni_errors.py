@@ -30,7 +30,7 @@ from tests.stages.adni.conftest import (
 )
 
 # Of the hand-written rows; no message may quote it. File names, which hold ids, are named.
-SUBJECT_DATA = ("Aspirin", "memory", "2006-01-12", "1946", "220.5")
+SUBJECT_DATA = ("Aspirin", "memory", "2006-01-12", "1946", "someday", "high", "sub-2")
 DXSUM_FILE, NAME = "DXSUM_PDXCONV_22Apr2024.csv", "001_S_0003_20060115.nii.gz"
 
 
