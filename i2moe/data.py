@@ -7,7 +7,10 @@ Files (the contract between whatever prepares a dataset and every model):
 - `<cohort>.json` beside it: dataset, task, classes, modalities in order, licence, how many samples each filter removed.
 - `<modality>.npy`: first axis = cohort rows; float32, float16 or uint8; C-contiguous, so that it memory-maps.
   Sequences are padded at the end; `<modality>.lengths.npy` has each sample's number of real steps.
-- `<modality>.json`: kind (vector | sequence | volume | image), shape of one sample, and what was fitted on which split.
+  Volumes are stored without what surrounds the organ: samples [V] are the voxels inside a mask, in C order, scaled so
+  that 0 is the mean; a batch has them at their places in volumes that are 0 elsewhere.
+- `<modality>.json`: kind (vector | sequence | volume | image), shape of one sample, a volume's mask (`i2moe.masks`),
+  and what was fitted on which split.
 """
 
 import json
@@ -23,6 +26,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from i2moe.cohort import SPLITS, read_cohort
 from i2moe.errors import InputError
+from i2moe.masks import unpack_mask
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +67,11 @@ class FeatureSet(Dataset[Batch]):
         self.labels = _labels(self.table, self.task, self.classes, cohort)
         _check_splits(self, cohort)
         self.descriptions = {name: _read_json(features / f"{name}.json") for name in self.modalities}
+        self.masks = {
+            name: _read_mask(features / f"{name}.json", about)
+            for name, about in self.descriptions.items()
+            if about["kind"] == "volume"
+        }
         self.arrays = {name: _open_array(features, name, self) for name in self.modalities}
         self.lengths = {
             name: _open_lengths(features, name, self)
@@ -78,7 +87,7 @@ class FeatureSet(Dataset[Batch]):
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of one sample of each modality."""
-        return {name: array.shape[1:] for name, array in self.arrays.items()}
+        return {name: tuple(about["shape"]) for name, about in self.descriptions.items()}
 
     @property
     def num_outputs(self) -> int:
@@ -101,11 +110,20 @@ class FeatureSet(Dataset[Batch]):
         """Read the samples in one indexing operation a modality; a DataLoader calls this with a whole batch."""
         index = np.asarray(rows)
         return Batch(
-            inputs={name: _tensor(array[index]) for name, array in self.arrays.items()},
+            inputs={name: self._read(name, index) for name in self.arrays},
             lengths={name: torch.from_numpy(lengths[index]) for name, lengths in self.lengths.items()},
             labels=torch.from_numpy(self.labels[index]),
             rows=torch.from_numpy(index),
         )
+
+    def _read(self, name: str, index: NDArray[np.int64]) -> Tensor:
+        """Return samples of a modality [B, *shape] as float32, whatever they are stored as."""
+        values = self.arrays[name][index]
+        if name in self.masks:
+            volumes = np.zeros((len(index), *self.shapes[name]), np.float32)
+            volumes[:, self.masks[name]] = values
+            values = volumes
+        return torch.from_numpy(np.ascontiguousarray(values)).float()
 
     def loader(
         self, split: str, batch_size: int, *, shuffle_seed: int | None = None, num_workers: int = 0
@@ -168,11 +186,6 @@ def _already_a_batch(batch: Any) -> Batch:  # noqa: ANN401 (__getitems__ gives a
     return batch  # type: ignore[no-any-return]
 
 
-def _tensor(values: NDArray[Any]) -> Tensor:
-    """Return a batch of features as float32, whatever they are stored as."""
-    return torch.from_numpy(np.ascontiguousarray(values)).float()
-
-
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise InputError(f"{path} is missing: rerun the stage that writes it")
@@ -225,10 +238,12 @@ def _open_array(folder: Path, name: str, features: FeatureSet) -> NDArray[Any]:
         raise InputError(f"{path} has dtype {array.dtype}, allowed are {', '.join(DTYPES)}: rerun the feature stage")
     if not array.flags.c_contiguous:
         raise InputError(f"{path} is not C-contiguous: save numpy.ascontiguousarray of it")
-    expected = tuple(features.descriptions[name]["shape"])
+    is_volume = name in features.masks
+    expected = (int(features.masks[name].sum()),) if is_volume else features.shapes[name]
     if array.shape[1:] != expected:
+        source = "mask" if is_volume else "JSON"
         raise InputError(
-            f"{path} has samples of shape {array.shape[1:]}, its JSON says {expected}: rerun the feature stage"
+            f"{path} has samples of shape {array.shape[1:]}, its {source} says {expected}: rerun the feature stage"
         )
     _check_finite(path, array)
     return array
@@ -242,6 +257,14 @@ def _check_finite(path: Path, array: NDArray[Any]) -> None:
         if not finite.all():
             row = start + int(np.flatnonzero(~finite)[0])
             raise InputError(f"{path} row {row} holds NaN or infinity: impute or drop it where the features are made")
+
+
+def _read_mask(path: Path, about: dict[str, Any]) -> NDArray[np.bool_]:
+    """Read the mask of a volume modality: true at the voxels that are stored."""
+    try:
+        return unpack_mask(about["mask"], tuple(about["shape"]))
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: the mask is missing or does not fit the shape: rerun the feature stage") from error
 
 
 def _open_lengths(folder: Path, name: str, features: FeatureSet) -> NDArray[np.int64]:

@@ -20,8 +20,8 @@ class Cohort:
     """Who is in, in sorted order of sample_id.
 
     `labels` are class indices [N], numbers [N] for regression, or [N, C] of 0 and 1 for multilabel.
-    `filters` counts the samples that each filter removed from the `num_raw` there were. `flow`, where samples have
-    parts, says by filter how many patients and admissions it removed and left.
+    `filters` counts the samples that each filter removed from the `num_raw` there were. `flow` says it step by step: a
+    row a filter, its name first, then counts removed and left.
     """
 
     dataset: str

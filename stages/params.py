@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from i2moe.config import ModelConfig, OwnFusionConfig, Positive, Strict, nearest, once_each
 from i2moe.errors import InputError
 from stages import paths
+from stages.adni.settings import AdniSettings, SyntheticAdniSettings
 from stages.command import run as run_command
 from stages.mimic.settings import MimicSettings, SyntheticMimicSettings
 
@@ -112,10 +113,11 @@ class DataParams(Strict):
 
     tables: dict[Name, TableParams]
     mimic: MimicSettings | None = None
+    adni: AdniSettings | None = None
 
     def names(self) -> list[str]:
         """Return the names of all datasets."""
-        return [*self.tables, *(name for name in ("mimic",) if getattr(self, name) is not None)]
+        return [*self.tables, *(name for name in ("mimic", "adni") if getattr(self, name) is not None)]
 
     @field_validator("tables")
     @classmethod
@@ -130,6 +132,7 @@ class SyntheticParams(Strict):
     """How much to synthesize of each dataset whose real files need a licence."""
 
     mimic: SyntheticMimicSettings | None = None
+    adni: SyntheticAdniSettings | None = None
 
 
 class TrainParams(Strict):
@@ -182,6 +185,16 @@ class Params(Strict):
         if self.data.mimic is None:
             raise InputError("params.yaml: data.mimic is missing: take the block from the project's own params.yaml")
         return self.data.mimic
+
+    def adni(self) -> AdniSettings:
+        """Return the settings of ADNI.
+
+        Raises:
+            InputError: when there are none.
+        """
+        if self.data.adni is None:
+            raise InputError("params.yaml: data.adni is missing: take the block from the project's own params.yaml")
+        return self.data.adni
 
     def model(self, dataset: str, model: str) -> ModelConfig:
         """Return a model's settings, with its epochs capped by run.max_epochs."""

@@ -23,7 +23,7 @@ def interim(dataset: str) -> Path:
 
 
 def visits(dataset: str) -> Path:
-    """Return the steps of each sample of a dataset whose samples are sequences."""
+    """Return the visits behind each sample: the steps of a sequence, or the one visit that a sample shows."""
     return Path("data/cohorts") / f"{dataset}.visits.csv"
 
 

@@ -9,6 +9,7 @@ import torch
 
 from i2moe.data import EpochShuffle, FeatureSet
 from i2moe.errors import InputError
+from i2moe.masks import pack_mask
 
 
 def test_a_batch_holds_modalities_in_order_as_float32_with_labels_and_rows(synthetic_dataset):
@@ -67,6 +68,46 @@ def test_padded_sequences_come_with_their_lengths(synthetic_dataset):
     assert batch.lengths["first"].tolist() == [3]
     np.save(folder / "first.lengths.npy", np.full(60, 8))
     with pytest.raises(InputError, match=r"first.lengths.npy: lengths must lie between 1 and 7"):
+        FeatureSet(folder, cohort)
+
+
+MASK = np.zeros((2, 3, 2), bool)
+MASK[0, 1, 1] = MASK[1, 2, 0] = MASK[1, 2, 1] = True
+
+
+def write_volumes(folder, **about):
+    """Write the first modality as volumes with three voxels inside a mask; return the voxels."""
+    voxels = np.arange(180).reshape(60, 3).astype(np.float16)
+    np.save(folder / "first.npy", voxels)
+    description = {"kind": "volume", "shape": [2, 3, 2], "mask": pack_mask(MASK)} | about
+    (folder / "first.json").write_text(json.dumps({key: value for key, value in description.items() if value}))
+    return voxels
+
+
+def test_the_voxels_of_a_volume_stand_in_their_places_and_elsewhere_is_nothing(synthetic_dataset):
+    folder, cohort = synthetic_dataset()
+    voxels = write_volumes(folder)
+    features = FeatureSet(folder, cohort)
+    assert isinstance(features.arrays["first"], np.memmap)
+    assert features.shapes["first"] == (2, 3, 2)
+    volumes = features.__getitems__([7, 2]).inputs["first"].numpy()
+    assert volumes.dtype == np.float32
+    assert (volumes[:, MASK] == voxels[[7, 2]]).all()
+    assert (volumes[:, ~MASK] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("about", "message"),
+    [
+        ({"mask": None}, r"first.json: the mask is missing or does not fit the shape: rerun the feature stage"),
+        ({"shape": [2, 3, 3]}, r"first.json: the mask is missing or does not fit the shape"),
+        ({"mask": pack_mask(~MASK)}, r"first.npy has samples of shape \(3,\), its mask says \(9,\): rerun the feature"),
+    ],
+)
+def test_a_mask_that_does_not_fit_is_refused(synthetic_dataset, about, message):
+    folder, cohort = synthetic_dataset()
+    write_volumes(folder, **about)
+    with pytest.raises(InputError, match=message):
         FeatureSet(folder, cohort)
 
 

@@ -292,6 +292,43 @@ def test_a_wrong_setting_of_mimic_is_named(load, key, value, fragments):
         assert fragment in message
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "fragments"),
+    [
+        (
+            "modalities",
+            ["genetic", "image"],
+            ["data.adni.modalities: ", "allowed: image, genetic, clinical, biospecimen"],
+        ),
+        ("modalities", ["genetic"], ["data.adni: modalities without image"]),
+        ("image_source", "raven", ["data.adni.image_source: ", "'raven'", "did you mean 'ravens'?"]),
+        ("cohort.label", "stabel", ["data.adni.cohort.label: ", "did you mean 'stable'?"]),
+        ("image.downsample", 0, ["data.adni.image.downsample: ", "greater than 0"]),
+        ("genetic.min_maf", 0.6, ["data.adni.genetic.min_maf: ", "less than or equal to 0.5"]),
+        ("genetic.prune", {"window": 50}, ["data.adni.genetic.prune.max_r2 is missing"]),
+        ("genetic.prunee", 3, ["data.adni.genetic: unknown key 'prunee'", "did you mean 'prune'?"]),
+        ("clinical.tables", ["VITAL"], ["data.adni.clinical.tables.0: ", "did you mean 'VITALS'?"]),
+        ("clinical.tables", ["VITALS", "VITALS"], ["data.adni.clinical.tables: ", "twice"]),
+        ("biospecimen.tables", ["APOERES", "APOERES"], ["data.adni.biospecimen.tables: ", "twice"]),
+    ],
+)
+def test_a_wrong_setting_of_adni_is_named(load, key, value, fragments):
+    adni = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())["data"]["adni"]
+    *blocks, last = key.split(".")
+    functools.reduce(operator.getitem, blocks, adni)[last] = value
+    message = error_of(load, {"data.adni": adni})
+    for fragment in fragments:
+        assert fragment in message
+
+
+def test_adni_is_a_dataset_where_its_block_is_given(load):
+    adni = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())["data"]["adni"]
+    assert load({"data.adni": adni}).data.names() == ["tiny", "adni"]
+    assert load({"data.adni": adni}).adni().raw == "data/synthetic/adni"
+    with pytest.raises(InputError, match=r"data.adni is missing: take the block from the project's own params.yaml"):
+        load({}).adni()
+
+
 def test_mimic_is_a_dataset_where_its_block_is_given(load):
     mimic = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())["data"]["mimic"]
     assert load({}).data.names() == ["tiny"]

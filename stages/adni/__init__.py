@@ -1,0 +1,1 @@
+"""ADNI from its own files: diagnosis from MRI, SNPs, clinical and biospecimen tables."""

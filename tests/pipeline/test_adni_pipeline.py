@@ -1,0 +1,48 @@
+"""The real `dvc exp run` on the synthetic ADNI, in a clone: from files to a report."""
+
+import json
+
+import pandas as pd
+from ruamel.yaml import YAML
+
+from tests.pipeline.test_pipeline import DVC, clone, environment, run
+
+__all__ = ["environment"]  # a fixture
+
+TINY = {
+    "run.datasets": "[adni]",
+    "run.models": "[i2moe-mult]",
+    "run.seeds": "[0]",
+    "run.max_epochs": "1",
+    "synthetic.adni.subjects": "60",
+    "synthetic.adni.variants": "300",
+    "models.adni.mult.hidden_dim": "8",
+    "models.adni.mult.num_patches": "2",
+    "models.defaults.encoder_dim": "8",
+}
+
+
+def test_adni_runs_from_files_to_a_report_and_a_dropped_modality_drops_its_stage(tmp_path, environment):
+    folder = clone(tmp_path / "project", environment)
+    options = [part for key, value in TINY.items() for part in ("--set-param", f"{key}={value}")]
+    run([str(DVC), "exp", "run", *options], folder, environment)
+    metrics = json.loads((folder / "results/metrics/adni/i2moe-mult.json").read_text())
+    assert {"accuracy", "auroc"} <= set(metrics)
+    experts = pd.read_csv(folder / "reports/tables/experts.csv")["expert"].tolist()
+    names = ["image", "genetic", "clinical", "biospecimen"]
+    assert experts == [f"uniqueness_{name}" for name in names] + ["synergy", "redundancy"]
+    page = (folder / "reports/index.html").read_text()
+    assert "<th>subjects removed</th>" in page
+    assert "<td>diagnosis changes between visits</td>" in page
+    assert "No single sample is shown: the dataset's licence is restricted" in page
+    assert "_S_0" not in page  # no PTID
+    planned = run([str(DVC), "repro", "--dry"], folder, environment)
+    assert "Running stage" not in planned
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load((folder / "params.yaml").read_text())
+    params["data"]["adni"]["modalities"] = ["image", "clinical"]
+    yaml.dump(params, folder / "params.yaml")
+    planned = run([str(DVC), "repro", "--dry"], folder, environment)
+    stages = {line.split("'")[1].split(":")[-1] for line in planned.splitlines() if line.startswith("Running stage")}
+    assert "cohort" in stages
+    assert not stages & {"synthesize", "features@genetic", "features@biospecimen"}
