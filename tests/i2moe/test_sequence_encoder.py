@@ -80,7 +80,7 @@ def test_the_lstm_has_one_layer_of_the_given_width():
 def test_a_gpu_gives_the_same_tokens():
     model, steps = build(), torch.randn(3, 5, 4)
     expected = model(steps, LENGTHS)
-    found = model.cuda()(steps.cuda(), LENGTHS.cuda())
+    found = model.to("cuda")(steps.to("cuda"), LENGTHS.to("cuda"))
     assert torch.allclose(found.cpu(), expected, atol=1e-5)
 
 
