@@ -176,6 +176,12 @@ class Params(Strict):
             raise InputError(f"unknown dataset {dataset!r} under data.tables; {nearest(dataset, self.data.tables)}")
         return self.data.tables[dataset]
 
+    def label(self, dataset: str) -> str:
+        """Return how a report names a dataset: one whose raw files are the synthetic ones is called synthetic."""
+        source = self.data.tables[dataset] if dataset in self.data.tables else getattr(self.data, dataset)
+        is_synthetic = Path(source.raw) == paths.synthetic(dataset)
+        return f"{dataset} (synthetic)" if is_synthetic else dataset
+
     def mimic(self) -> MimicSettings:
         """Return the settings of MIMIC-IV.
 

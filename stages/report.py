@@ -60,6 +60,7 @@ class DatasetSection:
     """What the page says of one dataset."""
 
     name: str
+    label: str
     cohort: dict[str, Any]
     metrics: list[str]
     performance: list[dict[str, Any]]
@@ -71,7 +72,7 @@ def report() -> None:
     params = load_params()
     tables: dict[str, list[pd.DataFrame]] = {"performance": [], "experts": [], "agreement": [], "coalitions": []}
     sections = [dataset_section(params, dataset, tables) for dataset in params.run.datasets]
-    write_tables(tables)
+    write_tables(tables, {dataset: params.label(dataset) for dataset in params.run.datasets})
     (paths.REPORTS / "index.html").write_text(render(params, sections))
     print(f"{paths.REPORTS / 'index.html'}: {', '.join(params.run.datasets)} x {', '.join(params.run.models)}")
 
@@ -83,6 +84,7 @@ def dataset_section(params: Params, dataset: str, tables: dict[str, list[pd.Data
     tables["performance"] += performance
     return DatasetSection(
         name=dataset,
+        label=params.label(dataset),
         cohort=cohort,
         metrics=performance[0]["metric"].tolist(),
         performance=[
@@ -196,13 +198,13 @@ def add_table(tables: dict[str, list[pd.DataFrame]], name: str, dataset: str, mo
     tables[name].append(labelled)
 
 
-def write_tables(tables: dict[str, list[pd.DataFrame]]) -> None:
-    """Write each table as CSV in full and as Markdown with three decimals."""
+def write_tables(tables: dict[str, list[pd.DataFrame]], labels: dict[str, str]) -> None:
+    """Write each table as CSV in full and as Markdown with three decimals, datasets by their labels."""
     folder = paths.REPORTS / "tables"
     folder.mkdir(parents=True, exist_ok=True)
     for name, parts in tables.items():
         if parts:
-            table = pd.concat(parts, ignore_index=True)
+            table = pd.concat(parts, ignore_index=True).replace({"dataset": labels})
             table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
             (folder / f"{name}.md").write_text(markdown(table))
 

@@ -32,6 +32,8 @@ def test_adni_runs_from_files_to_a_report_and_a_dropped_modality_drops_its_stage
     names = ["image", "genetic", "clinical", "biospecimen"]
     assert experts == [f"uniqueness_{name}" for name in names] + ["synergy", "redundancy"]
     page = (folder / "reports/index.html").read_text()
+    assert ">adni (synthetic)</h2>" in page
+    assert set(pd.read_csv(folder / "reports/tables/performance.csv")["dataset"]) == {"adni (synthetic)"}
     assert "<th>subjects removed</th>" in page
     assert "<td>diagnosis changes between visits</td>" in page
     assert "No single sample is shown: the dataset's licence is restricted" in page

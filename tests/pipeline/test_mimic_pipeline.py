@@ -31,6 +31,8 @@ def test_mimic_runs_from_tables_to_a_report_and_a_dropped_modality_drops_its_sta
     experts = pd.read_csv(folder / "reports/tables/experts.csv")["expert"].tolist()
     assert experts == ["uniqueness_lab", "uniqueness_note", "uniqueness_code", "synergy", "redundancy"]
     page = (folder / "reports/index.html").read_text()
+    assert ">mimic (synthetic)</h2>" in page
+    assert set(pd.read_csv(folder / "reports/tables/performance.csv")["dataset"]) == {"mimic (synthetic)"}
     assert "<th>admissions removed</th>" in page
     assert "<td>death at or before discharge</td>" in page
     assert "No single sample is shown: the dataset's licence is restricted" in page

@@ -687,3 +687,21 @@ def test_the_command_ends_in_one_error_line_without_traceback(load, tmp_path):
     assert command.stdout == ""
     expected = "error: params.yaml: split: train + validation + test is 0.9; allowed: shares that sum to 1"
     assert command.stderr.splitlines() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("raw", "label"),
+    [
+        ("data/synthetic/mimic", "mimic (synthetic)"),
+        ("data/synthetic/mimic/", "mimic (synthetic)"),
+        ("data/raw/mimic", "mimic"),
+    ],
+)
+def test_a_dataset_of_synthetic_files_is_called_synthetic(tmp_path, raw, label):
+    settings = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    settings["data"]["mimic"]["raw"] = raw
+    path = tmp_path / "params.yaml"
+    path.write_text(json.dumps(settings))
+    params = load_params(path)
+    assert params.label("mimic") == label
+    assert params.label("wdbc") == "wdbc"
