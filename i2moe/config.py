@@ -31,6 +31,13 @@ def once_each(values: list[T]) -> list[T]:
     return values
 
 
+def in_order(names: list[str], all_names: tuple[str, ...]) -> list[str]:
+    """Return names as they are, where they are some of `all_names` in the same order."""
+    if names != [name for name in all_names if name in names]:
+        raise ValueError(f"{names}; allowed: {', '.join(all_names)} in this order, or fewer of them")
+    return names
+
+
 class Strict(BaseModel):
     """Base of all settings: frozen, no conversion of types, and an unknown key is an error with a suggestion."""
 
@@ -197,7 +204,7 @@ AnyReweightingConfig = Annotated[
 class ModelConfig(Strict):
     """One model for one dataset: encoders, fusion, how it is trained; an I2MoE where `interaction` is given."""
 
-    encoder: Literal["mlp", "lstm", "patch"]
+    encoder: Literal["mlp", "maxout", "lstm", "gru", "patch"]
     encoder_dim: Positive
     num_patches: Positive
     hidden_dim: Positive

@@ -9,8 +9,11 @@ Files (the contract between whatever prepares a dataset and every model):
   Sequences are padded at the end; `<modality>.lengths.npy` has each sample's number of real steps.
   Volumes are stored without what surrounds the organ: samples [V] are the voxels inside a mask, in C order, scaled so
   that 0 is the mean; a batch has them at their places in volumes that are 0 elsewhere.
+- `<modality>.copies.npy`: where the description says how many `copies` there are, features of so many augmented copies
+  of each train sample [N_train, copies, …]. A shuffled pass over train takes one of them or the sample itself.
 - `<modality>.json`: kind (vector | sequence | volume | image), shape of one sample, a volume's mask (`i2moe.masks`),
-  and what was fitted on which split.
+  a `note` where a reader of results must know something, and what was fitted on which split.
+  Images are stored as the features [C, h, w] of a frozen network.
 """
 
 import json
@@ -73,6 +76,10 @@ class FeatureSet(Dataset[Batch]):
             if about["kind"] == "volume"
         }
         self.arrays = {name: _open_array(features, name, self) for name in self.modalities}
+        self.copies = {
+            name: _open_copies(features, name, self) for name, about in self.descriptions.items() if about.get("copies")
+        }
+        self.num_copies = _num_copies(features, self)
         self.lengths = {
             name: _open_lengths(features, name, self)
             for name, about in self.descriptions.items()
@@ -88,6 +95,11 @@ class FeatureSet(Dataset[Batch]):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of one sample of each modality."""
         return {name: tuple(about["shape"]) for name, about in self.descriptions.items()}
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """Return what a reader of results must know of each modality, where there is something."""
+        return {name: about["note"] for name, about in self.descriptions.items() if "note" in about}
 
     @property
     def num_outputs(self) -> int:
@@ -116,6 +128,19 @@ class FeatureSet(Dataset[Batch]):
             rows=torch.from_numpy(index),
         )
 
+    def augmented(self, rows: NDArray[np.int64], variants: NDArray[np.int64]) -> Batch:
+        """Read train samples, each as it is (variant 0) or as its augmented copy of that number, from 1.
+
+        Modalities without copies, and all where no variant is above 0, are as they are.
+        """
+        batch = self.__getitems__(rows.tolist())
+        chosen = np.flatnonzero(variants)
+        position = np.searchsorted(self.rows("train"), rows[chosen])
+        for name, copies in self.copies.items():
+            values = copies[position, variants[chosen] - 1]
+            batch.inputs[name][torch.from_numpy(chosen)] = torch.from_numpy(np.ascontiguousarray(values)).float()
+        return batch
+
     def _read(self, name: str, index: NDArray[np.int64]) -> Tensor:
         """Return samples of a modality [B, *shape] as float32, whatever they are stored as."""
         values = self.arrays[name][index]
@@ -133,23 +158,29 @@ class FeatureSet(Dataset[Batch]):
         Args:
             split: train | validation | test.
             batch_size: samples a batch.
-            shuffle_seed: give one to shuffle; the order then depends on it and on the epoch alone, so that a resumed
-                run sees the batches that an undisturbed one sees.
+            shuffle_seed: give one to shuffle, and to take augmented copies where there are any; both then depend on it
+                and on the epoch alone, so that a resumed run sees the batches that an undisturbed one sees.
             num_workers: processes that read ahead.
         """
         view = _View(self, self.rows(split))
-        sampler = None if shuffle_seed is None else EpochShuffle(len(view), shuffle_seed)
+        copies = self.num_copies if split == "train" else 0
+        sampler = None if shuffle_seed is None else EpochShuffle(len(view), shuffle_seed, copies)
         return DataLoader(
             view, batch_size=batch_size, sampler=sampler, collate_fn=_already_a_batch, num_workers=num_workers
         )
 
 
 class EpochShuffle(Sampler[int]):
-    """Every index once, in an order that depends on the seed and the epoch alone; the trainer sets the epoch."""
+    """Every index once, in an order that depends on the seed and the epoch alone; the trainer sets the epoch.
 
-    def __init__(self, size: int, seed: int) -> None:
+    With copies, index + size · v stands for variant v of a sample: 0 itself, 1 and more its augmented copies, drawn
+    evenly.
+    """
+
+    def __init__(self, size: int, seed: int, copies: int = 0) -> None:
         self.size = size
         self.seed = seed
+        self.copies = copies
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -162,7 +193,10 @@ class EpochShuffle(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         """Yield the indices in this epoch's order."""
-        yield from np.random.default_rng([self.seed, self.epoch]).permutation(self.size).tolist()
+        generator = np.random.default_rng([self.seed, self.epoch])
+        order = generator.permutation(self.size)
+        variants = generator.integers(0, self.copies + 1, self.size) if self.copies else 0
+        yield from (order + self.size * variants).tolist()
 
 
 class _View(Dataset[Batch]):
@@ -179,7 +213,8 @@ class _View(Dataset[Batch]):
         return self.__getitems__([index])
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        return self.features.__getitems__(self.rows[indices].tolist())
+        variants, own = np.divmod(np.asarray(indices), len(self.rows))
+        return self.features.augmented(self.rows[own], variants)
 
 
 def _already_a_batch(batch: Any) -> Batch:  # noqa: ANN401 (__getitems__ gives a Batch where torch expects a list)
@@ -247,6 +282,28 @@ def _open_array(folder: Path, name: str, features: FeatureSet) -> NDArray[Any]:
         )
     _check_finite(path, array)
     return array
+
+
+def _open_copies(folder: Path, name: str, features: FeatureSet) -> NDArray[Any]:
+    """Memory-map the augmented copies of a modality's train samples and check their shape."""
+    path = folder / f"{name}.copies.npy"
+    array = _load(path)
+    expected = (len(features.rows("train")), features.descriptions[name]["copies"], *features.shapes[name])
+    if array.shape != expected or array.dtype.name not in DTYPES:
+        raise InputError(
+            f"{path} holds {array.dtype} of shape {array.shape}, expected {' or '.join(DTYPES)} of shape {expected}: "
+            "rerun the feature stage"
+        )
+    _check_finite(path, array)
+    return array
+
+
+def _num_copies(folder: Path, features: FeatureSet) -> int:
+    """Return how many copies there are; modalities that have any have as many, since they are drawn together."""
+    numbers = {name: copies.shape[1] for name, copies in features.copies.items()}
+    if len(set(numbers.values())) > 1:
+        raise InputError(f"{folder}: the modalities have different numbers of copies, {numbers}: rerun their stages")
+    return max(numbers.values(), default=0)
 
 
 def _check_finite(path: Path, array: NDArray[Any]) -> None:

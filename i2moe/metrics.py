@@ -17,6 +17,7 @@ from i2moe.errors import InputError
 Array = NDArray[np.floating] | NDArray[np.integer]
 Floats = NDArray[np.float64]
 
+LABEL_PREFIX = "auroc_of_"  # and a label's name: its AUROC
 BOOTSTRAP_RESAMPLES = 1000
 BOOTSTRAP_MEMORY = 2**24  # elements of one [resamples, N, C] block, 128 MiB in float64
 
@@ -77,6 +78,37 @@ def r_squared(labels: Array, logits: Array) -> Floats:
     return _ratio(total - residual, total, undefined=np.nan)
 
 
+def pearson(labels: Array, logits: Array) -> Floats:
+    """Pearson correlation of predictions and labels; NaN where either is constant."""
+    predicted = logits[..., 0] - logits[..., 0].mean(axis=-1, keepdims=True)
+    centred = labels - labels.mean(axis=-1, keepdims=True)
+    norms = np.sqrt(np.square(predicted).sum(axis=-1) * np.square(centred).sum(axis=-1))
+    return _ratio((predicted * centred).sum(axis=-1), norms, undefined=np.nan)
+
+
+def sign_accuracy_neutral_negative(labels: Array, logits: Array) -> Floats:
+    """Share of samples where prediction and label are both above 0 or both not; NaN where all labels are alike.
+
+    A neutral label, 0, counts as negative, as the official code counts it.
+    """
+    positive = labels > 0
+    return _share((logits[..., 0] > 0) == positive, np.ones_like(positive), _has_both_signs(labels))
+
+
+def sign_accuracy_neutral_excluded(labels: Array, logits: Array) -> Floats:
+    """Share of the samples with a label above or below 0 whose prediction is above 0 just there; NaN as above."""
+    return _share((logits[..., 0] > 0) == (labels > 0), labels != 0, _has_both_signs(labels))
+
+
+def _has_both_signs(labels: Array) -> NDArray[np.bool_]:
+    """Tell where some labels are above 0 and others below: elsewhere their sign says nothing."""
+    return np.asarray((labels > 0).any(axis=-1) & (labels < 0).any(axis=-1))
+
+
+def _share(right: NDArray[np.bool_], counted: NDArray[np.bool_], defined: NDArray[np.bool_]) -> Floats:
+    return _ratio((right & counted).sum(axis=-1), np.where(defined, counted.sum(axis=-1), 0), undefined=np.nan)
+
+
 CLASSIFICATION = {"accuracy": Metric(accuracy), "auroc": Metric(auroc), "macro_f1": Metric(macro_f1)}
 # The first metric of a task is the one that reports lead with, and that tells whether an expert alone knows anything:
 # for two classes AUROC, which class weights and unequal classes do not move.
@@ -84,8 +116,25 @@ TASK_METRICS: dict[str, dict[str, Metric]] = {
     "binary": {name: CLASSIFICATION[name] for name in ("auroc", "accuracy", "macro_f1")},
     "multiclass": CLASSIFICATION,
     "multilabel": {"micro_f1": Metric(micro_f1), "macro_f1": Metric(macro_f1), "macro_auroc": Metric(macro_auroc)},
-    "regression": {"mae": Metric(mean_absolute_error, higher_is_better=False), "r2": Metric(r_squared)},
+    "regression": {
+        "mae": Metric(mean_absolute_error, higher_is_better=False),
+        "pearson": Metric(pearson),
+        "r2": Metric(r_squared),
+        "acc2_neutral_negative": Metric(sign_accuracy_neutral_negative),
+        "acc2_neutral_excluded": Metric(sign_accuracy_neutral_excluded),
+    },
 }
+
+
+def label_metrics(task: str, classes: list[str]) -> dict[str, Metric]:
+    """Return the AUROC of each label of a multilabel task, by its name; other tasks have none."""
+    if task != "multilabel":
+        return {}
+    return {f"{LABEL_PREFIX}{name}": Metric(_auroc_of(index)) for index, name in enumerate(classes)}
+
+
+def _auroc_of(index: int) -> Callable[[Array, Array], Floats]:
+    return lambda labels, logits: _ranked_auroc(labels[..., index] > 0, logits[..., index])
 
 
 def lead_metric(task: str) -> str:
@@ -156,6 +205,8 @@ def bootstrap_interval(
             for rows in _resamples(len(labels), logits.shape[-1], seed)
         ]
     )
+    if np.isnan(values).all():
+        return float("nan"), float("nan")
     tail = (1 - level) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail])
     return float(low), float(high)

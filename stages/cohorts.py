@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from i2moe.cohort import SPLITS
 from i2moe.errors import InputError
 from stages.params import SplitParams
-from stages.split import assign_splits, stratify_by
+from stages.split import assign_splits, iterative_splits, stratify_by
 
 
 @dataclass
@@ -20,6 +20,7 @@ class Cohort:
     """Who is in, in sorted order of sample_id.
 
     `labels` are class indices [N], numbers [N] for regression, or [N, C] of 0 and 1 for multilabel.
+    `splits` are the splits of the dataset's authors, by sample; none to split by shares and seed.
     `filters` counts the samples that each filter removed from the `num_raw` there were. `flow` says it step by step: a
     row a filter, its name first, then counts removed and left.
     """
@@ -33,6 +34,7 @@ class Cohort:
     groups: NDArray[np.str_] | None
     labels: NDArray[Any]
     num_raw: int
+    splits: NDArray[np.str_] | None = None
     filters: dict[str, int] = field(default_factory=dict)
     flow: list[dict[str, str | int]] = field(default_factory=list)
 
@@ -41,13 +43,10 @@ def write_cohort(path: Path, cohort: Cohort, shares: SplitParams) -> None:
     """Split the cohort and write its CSV and JSON.
 
     Raises:
-        InputError: when a class is too small to be in every split; nothing is written then.
+        InputError: when a class is too small to be in every split; nothing is written then. In splits of the
+            dataset's authors only train must have every class.
     """
-    _check_classes(cohort)
-    try:
-        splits = assign_splits(stratify_by(cohort.task, cohort.labels, shares), cohort.groups, shares)
-    except InputError as error:
-        raise InputError(f"{cohort.dataset}: {error}") from error
+    splits = _split(cohort, shares) if cohort.splits is None else cohort.splits
     _check_splits(cohort, splits)
     ids = cohort.sample_ids
     columns = {"sample_id": ids, "group_id": ids if cohort.groups is None else cohort.groups, "split": splits}
@@ -57,6 +56,17 @@ def write_cohort(path: Path, cohort: Cohort, shares: SplitParams) -> None:
     description = _describe(cohort, splits)
     path.with_suffix(".json").write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n")
     _print_counts(path, description)
+
+
+def _split(cohort: Cohort, shares: SplitParams) -> NDArray[np.str_]:
+    """Split by shares and seed: multilabel by iterative stratification, groups whole, others stratified by label."""
+    _check_classes(cohort)
+    try:
+        if cohort.task == "multilabel" and cohort.groups is None:
+            return iterative_splits(cohort.labels, shares)
+        return assign_splits(stratify_by(cohort.task, cohort.labels, shares), cohort.groups, shares)
+    except InputError as error:
+        raise InputError(f"{cohort.dataset}: {error}") from error
 
 
 def _check_classes(cohort: Cohort) -> None:
@@ -73,18 +83,25 @@ def _check_classes(cohort: Cohort) -> None:
 
 
 def _check_splits(cohort: Cohort, splits: NDArray[np.str_]) -> None:
-    """Refuse an empty split, or one without a class that the others have."""
+    """Refuse an empty split, or one without a class; of the authors' splits only train must have all."""
     for split in SPLITS:
         inside = cohort.labels[splits == split]
         if not len(inside):
             raise InputError(f"{cohort.dataset}: the {split} split is empty: there are too few samples or groups")
-        if cohort.task in ("binary", "multiclass"):
-            for index, name in enumerate(cohort.classes):
-                if index not in inside:
-                    raise InputError(
-                        f"{cohort.dataset}: class {name!r} is absent from the {split} split: change split.seed or the "
-                        "shares, bring more samples of it, or leave it out of the data"
-                    )
+        for name in _absent_classes(cohort, inside):
+            if cohort.splits is None or split == "train":
+                raise InputError(
+                    f"{cohort.dataset}: class {name!r} is absent from the {split} split: change split.seed or the "
+                    "shares, bring more samples of it, or leave it out of the data"
+                )
+            print(f"{cohort.dataset}: class {name!r} is absent from the official {split} split")
+
+
+def _absent_classes(cohort: Cohort, inside: NDArray[Any]) -> list[str]:
+    """Return the classes that none of these labels is; of a multilabel task only train must have every label."""
+    if cohort.task in ("binary", "multiclass"):
+        return [name for index, name in enumerate(cohort.classes) if index not in inside]
+    return []
 
 
 def _label_columns(cohort: Cohort) -> dict[str, NDArray[Any]]:
@@ -107,6 +124,7 @@ def _describe(cohort: Cohort, splits: NDArray[np.str_]) -> dict[str, Any]:
         "removed": cohort.filters,
         "flow": cohort.flow,
         "samples": len(splits),
+        "split": "official" if cohort.splits is not None else "by shares",
         "groups": len(splits) if cohort.groups is None else len(np.unique(cohort.groups)),
         "splits": {split: _count(cohort, splits == split) for split in SPLITS},
     }

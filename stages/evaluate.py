@@ -40,6 +40,7 @@ def evaluate(
         {split: features.labels[features.rows(split)] for split in EVALUATED_SPLITS},
         {split: np.stack(logits[split]) for split in EVALUATED_SPLITS},
         params.run.seeds,
+        features.classes,
     )
     target = paths.predictions(dataset, model)
     target.parent.mkdir(parents=True, exist_ok=True)

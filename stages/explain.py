@@ -1,7 +1,6 @@
 """Explain one model on one dataset: its experts' weights and abilities, and what the whole model uses."""
 
 import json
-import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,7 +39,8 @@ def explain(
     folder = paths.explanations(dataset, model)
     folder.mkdir(parents=True, exist_ok=True)
     # The report shows who was in; through this copy it depends on the datasets that were run, and on no other.
-    shutil.copyfile(paths.cohort(dataset).with_suffix(".json"), folder / "cohort.json")
+    cohort = json.loads(paths.cohort(dataset).with_suffix(".json").read_text()) | {"notes": features.notes}
+    (folder / "cohort.json").write_text(json.dumps(cohort, indent=2, ensure_ascii=False) + "\n")
     trained = [load(features, params.model(dataset, model), paths.weights(dataset, model, s)) for s in params.run.seeds]
     coalition_table(trained, features).to_csv(folder / "coalitions.csv", index=False)
     if not predictions.experts:

@@ -6,7 +6,7 @@ import re
 import shutil
 from collections import defaultdict
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import typer
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
@@ -17,8 +17,12 @@ from i2moe.errors import InputError
 from stages import paths
 from stages.adni.settings import AdniSettings, SyntheticAdniSettings
 from stages.command import run as run_command
+from stages.enrico.settings import EnricoSettings, SyntheticEnricoSettings
+from stages.imdb.settings import ImdbSettings, SyntheticImdbSettings
 from stages.mimic.settings import MimicSettings, SyntheticMimicSettings
+from stages.mosi.settings import MosiSettings, SyntheticMosiSettings
 
+Block = TypeVar("Block", bound=Strict)
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 ModalityName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 # What pydantic adds to a key to say which of several types it tried.
@@ -114,10 +118,14 @@ class DataParams(Strict):
     tables: dict[Name, TableParams]
     mimic: MimicSettings | None = None
     adni: AdniSettings | None = None
+    imdb: ImdbSettings | None = None
+    mosi: MosiSettings | None = None
+    enrico: EnricoSettings | None = None
 
     def names(self) -> list[str]:
         """Return the names of all datasets."""
-        return [*self.tables, *(name for name in ("mimic", "adni") if getattr(self, name) is not None)]
+        own = [name for name in type(self).model_fields if name != "tables"]
+        return [*self.tables, *(name for name in own if getattr(self, name) is not None)]
 
     @field_validator("tables")
     @classmethod
@@ -133,6 +141,9 @@ class SyntheticParams(Strict):
 
     mimic: SyntheticMimicSettings | None = None
     adni: SyntheticAdniSettings | None = None
+    imdb: SyntheticImdbSettings | None = None
+    mosi: SyntheticMosiSettings | None = None
+    enrico: SyntheticEnricoSettings | None = None
 
 
 class TrainParams(Strict):
@@ -179,28 +190,8 @@ class Params(Strict):
     def label(self, dataset: str) -> str:
         """Return how a report names a dataset: one whose raw files are the synthetic ones is called synthetic."""
         source = self.data.tables[dataset] if dataset in self.data.tables else getattr(self.data, dataset)
-        is_synthetic = Path(source.raw) == paths.synthetic(dataset)
+        is_synthetic = Path(source.raw).is_relative_to(paths.synthetic(dataset))
         return f"{dataset} (synthetic)" if is_synthetic else dataset
-
-    def mimic(self) -> MimicSettings:
-        """Return the settings of MIMIC-IV.
-
-        Raises:
-            InputError: when there are none.
-        """
-        if self.data.mimic is None:
-            raise InputError("params.yaml: data.mimic is missing: take the block from the project's own params.yaml")
-        return self.data.mimic
-
-    def adni(self) -> AdniSettings:
-        """Return the settings of ADNI.
-
-        Raises:
-            InputError: when there are none.
-        """
-        if self.data.adni is None:
-            raise InputError("params.yaml: data.adni is missing: take the block from the project's own params.yaml")
-        return self.data.adni
 
     def model(self, dataset: str, model: str) -> ModelConfig:
         """Return a model's settings, with its epochs capped by run.max_epochs."""
@@ -224,6 +215,17 @@ class Params(Strict):
             source = Path(inspect.getfile(import_fusion(config.fusion.method)))
             settings["fusion"]["source"] = hashlib.blake2b(source.read_bytes(), digest_size=16).hexdigest()
         return settings
+
+
+def required(block: Block | None, key: str) -> Block:
+    """Return a block of settings that a stage cannot do without.
+
+    Raises:
+        InputError: when params.yaml does not have it.
+    """
+    if block is None:
+        raise InputError(f"params.yaml: {key} is missing: take the block from the project's own params.yaml")
+    return block
 
 
 def load_params(path: Path = paths.PARAMS) -> Params:

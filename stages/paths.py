@@ -22,6 +22,11 @@ def interim(dataset: str) -> Path:
     return Path("data/interim") / dataset
 
 
+def image_features(key: str) -> Path:
+    """Return the folder of features of single images that a network, named by the key, has seen; no DVC output."""
+    return Path("data/.images") / key
+
+
 def visits(dataset: str) -> Path:
     """Return the visits behind each sample: the steps of a sequence, or the one visit that a sample shows."""
     return Path("data/cohorts") / f"{dataset}.visits.csv"

@@ -35,6 +35,7 @@ def reference(dataset: Annotated[str, typer.Argument(help="a name of run.dataset
         {split: features.labels[rows[split]] for split in EVALUATED_SPLITS},
         {split: decide(inputs[split])[None] for split in EVALUATED_SPLITS},
         [0],
+        features.classes,
     )
     write_scores(scores, paths.scores(dataset, REFERENCE), paths.metrics(dataset, REFERENCE))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from i2moe.metrics import lead_metric
+from i2moe.metrics import LABEL_PREFIX, lead_metric
 from stages import figures, paths
 from stages.command import run
 from stages.params import Params, load_params
@@ -63,14 +63,16 @@ class DatasetSection:
     label: str
     cohort: dict[str, Any]
     metrics: list[str]
-    performance: list[dict[str, Any]]
+    performance: list[dict[str, Any]]  # a row a model: its name and a cell a metric
+    labels: list[dict[str, Any]]  # of a multilabel task a row a label: its name and the AUROC by model
     models: list[ModelSection]
 
 
 def report() -> None:
     """Write reports/index.html, tables/*.csv and *.md, and figures/*.svg for what params.yaml's `run` names."""
     params = load_params()
-    tables: dict[str, list[pd.DataFrame]] = {"performance": [], "experts": [], "agreement": [], "coalitions": []}
+    names = ("performance", "labels", "experts", "agreement", "coalitions")
+    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in names}
     sections = [dataset_section(params, dataset, tables) for dataset in params.run.datasets]
     write_tables(tables, {dataset: params.label(dataset) for dataset in params.run.datasets})
     (paths.REPORTS / "index.html").write_text(render(params, sections))
@@ -80,8 +82,11 @@ def report() -> None:
 def dataset_section(params: Params, dataset: str, tables: dict[str, list[pd.DataFrame]]) -> DatasetSection:
     """Collect a dataset's numbers, add them to the tables, and draw its figures."""
     cohort = json.loads((paths.explanations(dataset, params.run.models[0]) / "cohort.json").read_text())
-    performance = [performance_rows(dataset, model) for model in [*params.run.models, REFERENCE]]
+    scores = [score_rows(dataset, model) for model in [*params.run.models, REFERENCE]]
+    is_label = scores[0]["metric"].str.startswith(LABEL_PREFIX)
+    performance, labels = [table[~is_label] for table in scores], [table[is_label] for table in scores]
     tables["performance"] += performance
+    tables["labels"] += labels if is_label.any() else []
     return DatasetSection(
         name=dataset,
         label=params.label(dataset),
@@ -91,11 +96,21 @@ def dataset_section(params: Params, dataset: str, tables: dict[str, list[pd.Data
             {"model": table["model"].iloc[0], "cells": [score_cell(row) for row in table.to_dict("records")]}
             for table in performance
         ],
+        labels=label_rows(labels),
         models=[model_section(params, dataset, model, cohort, tables) for model in params.run.models],
     )
 
 
-def performance_rows(dataset: str, model: str) -> pd.DataFrame:
+def label_rows(tables: list[pd.DataFrame]) -> list[dict[str, Any]]:
+    """Lay the labels' AUROCs of all models side by side."""
+    rows = zip(*(table.to_dict("records") for table in tables), strict=True)
+    return [
+        {"label": row[0]["metric"].removeprefix(LABEL_PREFIX), "cells": [score_cell(cell) for cell in row]}
+        for row in rows
+    ]
+
+
+def score_rows(dataset: str, model: str) -> pd.DataFrame:
     """Return the test scores of a model."""
     table = pd.read_csv(paths.scores(dataset, model))
     table = table[table["split"] == SPLIT].drop(columns="split")
@@ -106,6 +121,8 @@ def performance_rows(dataset: str, model: str) -> pd.DataFrame:
 
 def score_cell(row: dict[str, Any]) -> str:
     """Write one score: mean ± standard deviation over seeds [95 % bootstrap interval]."""
+    if pd.isna(row["mean"]):
+        return "undefined"
     std = "" if pd.isna(row["std"]) else f" ± {row['std']:.3f}"
     return f"{row['mean']:.3f}{std} [{row['low']:.3f}, {row['high']:.3f}]"
 
@@ -143,7 +160,7 @@ def expert_figures(
 ) -> dict[str, tuple["Figure", str]]:
     """Draw the figures that only an I2MoE has."""
     predictions = read(paths.predictions(dataset, model), cohort["classes"], SPLIT)
-    mixture = float(performance_rows(dataset, model).set_index("metric").loc[metric, "mean"])
+    mixture = float(score_rows(dataset, model).set_index("metric").loc[metric, "mean"])
     drawn = {
         "weights": (figures.weights_figure(experts, predictions.weights), WEIGHTS_CAPTION),
         "alone": (figures.alone_figure(experts, mixture, metric), ALONE_CAPTION.format(metric=metric)),

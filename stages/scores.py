@@ -8,22 +8,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from i2moe.metrics import TASK_METRICS, bootstrap_interval
+from i2moe.metrics import LABEL_PREFIX, TASK_METRICS, bootstrap_interval, label_metrics
 
 DECIMALS = 6
 EVALUATED_SPLITS = ("validation", "test")
 
 
 def score_table(
-    task: str, labels: dict[str, NDArray[Any]], logits: dict[str, NDArray[Any]], seeds: list[int]
+    task: str, labels: dict[str, NDArray[Any]], logits: dict[str, NDArray[Any]], seeds: list[int], classes: list[str]
 ) -> pd.DataFrame:
-    """Score every metric on every split.
+    """Score every metric on every split, and for a multilabel task each label's AUROC.
 
     Args:
         task: binary | multiclass | multilabel | regression.
         labels: by split, [N] or [N, C].
         logits: by split, [S, N, C], a row a seed.
         seeds: the S seeds.
+        classes: names of the C classes or labels.
 
     Returns:
         Rows of split, metric, mean and std over seeds (ddof 1), for test the 95 % bootstrap interval of the mean
@@ -31,7 +32,7 @@ def score_table(
     """
     rows = []
     for split, truth in labels.items():
-        for name, metric in TASK_METRICS[task].items():
+        for name, metric in (TASK_METRICS[task] | label_metrics(task, classes)).items():
             values = np.array([metric.compute(truth, one) for one in logits[split]], dtype=float)
             # Intervals are for the numbers one reports; on the split that chose the epoch they would mean nothing.
             low, high = bootstrap_interval(metric, truth, logits[split]) if split == "test" else (np.nan, np.nan)
@@ -42,11 +43,15 @@ def score_table(
 
 
 def write_scores(table: pd.DataFrame, table_path: Path, summary_path: Path) -> None:
-    """Write the table, and of its test rows the mean and standard deviation as a small JSON of numbers."""
-    test = table[table["split"] == "test"]
+    """Write the table, and of its test rows mean and standard deviation as a small JSON of the numbers there are.
+
+    Single labels stand in the table alone.
+    """
+    test = table[(table["split"] == "test") & ~table["metric"].str.startswith(LABEL_PREFIX)]
     summary = {}
     for row in test.to_dict("records"):
-        summary[row["metric"]] = row["mean"]
+        if not np.isnan(row["mean"]):
+            summary[row["metric"]] = row["mean"]
         if not np.isnan(row["std"]):
             summary[f"{row['metric']}_std"] = row["std"]
     table_path.parent.mkdir(parents=True, exist_ok=True)

@@ -48,6 +48,43 @@ def _assign_samples(strata: NDArray[np.int64], shares: SplitParams) -> list[NDAr
     return [train, validation, test]
 
 
+def iterative_splits(labels: NDArray[np.int64], shares: SplitParams) -> NDArray[np.str_]:
+    """Give every sample of a multilabel task its split, so that each label has its share of each split.
+
+    Iterative stratification (Sechidis, Tsoumakas & Vlahavas 2011): the label with the fewest samples left to hand out
+    comes first, and each of its samples goes to the split that lacks most of that label, then to the one that lacks
+    most samples, then to a random one. Unlike there, a split that is full takes no more: validation and test have
+    exactly ⌈share · N⌉ samples.
+
+    Args:
+        labels: [N, C] of 0 and 1; rows in sorted order of sample_id.
+        shares: of the splits, and the seed.
+    """
+    generator = np.random.default_rng(shares.seed)
+    positive = labels.astype(bool)
+    portions = np.array([getattr(shares, name) for name in SPLITS])
+    lacking = np.outer(portions, positive.sum(axis=0))  # [splits, C]
+    room = np.array([0, *(_ceil(share * len(labels)) for share in portions[1:])])
+    room[0] = len(labels) - room.sum()
+    split_of = np.full(len(labels), -1)
+
+    def hand_out(row: int, wanted: NDArray[np.floating]) -> None:
+        """Put a sample into the split that wants it most, of those with room."""
+        order = np.lexsort((generator.random(len(SPLITS)), -room, -wanted, room <= 0))
+        split_of[row] = order[0]
+        lacking[order[0]] -= positive[row]
+        room[order[0]] -= 1
+
+    while (left := (positive & (split_of < 0)[:, None]).sum(axis=0)).any():
+        rarest = int(np.where(left > 0, left, len(labels) + 1).argmin())
+        for row in generator.permutation(np.flatnonzero(positive[:, rarest] & (split_of < 0))):
+            hand_out(int(row), lacking[:, rarest])
+    for row in generator.permutation(np.flatnonzero(split_of < 0)):
+        hand_out(int(row), room)
+    names: NDArray[np.str_] = np.array(SPLITS, dtype="<U10")[split_of]
+    return names
+
+
 def _ceil(size: float) -> int:
     """Round up, but not over floating-point dust: 0.15 · 2380 is 357."""
     return math.ceil(round(size, 6))

@@ -2,13 +2,24 @@
 
 from torch import nn
 
+from i2moe.encoders.image import image_encoder
 from i2moe.encoders.sequence import sequence_encoder
 from i2moe.encoders.vector import vector_encoder
 from i2moe.encoders.volume import volume_encoder
 from i2moe.errors import InputError
 
-ENCODERS = {"vector": vector_encoder, "sequence": sequence_encoder, "volume": volume_encoder}
-CHOICES = {"vector": ("mlp", "patch"), "sequence": ("lstm", "patch"), "volume": ("mlp", "patch")}
+ENCODERS = {
+    "vector": vector_encoder,
+    "sequence": sequence_encoder,
+    "volume": volume_encoder,
+    "image": image_encoder,
+}
+CHOICES = {
+    "vector": ("mlp", "maxout", "patch"),
+    "sequence": ("lstm", "gru", "patch"),
+    "volume": ("mlp", "patch"),
+    "image": ("mlp", "patch"),
+}
 
 
 def build_encoder(
@@ -24,10 +35,11 @@ def build_encoder(
     """Build the encoder of one modality.
 
     Args:
-        kind: the kind of array, as its feature file says: vector | sequence | volume.
+        kind: the kind of array, as its feature file says: vector | sequence | volume | image.
         shape: of one sample.
-        encoder: `mlp` for vectors, `lstm` for sequences; or `patch` to cut the raw vector (a sequence's last step)
-            into patches without any encoder before it. Volumes go through the 3D-CNN with `mlp` and `patch` alike.
+        encoder: `mlp` or `maxout` for vectors, `lstm` or `gru` for sequences; or `patch` to cut the raw vector (a
+            sequence's last step) into patches without any encoder before it. Volumes go through the 3D-CNN and an
+            image's frozen features through one Linear, with `mlp` and `patch` alike.
         encoder_dim: width of the encoder before the patch embedding.
         num_patches: P.
         hidden_dim: H.

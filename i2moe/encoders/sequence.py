@@ -12,18 +12,18 @@ def last_step(steps: Tensor, lengths: Tensor) -> Tensor:
     return steps.gather(1, index).squeeze(1)
 
 
-class LSTMEncoder(nn.Module):
-    """One-layer LSTM, then its state after the last real step (Appendix F), then patch embedding.
+class RecurrentEncoder(nn.Module):
+    """One-layer LSTM or GRU, then its state after the last real step (Appendix F), then patch embedding.
 
-    An LSTM looks back only, so padding at the end cannot reach that state. On a CPU the sequences are packed, which
+    Either looks back only, so padding at the end cannot reach that state. On a CPU the sequences are packed, which
     halves the work where most are short; elsewhere not, since packing makes the device wait for the CPU at every batch.
     """
 
-    def __init__(self, num_features: int, encoder_dim: int, num_patches: int, hidden_dim: int, dropout: float) -> None:
+    def __init__(self, cells: nn.LSTM | nn.GRU, num_patches: int, hidden_dim: int, dropout: float) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(num_features, encoder_dim, batch_first=True)
+        self.cells = cells
         self.dropout = nn.Dropout(dropout)
-        self.embedding = PatchEmbedding(encoder_dim, num_patches, hidden_dim)
+        self.embedding = PatchEmbedding(cells.hidden_size, num_patches, hidden_dim)
 
     def forward(self, steps: Tensor, lengths: Tensor) -> Tensor:
         """Map steps [B, T, F] with lengths [B], each from 1 to T, to tokens [B, P, H]."""
@@ -33,12 +33,13 @@ class LSTMEncoder(nn.Module):
     def packed_state(self, steps: Tensor, lengths: Tensor) -> Tensor:
         """Return the last real states [B, D], computing real steps only; lengths lie on the CPU."""
         packed = pack_padded_sequence(steps, lengths, batch_first=True, enforce_sorted=False)
-        _, (state, _) = self.lstm(packed)
-        return state[-1]  # type: ignore[no-any-return]
+        _, state = self.cells(packed)
+        hidden = state[0] if isinstance(self.cells, nn.LSTM) else state  # an LSTM has a cell state too
+        return hidden[-1]  # type: ignore[no-any-return]
 
     def padded_state(self, steps: Tensor, lengths: Tensor) -> Tensor:
         """Return the last real states [B, D], computing all steps; nothing leaves the device."""
-        states, _ = self.lstm(steps)
+        states, _ = self.cells(steps)
         return last_step(states, lengths)
 
 
@@ -57,8 +58,9 @@ class LastStepPatches(nn.Module):
 def sequence_encoder(
     shape: tuple[int, ...], *, encoder: str, encoder_dim: int, num_patches: int, hidden_dim: int, dropout: float
 ) -> nn.Module:
-    """Build `lstm` over the steps, or `patch` for the patch embedding of the last step."""
+    """Build `lstm` or `gru` over the steps, or `patch` for the patch embedding of the last step."""
     _, num_features = shape
     if encoder == "patch":
         return LastStepPatches(num_features, num_patches, hidden_dim)
-    return LSTMEncoder(num_features, encoder_dim, num_patches, hidden_dim, dropout)
+    kind = nn.LSTM if encoder == "lstm" else nn.GRU
+    return RecurrentEncoder(kind(num_features, encoder_dim, batch_first=True), num_patches, hidden_dim, dropout)

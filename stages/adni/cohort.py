@@ -14,7 +14,7 @@ from stages.adni.settings import AdniSettings
 from stages.adni.source import load_table, needed_table
 from stages.cohorts import Cohort, write_cohort
 from stages.command import run
-from stages.params import load_params
+from stages.params import load_params, required
 
 CLASSES = ["CN", "MCI", "Dementia"]
 DIAGNOSES = {1.0: 0, 2.0: 1, 3.0: 2}  # DXSUM's DIAGNOSIS: 1 CN, 2 MCI, 3 Dementia
@@ -50,7 +50,7 @@ class Flow:
 def cohort() -> None:
     """Write data/cohorts/adni.csv, .json with the flow table, and adni.visits.csv: each sample's scan and its date."""
     params = load_params()
-    settings = params.adni()
+    settings = required(params.data.adni, "data.adni")
     diagnoses = read_diagnoses(settings)
     num_raw = diagnoses["rid"].nunique()
     flow = select(diagnoses, settings)

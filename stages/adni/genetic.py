@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from i2moe.errors import InputError
 from stages.adni.cohort import read_visits
-from stages.adni.features import fitted_on_train, write_features
 from stages.adni.plink import MISSING, Genotypes, Merged, find_trios, merge
 from stages.adni.pruning import prune
 from stages.adni.settings import GeneticSettings
 from stages.command import run
-from stages.params import load_params
+from stages.features import fitted_on_train, write_features
+from stages.params import load_params, required
 
 DOSAGES = np.arange(3)  # copies of A1
 PEOPLE = 64  # written at a time
@@ -21,7 +21,7 @@ PEOPLE = 64  # written at a time
 
 def genetic() -> None:
     """Write data/features/adni/genetic.npy [N, S] and .json."""
-    settings = load_params().adni()
+    settings = required(load_params().data.adni, "data.adni")
     visits = read_visits()
     merged = merge(find_trios(settings.raw), settings.genetic)
     write_genotypes(merged, visits["sample_id"].tolist(), visits["is_train"].to_numpy(), settings.genetic, settings.raw)
@@ -59,6 +59,7 @@ def write_genotypes(
         | {"imputed": fill.tolist(), "low": low.tolist(), "high": high.tolist()},
     }
     path = write_features(
+        "adni",
         "genetic",
         lambda partial: _write_scaled(partial, dosages, fill, low, high, settings.impute),
         lambda: about,

@@ -1,10 +1,6 @@
 """MRI features of ADNI: grey-matter maps as volumes, or FreeSurfer's regional measures as a vector."""
 
-import os
 import re
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +11,24 @@ from tqdm import tqdm
 from i2moe.errors import InputError
 from i2moe.masks import pack_mask
 from stages.adni.cohort import read_visits
-from stages.adni.features import fitted_on_train, write_features, write_vectors
 from stages.adni.maps import Grid, read_grid
 from stages.adni.scans import FREESURFER, MAPS
 from stages.adni.settings import AdniSettings
 from stages.adni.source import needed_table
 from stages.command import run
-from stages.params import load_params
+from stages.features import fitted_on_train, write_features, write_vectors
+from stages.params import load_params, required
+from stages.prefetch import in_order
 
 # Cortical volumes (CV), thickness averages (TA) and subcortical volumes (SV) of a region.
 MEASURE = re.compile(r"^ST\d+(CV|TA|SV)$")
 ROWS = 64  # maps scaled at a time
-AHEAD = 4  # maps read ahead of the one that is written
+AHEAD = 6  # maps read ahead of the one that is written
 
 
 def image() -> None:
     """Write data/features/adni/image.npy and .json."""
-    settings = load_params().adni()
+    settings = required(load_params().data.adni, "data.adni")
     visits = read_visits()
     if settings.image_source == "freesurfer":
         write_freesurfer(settings, visits)
@@ -69,36 +66,24 @@ def write_maps(settings: AdniSettings, visits: pd.DataFrame) -> None:
             unscaled.unlink(missing_ok=True)
         statistics.update(mean=mean, std=std)
 
-    path = write_features("image", write, lambda: about | {"fitted": fitted | statistics})
+    path = write_features("adni", "image", write, lambda: about | {"fitted": fitted | statistics})
     print(f"{path}: {len(files)} x {int(grid.coarse.sum())} voxels of {' x '.join(map(str, grid.coarse.shape))}")
-
-
-def read_in_order(grid: Grid, files: list[Path]) -> Iterator[NDArray[np.float32]]:
-    """Yield the maps' voxels in order; as many are read at once as there are cores, and few wait."""
-    waiting: deque[Future[NDArray[np.float32]]] = deque()
-    workers = os.cpu_count() or 1
-    with (
-        ThreadPoolExecutor(workers) as threads,
-        tqdm(total=len(files), desc="maps", unit="map", mininterval=1, delay=2, dynamic_ncols=True) as bar,
-    ):
-        try:
-            for path in files:
-                waiting.append(threads.submit(grid.read, path))
-                if len(waiting) == workers + AHEAD:
-                    yield waiting.popleft().result()
-                    bar.update()
-            while waiting:
-                yield waiting.popleft().result()
-                bar.update()
-        finally:
-            threads.shutdown(cancel_futures=True)
 
 
 def _write_unscaled(path: Path, grid: Grid, files: list[Path], is_train: NDArray[np.bool_]) -> tuple[float, float]:
     """Write the maps' voxels as float32; return mean and standard deviation over the train maps."""
     total = squares = 0.0
     with path.open("wb") as stream:
-        for values, own in zip(read_in_order(grid, files), is_train, strict=True):
+        maps = tqdm(
+            in_order(grid.read, files, AHEAD),
+            total=len(files),
+            desc="maps",
+            unit="map",
+            mininterval=1,
+            delay=2,
+            dynamic_ncols=True,
+        )
+        for values, own in zip(maps, is_train, strict=True):
             stream.write(values.tobytes())
             if own:
                 total += float(values.sum(dtype=np.float64))
@@ -162,7 +147,7 @@ def write_freesurfer(settings: AdniSettings, visits: pd.DataFrame) -> None:
         "fitted": fitted_on_train(is_train, "imputed values, means, scales")
         | {name: numbers.tolist() for name, numbers in fitted.items()},
     }
-    write_vectors("image", steps.transform(values[kept].to_numpy()).astype(np.float32), description)
+    write_vectors("adni", "image", steps.transform(values[kept].to_numpy()).astype(np.float32), description)
 
 
 if __name__ == "__main__":

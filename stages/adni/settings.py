@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from i2moe.config import Positive, Strict, once_each
+from i2moe.config import Positive, Strict, in_order, once_each
 
 MODALITIES = ("image", "genetic", "clinical", "biospecimen")
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -99,9 +99,7 @@ class AdniSettings(Strict):
     @field_validator("modalities")
     @classmethod
     def _in_order(cls, names: list[str]) -> list[str]:
-        if names != [name for name in MODALITIES if name in names]:
-            raise ValueError(f"{names}; allowed: {', '.join(MODALITIES)} in this order, or fewer of them")
-        return names
+        return in_order(names, MODALITIES)
 
     @model_validator(mode="after")
     def _has_scans(self) -> Self:

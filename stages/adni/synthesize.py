@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from i2moe.errors import InputError
 from stages import paths
 from stages.adni.cohort import CLASSES
 from stages.adni.plink import FOLDER
@@ -21,7 +20,7 @@ from stages.adni.synthetic_files import write_maps, write_trios
 from stages.adni.synthetic_subjects import NOISE, RULE, THRESHOLDS, WEIGHTS, Subjects, draw_subjects
 from stages.adni.synthetic_tables import SHOWN_BY, tables
 from stages.command import run
-from stages.params import load_params
+from stages.params import load_params, required
 
 # As LONI writes the day of the download.
 FILE_NAMES = {"DXSUM": "DXSUM_PDXCONV_22Apr2024", "BLENNOWPLASMANFL": "ADNI_BLENNOWPLASMANFLLONG_10_03_18_09May2024"}
@@ -30,9 +29,7 @@ DOWNLOADED = "09May2024"
 
 def synthesize() -> None:
     """Write data/synthetic/adni: every file that the other stages read, planted.json and planted.csv."""
-    settings = load_params().synthetic.adni
-    if settings is None:
-        raise InputError("params.yaml: synthetic.adni is missing: give it subjects, variants and seed")
+    settings = required(load_params().synthetic.adni, "synthetic.adni")
     target = paths.synthetic("adni")
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)

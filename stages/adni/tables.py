@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from i2moe.errors import InputError
 from stages.adni.book import Entry, ages, entries, present_columns, rows_in_time, unknown_columns, values_of
 from stages.adni.cohort import read_visits
-from stages.adni.features import fitted_on_train, write_vectors
 from stages.adni.settings import AdniSettings, TablesSettings
 from stages.adni.source import load_table
-from stages.params import load_params
+from stages.features import fitted_on_train, write_vectors
+from stages.params import load_params, required
 
 
 def write_modality(modality: str) -> None:
@@ -21,7 +21,7 @@ def write_modality(modality: str) -> None:
     Raises:
         InputError: for a missing or contradictory table, or a column that may not be used.
     """
-    settings = load_params().adni()
+    settings = required(load_params().data.adni, "data.adni")
     own = settings.clinical if modality == "clinical" else settings.biospecimen
     visits = read_visits()
     is_train = visits["is_train"].to_numpy()
@@ -35,7 +35,7 @@ def write_modality(modality: str) -> None:
         "without_value_in_train": [name for name in values if values.loc[is_train, name].isna().all()],
         "fitted": fitted_on_train(is_train, "imputed values, categories, ranges") | fitted,
     }
-    write_vectors(modality, array, description)
+    write_vectors("adni", modality, array, description)
     for table, columns in report["ignored_columns"].items():
         print(f"  {table}: {len(columns)} columns that columns.csv does not know are ignored: {', '.join(columns)}")
     for name, count in report["values_outside_the_book"].items():

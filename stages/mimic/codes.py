@@ -9,12 +9,12 @@ from stages.command import run
 from stages.mimic.sequences import Visits, fitted_on_train, read_visits, write_sequence
 from stages.mimic.settings import MimicSettings
 from stages.mimic.source import open_source
-from stages.params import load_params
+from stages.params import load_params, required
 
 
 def codes() -> None:
     """Write data/features/mimic/code.npy [N, T, codes], .lengths.npy and .json."""
-    settings = load_params().mimic()
+    settings = required(load_params().data.mimic, "data.mimic")
     visits = read_visits("mimic")
     diagnoses = read_diagnoses(visits, settings)
     vocabulary = train_vocabulary(diagnoses, visits, settings.code.min_patients)

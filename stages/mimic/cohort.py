@@ -16,7 +16,7 @@ from stages.cohorts import Cohort, write_cohort
 from stages.command import run
 from stages.mimic.settings import CohortSettings, MimicSettings
 from stages.mimic.source import Source, open_source, require_tables
-from stages.params import load_params
+from stages.params import load_params, required
 
 CLASSES = ["survived", "died"]
 
@@ -27,7 +27,7 @@ Step = dict[str, str | int]
 def cohort() -> None:
     """Write data/cohorts/mimic.csv, .json with the flow table, and mimic.visits.csv, the admissions of each sample."""
     params = load_params()
-    settings = params.mimic()
+    settings = required(params.data.mimic, "data.mimic")
     with open_source(settings.raw, settings.memory_limit) as source:
         num_patients, admissions = read_admissions(source, settings)
     candidates, index, flow = select(admissions, settings, num_patients)

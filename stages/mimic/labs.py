@@ -14,12 +14,12 @@ from stages.command import run
 from stages.mimic.items import read_items
 from stages.mimic.sequences import Visits, fitted_on_train, read_visits, write_sequence
 from stages.mimic.settings import LabSettings
-from stages.params import load_params
+from stages.params import load_params, required
 
 
 def labs() -> None:
     """Write data/features/mimic/lab.npy [N, T, F], .lengths.npy and .json."""
-    settings = load_params().mimic()
+    settings = required(load_params().data.mimic, "data.mimic")
     visits = read_visits("mimic")
     items = read_items()
     features = items[(items["kind"] == "lab") | settings.lab.vitals]["feature"].unique().tolist()

@@ -12,7 +12,7 @@ from stages import paths
 from stages.command import run
 from stages.mimic.items import CONVERSIONS, check_labels, read_items
 from stages.mimic.source import Source, open_source, require_tables
-from stages.params import load_params
+from stages.params import load_params, required
 
 # Sums of whole ten-thousandths are exact: the mean does not depend on the order in which threads add.
 SCALE = 10_000
@@ -23,7 +23,7 @@ LATER = "epoch(charttime)::BIGINT * 1_000_000_000 + amount"
 
 def measurements() -> None:
     """Write data/interim/mimic/measurements.parquet, and .json with counts by feature."""
-    settings = load_params().mimic()
+    settings = required(load_params().data.mimic, "data.mimic")
     items = read_items()
     tables = ["labevents", "chartevents"] if settings.lab.vitals else ["labevents"]
     with open_source(settings.raw, settings.memory_limit) as source:

@@ -13,7 +13,7 @@ from stages.command import run
 from stages.mimic.sequences import Visits, fitted_on_train, read_visits, write_sequence
 from stages.mimic.settings import NoteSettings
 from stages.mimic.source import Source, open_source
-from stages.params import load_params
+from stages.params import load_params, required
 
 BLANK = re.compile(r"_{2,}")  # what de-identification leaves of a name, a date or a number
 NOTES_AT_ONCE = 500
@@ -24,7 +24,7 @@ Embed = Callable[[list[str]], NDArray[np.floating]]  # notes to features [N, D]
 
 def notes() -> None:
     """Write data/features/mimic/note.npy [N, T, dim], .lengths.npy and .json; zeros where a visit has no note."""
-    settings = load_params().mimic()
+    settings = required(load_params().data.mimic, "data.mimic")
     visits = read_visits("mimic")
     with open_source(settings.raw, settings.memory_limit) as source:
         load_notes(source, visits)

@@ -1,6 +1,5 @@
 """Feature arrays over visits: V visits of N samples, at most T a sample, are padded to [N, T, F]."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from i2moe.cohort import read_cohort
 from i2moe.errors import InputError
 from stages import paths
+from stages.features import write_sequences
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,7 @@ def write_sequence(
     lengths = np.bincount(visits.row)
     padded = np.zeros((len(lengths), steps, features.shape[1]), dtype=features.dtype)
     padded[visits.row, visits.step] = features
-    folder = paths.features(dataset)
-    folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / f"{modality}.npy", padded)
-    np.save(folder / f"{modality}.lengths.npy", lengths)
-    about = {"kind": "sequence", "shape": list(padded.shape[1:])} | description
-    (folder / f"{modality}.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n")
-    shape = " x ".join(map(str, padded.shape))
-    print(f"{folder / modality}.npy: {shape}, {len(features)} visits, mean length {lengths.mean():.2f}")
+    write_sequences(dataset, modality, padded, lengths, description)
 
 
 def fitted_on_train(visits: Visits, what: str) -> dict[str, Any]:

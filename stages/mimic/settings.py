@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from i2moe.config import Positive, Strict, once_each
+from i2moe.config import Positive, Strict, in_order, once_each
 
 Seed = Annotated[int, Field(ge=0)]
 
@@ -73,9 +73,7 @@ class MimicSettings(Strict):
     @field_validator("modalities")
     @classmethod
     def _in_order(cls, names: list[str]) -> list[str]:
-        if names != [name for name in ("lab", "note", "code") if name in names]:
-            raise ValueError(f"{names}; allowed: lab, note, code in this order, or fewer of them")
-        return names
+        return in_order(names, ("lab", "note", "code"))
 
 
 class SyntheticMimicSettings(Strict):

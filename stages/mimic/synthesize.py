@@ -19,7 +19,6 @@ import pyarrow as pa
 import pyarrow.csv
 from tqdm import tqdm
 
-from i2moe.errors import InputError
 from stages import paths
 from stages.command import run
 from stages.mimic import synthetic_rows as rows_of
@@ -33,7 +32,7 @@ from stages.mimic.synthetic_patients import (
     draw_patients,
     draw_stays,
 )
-from stages.params import load_params
+from stages.params import load_params, required
 
 BLOCK = 1000  # patients made at a time: memory does not grow with their number
 
@@ -57,9 +56,7 @@ HEADERS = {
 
 def synthesize() -> None:
     """Write data/synthetic/mimic: every table that the other stages read, planted.json and planted.csv.gz."""
-    settings = load_params().synthetic.mimic
-    if settings is None:
-        raise InputError("params.yaml: synthetic.mimic is missing: give it patients and seed")
+    settings = required(load_params().synthetic.mimic, "synthetic.mimic")
     target = paths.synthetic("mimic")
     partial = target.with_suffix(".partial")
     write_tables(partial, settings.patients, settings.seed)

@@ -35,6 +35,6 @@ def test_patch_alone_has_only_the_projection_and_mlp_one_hidden_layer():
 def test_a_kind_of_array_without_encoder_is_refused():
     with pytest.raises(
         ValueError,
-        match=r"no encoder for arrays of kind 'hologram'; there are encoders for \['sequence', 'vector', 'volume'\]",
+        match=r"kind 'hologram'; there are encoders for \['image', 'sequence', 'vector', 'volume'\]",
     ):
         build(kind="hologram")

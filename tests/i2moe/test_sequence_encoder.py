@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from i2moe.encoders import build_encoder
-from i2moe.encoders.sequence import LSTMEncoder, last_step
+from i2moe.encoders.sequence import RecurrentEncoder, last_step
 from i2moe.errors import InputError
 
 LENGTHS = torch.tensor([1, 5, 3])
@@ -50,13 +50,13 @@ def test_the_lstm_sees_earlier_steps_and_patch_alone_does_not():
 
 def test_both_ways_give_the_state_and_gradients_of_single_sequences_cut_to_length():
     model, steps = build(), torch.randn(3, 5, 4)
-    alone = torch.cat([model.lstm(steps[row : row + 1, :length])[1][0][0] for row, length in enumerate(LENGTHS)])
-    gradients = torch.autograd.grad(alone.square().sum(), list(model.lstm.parameters()))
+    alone = torch.cat([model.cells(steps[row : row + 1, :length])[1][0][0] for row, length in enumerate(LENGTHS)])
+    gradients = torch.autograd.grad(alone.square().sum(), list(model.cells.parameters()))
     for way in (model.packed_state, model.padded_state):
         state = way(steps, LENGTHS)
         assert torch.allclose(state, alone, atol=1e-6)
         for own, expected in zip(
-            torch.autograd.grad(state.square().sum(), list(model.lstm.parameters())), gradients, strict=True
+            torch.autograd.grad(state.square().sum(), list(model.cells.parameters())), gradients, strict=True
         ):
             assert torch.allclose(own, expected, atol=1e-5)
 
@@ -71,8 +71,8 @@ def test_gradients_reach_real_steps_only():
 
 def test_the_lstm_has_one_layer_of_the_given_width():
     model = build()
-    assert isinstance(model, LSTMEncoder)
-    assert sum(p.numel() for p in model.lstm.parameters()) == 4 * 16 * (4 + 16 + 2)
+    assert isinstance(model, RecurrentEncoder)
+    assert sum(p.numel() for p in model.cells.parameters()) == 4 * 16 * (4 + 16 + 2)
     assert sum(p.numel() for p in model.embedding.parameters()) == 4 * 6 + 6
 
 
@@ -87,8 +87,8 @@ def test_a_gpu_gives_the_same_tokens():
 @pytest.mark.parametrize(
     ("kind", "encoder", "message"),
     [
-        ("sequence", "mlp", r"encoder 'mlp' does not take a sequence; allowed: lstm, patch"),
-        ("vector", "lstm", r"encoder 'lstm' does not take a vector; allowed: mlp, patch"),
+        ("sequence", "mlp", r"encoder 'mlp' does not take a sequence; allowed: lstm, gru, patch"),
+        ("vector", "lstm", r"encoder 'lstm' does not take a vector; allowed: mlp, maxout, patch"),
     ],
 )
 def test_an_encoder_for_another_kind_of_array_is_refused(kind, encoder, message):

@@ -54,6 +54,7 @@ def test_a_binary_cohort_is_written_with_class_names_and_counts(path, capsys):
         "removed": {"label missing": 3},
         "flow": [],
         "samples": 20,
+        "split": "by shares",
         "groups": 20,
         "splits": {
             "train": {"samples": 12, "classes": {"no": 6, "yes": 6}},

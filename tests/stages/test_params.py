@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from i2moe.errors import InputError
-from stages.params import check, load_params, merge
+from stages.params import check, load_params, merge, required
 
 ROOT = Path(__file__).parents[2]
 
@@ -324,9 +324,9 @@ def test_a_wrong_setting_of_adni_is_named(load, key, value, fragments):
 def test_adni_is_a_dataset_where_its_block_is_given(load):
     adni = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())["data"]["adni"]
     assert load({"data.adni": adni}).data.names() == ["tiny", "adni"]
-    assert load({"data.adni": adni}).adni().raw == "data/synthetic/adni"
+    assert required(load({"data.adni": adni}).data.adni, "data.adni").raw == "data/synthetic/adni"
     with pytest.raises(InputError, match=r"data.adni is missing: take the block from the project's own params.yaml"):
-        load({}).adni()
+        required(load({}).data.adni, "data.adni")
 
 
 def test_mimic_is_a_dataset_where_its_block_is_given(load):
@@ -334,7 +334,7 @@ def test_mimic_is_a_dataset_where_its_block_is_given(load):
     assert load({}).data.names() == ["tiny"]
     assert load({"data.mimic": mimic}).data.names() == ["tiny", "mimic"]
     with pytest.raises(InputError, match=r"data.mimic is missing: take the block from the project's own params.yaml"):
-        load({}).mimic()
+        required(load({}).data.mimic, "data.mimic")
 
 
 def test_classes_for_a_regression_are_refused(load):

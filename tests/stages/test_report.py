@@ -59,7 +59,7 @@ def test_scores_hold_every_seed_and_the_summary_only_the_test_split(tmp_path):
     right = {split: pd.get_dummies(truth).to_numpy(float) for split, truth in labels.items()}
     wrong = {split: 1 - one for split, one in right.items()}
     logits = {split: pd.Series([right[split], wrong[split]]) for split in labels}
-    table = score_table("binary", labels, logits, [0, 7])
+    table = score_table("binary", labels, logits, [0, 7], ["no", "yes"])
     write_scores(table, tmp_path / "a" / "m.csv", tmp_path / "a" / "m.json")
     accuracy = table[(table["split"] == "test") & (table["metric"] == "accuracy")].iloc[0]
     assert (accuracy["seed_0"], accuracy["seed_7"], accuracy["mean"]) == (1.0, 0.0, 0.5)

@@ -14,7 +14,7 @@ from stages.adni.clinical import clinical
 from stages.adni.cohort import cohort, read_diagnoses, select
 from stages.adni.genetic import genetic
 from stages.adni.image import image
-from stages.params import load_params
+from stages.params import load_params, required
 from tests.stages.adni.conftest import IDS, RIDS, SPLITS, VITALS
 
 STAGES = (image, genetic, clinical, biospecimen)
@@ -290,7 +290,7 @@ def test_rows_count_up_to_so_many_days_after_the_scan(project, days, pressure):
 )
 def test_the_settings_of_the_cohort_are_followed(project, change, rids):
     project(cohort=change)
-    settings = load_params().adni()
+    settings = required(load_params().data.adni, "data.adni")
     assert select(read_diagnoses(settings), settings).subjects["rid"].tolist() == rids
 
 

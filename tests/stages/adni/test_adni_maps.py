@@ -8,10 +8,10 @@ from nibabel.nifti1 import Nifti1Image
 from nibabel.nifti2 import Nifti2Image
 
 from stages.adni.maps import read_grid, read_nifti
-from stages.params import load_params
+from stages.params import load_params, required
 from tests.stages.adni.conftest import AFFINE, LABELS, ROOT, write_map
 
-IMAGE = load_params(ROOT / "params.yaml").adni().image
+IMAGE = required(load_params(ROOT / "params.yaml").data.adni, "data.adni").image
 
 
 def grid_of(folder, labels, **settings):

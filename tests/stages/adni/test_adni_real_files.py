@@ -17,14 +17,14 @@ from stages.adni.genetic import write_genotypes
 from stages.adni.maps import read_grid, read_nifti
 from stages.adni.plink import Genotypes, merge, read_trio
 from stages.cohorts import Cohort, write_cohort
-from stages.params import load_params
+from stages.params import load_params, required
 from stages.reference import reference
 from tests.stages.adni.conftest import ROOT
 
 DATA = ROOT.parent / "shared" / "data"
 HAPMAP, NIFTI = DATA / "plink-hapmap3", DATA / "nifti"
 PARAMS = load_params(ROOT / "params.yaml")
-GENETIC = PARAMS.adni().genetic
+GENETIC = required(PARAMS.data.adni, "data.adni").genetic
 needs_hapmap = pytest.mark.skipif(not HAPMAP.exists(), reason=f"needs the real HapMap 3 genotypes at {HAPMAP}")
 needs_nifti = pytest.mark.skipif(not NIFTI.exists(), reason=f"needs the real volumes at {NIFTI}")
 
@@ -81,7 +81,7 @@ def test_real_volumes_of_the_maps_grid_are_read_and_others_are_refused(tmp_path)
     grey = np.asarray(source.dataobj)
     labels = np.where(grey > grey.max() / 2, 150, 0).astype(np.int16)
     (tmp_path / "atlas.nii.gz").write_bytes(gzip.compress(Nifti1Image(labels, source.affine).to_bytes()))
-    grid = read_grid(str(tmp_path), PARAMS.adni().image)
+    grid = read_grid(str(tmp_path), required(PARAMS.data.adni, "data.adni").image)
     assert grid.mask.shape == (91, 109, 91)
     assert 50_000 < grid.mask.sum() < 200_000
     for name in ("grey", "white", "avg152T1", "single_subj_T1"):
@@ -106,7 +106,7 @@ def test_a_real_volume_on_another_grid_is_resampled_where_asked(tmp_path):
     labels = np.full((10, 12, 10), 150, np.int16)
     affine = source.affine @ np.diag([8, 8, 8, 1])
     (tmp_path / "atlas.nii.gz").write_bytes(gzip.compress(Nifti1Image(labels, affine).to_bytes()))
-    settings = PARAMS.adni().image.model_copy(update={"resample": True})
+    settings = required(PARAMS.data.adni, "data.adni").image.model_copy(update={"resample": True})
     values = read_grid(str(tmp_path), settings).read(NIFTI / "spm12" / "grey.nii").reshape(labels.shape)
     # Every eighth voxel, since the coarse grid's points lie on the fine one's.
     assert values == pytest.approx(np.asarray(source.dataobj)[:80:8, :96:8, :80:8], abs=1e-4)

@@ -7,10 +7,10 @@ import pytest
 
 from stages.mimic.cohort import cohort, dies_within, select, visits
 from stages.mimic.measurements import measurements
-from stages.params import load_params
+from stages.params import load_params, required
 from tests.stages.mimic.conftest import ROOT
 
-DEFAULT = load_params(ROOT / "params.yaml").mimic()
+DEFAULT = required(load_params(ROOT / "params.yaml").data.mimic, "data.mimic")
 COMPLETE = {"has_lab": True, "has_note": True, "has_code": True}
 
 

@@ -1,0 +1,1 @@
+"""ENRICO: topics of mobile screens from screenshots and wireframes."""

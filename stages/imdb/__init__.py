@@ -1,0 +1,1 @@
+"""MM-IMDb: genres of movies from plots and posters."""

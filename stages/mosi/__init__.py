@@ -1,0 +1,1 @@
+"""CMU-MOSI: sentiment of utterances from vision, audio and text."""
