@@ -198,7 +198,7 @@ def forward(new: dict[str, Item], extractor: Extractor) -> Iterator[tuple[list[s
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     # Channels last: VGG on a CPU then takes two thirds of the time.
-    network = extractor.network.eval().to(device, memory_format=torch.channels_last)
+    network = extractor.network.eval().to(device).to(memory_format=torch.channels_last)
     mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (CHANNEL_MEAN, CHANNEL_STD))
     size = extractor.batch_size
     images = in_order(lambda item: decode(item, extractor), new.values(), ahead=size)
@@ -225,17 +225,20 @@ def decode(item: Item, extractor: Extractor) -> NDArray[np.uint8]:
     """
     from PIL import Image
 
+    content = _content(item.path)
     try:
-        with Image.open(io.BytesIO(_content(item.path)), formats=["JPEG", "PNG"]) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise InputError(f"{item.path} has {image.width} x {image.height} pixels: {extractor.remedy}")
+        with Image.open(io.BytesIO(content), formats=["JPEG", "PNG"]) as image:
+            _check_size(image)
             image.draft("RGB", (extractor.width, extractor.height))  # a JPEG much larger is decoded at a fraction
             prepared = extractor.prepare(_flatten(image), item)
-    except InputError:
-        raise
     except Exception as error:  # Pillow's decoders raise many kinds
         raise InputError(f"{item.path} cannot be decoded ({_first_line(error)}): {extractor.remedy}") from error
     return np.asarray(prepared, dtype=np.uint8)
+
+
+def _check_size(image: "Image.Image") -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"{image.width} x {image.height} pixels are too many")
 
 
 def _flatten(image: "Image.Image") -> "Image.Image":
