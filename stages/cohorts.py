@@ -90,9 +90,10 @@ def _check_splits(cohort: Cohort, splits: NDArray[np.str_]) -> None:
             raise InputError(f"{cohort.dataset}: the {split} split is empty: there are too few samples or groups")
         for name in _absent_classes(cohort, split, inside):
             if cohort.splits is None or split == "train":
+                change = "change split.seed or the shares" if cohort.splits is None else "split by shares"
                 raise InputError(
-                    f"{cohort.dataset}: class {name!r} is absent from the {split} split: change split.seed or the "
-                    "shares, bring more samples of it, or leave it out of the data"
+                    f"{cohort.dataset}: class {name!r} is absent from the {split} split: {change}, bring more samples "
+                    "of it, or leave it out of the data"
                 )
             print(f"{cohort.dataset}: class {name!r} is absent from the official {split} split")
 
