@@ -72,6 +72,8 @@ class StandIn:
 
 def _build(content: Any, dtype: Dtype, shape: tuple[int, ...], order: Any) -> NDArray[Any]:  # noqa: ANN401
     """Return an array over bytes (as text from Python 2), or of a list of objects."""
+    if any(size < 0 for size in shape):
+        raise ValueError("a negative size")
     if dtype.dtype == object:
         flat = np.fromiter(content, dtype=object, count=len(content))
     else:
