@@ -71,7 +71,7 @@ def _print_shared_videos(utterances: Utterances, rows: NDArray[np.int64]) -> Non
     pairs = np.unique(np.stack([utterances.video[rows], utterances.fold[rows]]), axis=1)
     shared = pairs.shape[1] - len(np.unique(pairs[0]))
     if shared:
-        print(f"{utterances.path}: {shared} videos have utterances in more than one fold")
+        print(f"{utterances.path}: videos with utterances in more than one fold: {shared}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 import typer
 from numpy.typing import NDArray
 
@@ -52,10 +53,8 @@ def find_rows(utterances: Utterances, sample_ids: NDArray[np.str_]) -> Ints:
     Raises:
         InputError: for a sample that is none of them, or has no text.
     """
-    order = np.argsort(utterances.sample_id)
-    places = np.searchsorted(utterances.sample_id, sample_ids, sorter=order).clip(max=len(order) - 1)
-    rows: Ints = order[places]
-    if not ((utterances.sample_id[rows] == sample_ids) & (utterances.length[rows] > 0)).all():
+    rows: Ints = pd.Index(utterances.sample_id).get_indexer(sample_ids)
+    if (rows < 0).any() or (utterances.length[rows] == 0).any():
         raise InputError(
             f"{paths.cohort('mosi')} has a sample that {utterances.path} has not, or not with text: rerun the cohort "
             "stage"

@@ -151,16 +151,16 @@ def unpickle(path: Path) -> Any:  # noqa: ANN401 (whatever the pickle holds)
         InputError: for a pickle that names anything but NumPy arrays and plain containers, of which nothing is then
             imported or called; for one that is cut off or broken.
     """
-    with path.open("rb") as stream:
-        try:
+    try:
+        with path.open("rb") as stream:
             return _Unpickler(stream, encoding="latin1").load()
-        except InputError as error:
-            raise InputError(
-                f"{path} is refused, and nothing in it was run: {error}, where only NumPy arrays and plain containers "
-                "are allowed: download it again from where it was published, or bring the arrays as .npz or .hdf5"
-            ) from error
-        except Exception as error:  # a broken pickle raises many kinds
-            raise InputError(
-                f"{path} is no whole pickle of NumPy arrays and plain containers ({type(error).__name__}): download it "
-                "again, or bring the arrays as .npz or .hdf5"
-            ) from error
+    except InputError as error:
+        raise InputError(
+            f"{path} is refused, and nothing in it was run: {error}, where only NumPy arrays and plain containers are "
+            "allowed: download it again from where it was published, or bring the arrays as .npz or .hdf5"
+        ) from error
+    except Exception as error:  # a broken pickle raises many kinds
+        raise InputError(
+            f"{path} is no whole pickle of NumPy arrays and plain containers ({type(error).__name__}): download it "
+            "again, or bring the arrays as .npz or .hdf5"
+        ) from error

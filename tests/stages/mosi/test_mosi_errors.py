@@ -45,6 +45,10 @@ def without(key):
     return lambda content: {name: own for name, own in content.items() if name != key}
 
 
+def no_utterances(content):
+    return {name: {key: own[:0] for key, own in fold.items()} for name, fold in content.items()}
+
+
 # What is wrong with the arrays, and what is said whatever the format.
 ARRAYS = {
     "no fold": (
@@ -125,6 +129,10 @@ ARRAYS = {
     "text only infinite": (
         lambda content: {name: fold | {"text": np.full_like(fold["text"], -np.inf)} for name, fold in content.items()},
         r"the text of all 6 utterances is 0",
+    ),
+    "no utterances": (
+        no_utterances,
+        r"the text of all 0 utterances is 0: is this the right file\?",
     ),
     "empty official fold": (
         lambda content: content | {"valid": {key: own[:0] for key, own in content["valid"].items()}},
@@ -318,7 +326,7 @@ def test_no_cohort(project):
     refused(folder, r"data/cohorts/mosi.csv is missing: run the dataset's cohort stage", lambda: sequence("text"))
 
 
-@pytest.mark.parametrize("spoil", [put("test", "id", (1, 0), b"z"), put("test", "text", 1, 0)])
+@pytest.mark.parametrize("spoil", [put("test", "id", (1, 0), b"z"), put("test", "text", 1, 0), no_utterances])
 def test_a_file_that_no_longer_fits_the_cohort(project, spoil):
     project()
     cohort()

@@ -3,6 +3,7 @@
 import json
 import pickle
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -142,6 +143,23 @@ def test_all_formats_give_the_same_files(project, name, write):
     assert own == expected
 
 
+def test_ids_of_variable_length_in_hdf5(project):
+    project()
+    run()
+    expected = outputs()
+
+    def write(path, content):
+        write_hdf5(path, content)
+        with h5py.File(path, "a") as file:
+            for fold, own in content.items():
+                del file[f"{fold}/id"]
+                file[fold].create_dataset("id", data=as_text(own["id"]).astype(object), dtype=h5py.string_dtype())
+
+    project(name="own.h5", write=write)
+    run()
+    assert {name: own.replace(b"raw/own.h5", b"RAW") for name, own in outputs().items()} == expected
+
+
 def as_text(values):
     return np.array([[part.decode() for part in row] for row in values])
 
@@ -218,4 +236,4 @@ def test_a_video_in_two_official_folds_is_said(project, capsys):
     content["test"]["id"][0, 1] = b"4.0"
     project(content)
     cohort()
-    assert "raw/mosi_data.pkl: 1 videos have utterances in more than one fold" in capsys.readouterr().out
+    assert "raw/mosi_data.pkl: videos with utterances in more than one fold: 1" in capsys.readouterr().out
