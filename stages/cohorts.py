@@ -88,19 +88,22 @@ def _check_splits(cohort: Cohort, splits: NDArray[np.str_]) -> None:
         inside = cohort.labels[splits == split]
         if not len(inside):
             raise InputError(f"{cohort.dataset}: the {split} split is empty: there are too few samples or groups")
-        for name in _absent_classes(cohort, inside):
+        for name in _absent_classes(cohort, split, inside):
             if cohort.splits is None or split == "train":
+                change = "change split.seed or the shares" if cohort.splits is None else "split by shares"
                 raise InputError(
-                    f"{cohort.dataset}: class {name!r} is absent from the {split} split: change split.seed or the "
-                    "shares, bring more samples of it, or leave it out of the data"
+                    f"{cohort.dataset}: class {name!r} is absent from the {split} split: {change}, bring more samples "
+                    "of it, or leave it out of the data"
                 )
             print(f"{cohort.dataset}: class {name!r} is absent from the official {split} split")
 
 
-def _absent_classes(cohort: Cohort, inside: NDArray[Any]) -> list[str]:
-    """Return the classes that none of these labels is; of a multilabel task only train must have every label."""
+def _absent_classes(cohort: Cohort, split: str, inside: NDArray[Any]) -> list[str]:
+    """Return the classes that none of a split's labels is; of a multilabel task only train must have every label."""
     if cohort.task in ("binary", "multiclass"):
         return [name for index, name in enumerate(cohort.classes) if index not in inside]
+    if cohort.task == "multilabel" and split == "train":
+        return [name for name, number in zip(cohort.classes, inside.sum(axis=0), strict=True) if not number]
     return []
 
 

@@ -113,7 +113,8 @@ def fingerprint(network: "nn.Module", *more: object) -> str:
     """Hash a network's weights and whatever else decides on its features."""
     digest = hashlib.blake2b(repr(more).encode(), digest_size=12)
     for name, value in network.state_dict().items():
-        digest.update(name.encode() + value.numpy().tobytes())
+        digest.update(name.encode())
+        digest.update(value.contiguous().numpy())
     return digest.hexdigest()
 
 

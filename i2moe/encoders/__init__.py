@@ -52,7 +52,9 @@ def build_encoder(
     if kind not in ENCODERS:
         raise ValueError(f"no encoder for arrays of kind {kind!r}; there are encoders for {sorted(ENCODERS)}")
     if encoder not in CHOICES[kind]:
-        raise InputError(f"encoder {encoder!r} does not take a {kind}; allowed: {', '.join(CHOICES[kind])}")
+        raise InputError(
+            f"encoder {encoder!r} does not take arrays of kind {kind}; allowed: {', '.join(CHOICES[kind])}"
+        )
     return ENCODERS[kind](
         shape, encoder=encoder, encoder_dim=encoder_dim, num_patches=num_patches, hidden_dim=hidden_dim, dropout=dropout
     )

@@ -184,3 +184,84 @@ def test_an_object_array_is_refused_and_never_unpickled(synthetic_dataset):
     np.save(folder / "second.npy", np.array([{"a": 1}] * 60, dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match=r"second.npy is no readable NPY array"):
         FeatureSet(folder, cohort)
+
+
+def with_copies(folder, features, name, num):
+    """Give a modality copies that tell which they are: 1000 · row + number of the copy."""
+    rows = features.rows("train")
+    copies = np.empty((len(rows), num, 5), np.float16)
+    copies[:] = 1000 + 10 * np.arange(len(rows))[:, None, None] + np.arange(1, num + 1)[None, :, None]
+    np.save(folder / f"{name}.copies.npy", copies)
+    (folder / f"{name}.json").write_text(json.dumps({"kind": "vector", "shape": [5], "copies": num}))
+
+
+def one_epoch(features, split="train", epoch=0, seed=0):
+    loader = features.loader(split, 8, shuffle_seed=seed)
+    loader.sampler.set_epoch(epoch)
+    batches = list(loader)
+    rows = torch.cat([batch.rows for batch in batches]).numpy()
+    return rows, {name: torch.cat([batch.inputs[name] for batch in batches]).numpy() for name in features.modalities}
+
+
+def test_a_shuffled_pass_over_train_takes_each_sample_or_one_of_its_copies_alike_in_all_modalities(synthetic_dataset):
+    folder, cohort = synthetic_dataset()
+    plain = FeatureSet(folder, cohort)
+    for name in ("first", "second"):
+        with_copies(folder, plain, name, 2)
+    features = FeatureSet(folder, cohort)
+    assert features.num_copies == 2
+    rows, inputs = one_epoch(features)
+    assert sorted(rows) == features.rows("train").tolist()
+    position = np.searchsorted(features.rows("train"), rows)
+    variant = np.where(inputs["first"][:, 0] < 500, 0, inputs["first"][:, 0] - 1000 - 10 * position).astype(int)
+    assert set(variant) == {0, 1, 2}
+    for name in ("first", "second"):
+        own = variant > 0
+        assert inputs[name][own, 0].tolist() == (1000 + 10 * position + variant)[own].tolist()
+        assert inputs[name][~own] == pytest.approx(plain.arrays[name][rows[~own]], abs=1e-3)
+    again, _ = one_epoch(features)
+    assert again.tolist() == rows.tolist()
+    assert one_epoch(features)[1]["first"].tolist() == inputs["first"].tolist()
+    assert one_epoch(features, epoch=1)[1]["first"].tolist() != inputs["first"].tolist()
+
+
+def test_copies_are_not_seen_outside_of_shuffled_passes_over_train(synthetic_dataset):
+    folder, cohort = synthetic_dataset()
+    with_copies(folder, FeatureSet(folder, cohort), "first", 2)
+    features = FeatureSet(folder, cohort)
+    assert max(batch.inputs["first"].max() for batch in features.loader("train", 8)) < 500
+    for split in ("validation", "test"):
+        assert one_epoch(features, split)[1]["first"].max() < 500
+
+
+def test_without_copies_the_order_is_what_it_was(synthetic_dataset):
+    features = FeatureSet(*synthetic_dataset())
+    expected = np.random.default_rng([3, 2]).permutation(len(features.rows("train")))
+    assert one_epoch(features, epoch=2, seed=3)[0].tolist() == features.rows("train")[expected].tolist()
+
+
+def test_copies_that_do_not_fit_are_refused(synthetic_dataset):
+    folder, cohort = synthetic_dataset()
+    plain = FeatureSet(folder, cohort)
+    with_copies(folder, plain, "first", 2)
+    with_copies(folder, plain, "second", 3)
+    with pytest.raises(InputError, match=r"different numbers of copies, \{'first': 2, 'second': 3\}: rerun"):
+        FeatureSet(folder, cohort)
+    with_copies(folder, plain, "second", 2)
+    copies = np.load(folder / "second.copies.npy")
+    np.save(folder / "second.copies.npy", copies[1:])
+    with pytest.raises(InputError, match=r"second.copies.npy holds float16 of shape \(41, 2, 5\), .* \(42, 2, 5\)"):
+        FeatureSet(folder, cohort)
+    copies[5, 1, 2] = np.nan
+    np.save(folder / "second.copies.npy", copies)
+    with pytest.raises(InputError, match=r"second.copies.npy row 5 holds NaN or infinity"):
+        FeatureSet(folder, cohort)
+    (folder / "second.copies.npy").unlink()
+    with pytest.raises(InputError, match=r"second.copies.npy is missing"):
+        FeatureSet(folder, cohort)
+
+
+def test_notes_of_the_feature_files_are_kept_by_modality(synthetic_dataset):
+    folder, cohort = synthetic_dataset()
+    (folder / "first.json").write_text(json.dumps({"kind": "vector", "shape": [5], "note": "untrained"}))
+    assert FeatureSet(folder, cohort).notes == {"first": "untrained"}

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from i2moe.encoders import build_encoder
-from i2moe.encoders.vector import PatchEmbedding
+from i2moe.encoders.vector import BatchNorm, Maxout, PatchEmbedding
+from i2moe.errors import InputError
 
 
 def build(kind="vector", shape=(10,), encoder="mlp"):
@@ -38,3 +39,49 @@ def test_a_kind_of_array_without_encoder_is_refused():
         match=r"kind 'hologram'; there are encoders for \['image', 'sequence', 'vector', 'volume'\]",
     ):
         build(kind="hologram")
+
+
+def test_maxout_takes_the_larger_of_two_linear_maps_unit_by_unit():
+    layer = Maxout(num_features=2, width=2)
+    with torch.no_grad():
+        layer.linear.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]))
+        layer.linear.bias.copy_(torch.tensor([0.0, 0.0, 0.5, 0.0]))
+    assert layer(torch.tensor([[3.0, 1.0], [-2.0, -1.0]])).tolist() == [[3.0, -1.0], [-1.0, 2.5]]
+
+
+def test_maxout_encoders_have_the_layers_of_the_published_mlp():
+    encoder = build(shape=(10,), encoder="maxout")
+    batch_norms = 2 * (10 + 16 + 16)
+    maxouts = (10 * 32 + 32) + (16 * 32 + 32)
+    assert sum(p.numel() for p in encoder.parameters()) == batch_norms + maxouts + (4 * 6 + 6)
+    assert [layer.p for layer in encoder.modules() if isinstance(layer, torch.nn.Dropout)] == [0.3, 0.3]
+
+
+def test_a_training_batch_of_one_sample_is_normalised_with_what_the_others_left():
+    norm = BatchNorm(3)
+    norm(torch.randn(50, 3) * 2 + 5)
+    before = norm.running_mean.clone()
+    one = torch.randn(1, 3)
+    assert torch.equal(norm.train()(one), norm.eval()(one))
+    assert torch.equal(norm.running_mean, before)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_maxout_trains_on_any_batch(batch):
+    encoder = build(encoder="maxout").train()
+    tokens = encoder(torch.randn(batch, 10))
+    assert tokens.shape == (batch, 4, 6)
+    tokens.sum().backward()
+
+
+@pytest.mark.parametrize("encoder", ["mlp", "patch"])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_an_images_frozen_features_go_through_one_linear(encoder, batch):
+    model = build(kind="image", shape=(8, 2, 3), encoder=encoder)
+    assert model(torch.randn(batch, 8, 2, 3)).shape == (batch, 4, 6)
+    assert sum(p.numel() for p in model.parameters()) == (48 * 16 + 16) + (4 * 6 + 6)
+
+
+def test_an_encoder_of_vectors_does_not_take_an_image():
+    with pytest.raises(InputError, match=r"encoder 'maxout' does not take arrays of kind image; allowed: mlp, patch"):
+        build(kind="image", shape=(8, 2, 3), encoder="maxout")

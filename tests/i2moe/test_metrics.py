@@ -13,6 +13,7 @@ from i2moe.metrics import (
     chance,
     check_selection,
     compute_metrics,
+    label_metrics,
     softmax,
 )
 
@@ -107,3 +108,47 @@ def test_selection_metric_is_one_of_the_tasks_or_the_loss():
         InputError, match="'mae' is not a metric of a binary task; allowed: auroc, accuracy, macro_f1, loss"
     ):
         check_selection("binary", "mae")
+
+
+SCORES = np.array([1.5, -0.5, 0.0, 2.0, -1.0, 0.0])
+PREDICTED = np.array([[0.2], [0.1], [-0.3], [1.0], [-2.0], [0.4]])  # right: 1st, 4th, 5th; the neutral ones: 3rd, 6th
+
+
+def test_sign_accuracy_counts_neutral_labels_as_negative_or_not_at_all():
+    ours = compute_metrics("regression", SCORES, PREDICTED)
+    assert ours["acc2_neutral_negative"] == pytest.approx(4 / 6)  # the 3rd is right too, the 6th is not
+    assert ours["acc2_neutral_excluded"] == pytest.approx(3 / 4)
+
+
+@pytest.mark.parametrize("labels", [[1.0, 2.0, 0.0], [-1.0, -2.0, 0.0], [0.0, 0.0, 0.0]])
+def test_sign_accuracy_says_nothing_of_labels_without_both_signs(labels):
+    ours = compute_metrics("regression", np.array(labels), np.array([[1.0], [-1.0], [0.5]]))
+    assert np.isnan(ours["acc2_neutral_negative"])
+    assert np.isnan(ours["acc2_neutral_excluded"])
+
+
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=20, deadline=None)
+def test_pearson_equals_numpy_and_broadcasts(seed):
+    generator = np.random.default_rng(seed)
+    labels, logits = generator.normal(size=(4, 20)), generator.normal(size=(4, 20, 1))
+    expected = [np.corrcoef(one, two[:, 0])[0, 1] for one, two in zip(labels, logits, strict=True)]
+    assert TASK_METRICS["regression"]["pearson"].compute(labels, logits) == pytest.approx(expected)
+    assert np.isnan(compute_metrics("regression", labels[0], np.ones((20, 1)))["pearson"])
+
+
+def test_each_label_of_a_multilabel_task_has_its_auroc():
+    labels = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 0]])
+    logits = np.array([[2.0, 0.0, 1.0], [1.0, 0.5, 2.0], [0.5, 1.0, 3.0], [0.0, 2.0, 4.0]])
+    by_label = label_metrics("multilabel", ["a", "b", "c"])
+    assert list(by_label) == ["auroc_of_a", "auroc_of_b", "auroc_of_c"]
+    found = {name: float(metric.compute(labels, logits)) for name, metric in by_label.items()}
+    assert found["auroc_of_a"] == pytest.approx(3 / 4)  # 2 and .5 against 1 and 0
+    assert found["auroc_of_b"] == pytest.approx(2 / 4)  # .5 and 1 against 0 and 2
+    assert np.isnan(found["auroc_of_c"])
+    assert label_metrics("multiclass", ["a", "b", "c"]) == {}
+
+
+def test_an_interval_of_what_is_undefined_is_undefined():
+    metric = label_metrics("multilabel", ["a"])["auroc_of_a"]
+    assert np.isnan(bootstrap_interval(metric, np.zeros((5, 1), int), np.zeros((2, 5, 1)))).all()

@@ -21,13 +21,13 @@ def test_the_last_step_is_the_last_real_one():
     assert last_step(steps, torch.tensor([2, 4])).tolist() == [[3, 4, 5], [21, 22, 23]]
 
 
-@pytest.mark.parametrize("encoder", ["lstm", "patch"])
+@pytest.mark.parametrize("encoder", ["lstm", "gru", "patch"])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_sequences_become_tokens(encoder, batch):
     assert build(encoder)(torch.randn(batch, 5, 4), LENGTHS[:batch]).shape == (batch, 4, 6)
 
 
-@pytest.mark.parametrize("encoder", ["lstm", "patch"])
+@pytest.mark.parametrize("encoder", ["lstm", "gru", "patch"])
 def test_what_stands_in_the_padding_does_not_matter_and_the_last_real_step_does(encoder):
     model, steps = build(encoder), torch.randn(3, 5, 4)
     tokens = model(steps, LENGTHS)
@@ -38,19 +38,21 @@ def test_what_stands_in_the_padding_does_not_matter_and_the_last_real_step_does(
     assert not torch.allclose(model(changed, LENGTHS)[2], tokens[2])
 
 
-def test_the_lstm_sees_earlier_steps_and_patch_alone_does_not():
+@pytest.mark.parametrize("recurrent", ["lstm", "gru"])
+def test_a_recurrent_encoder_sees_earlier_steps_and_patch_alone_does_not(recurrent):
     steps = torch.randn(3, 5, 4)
     changed = steps.clone()
     changed[:, 0] += 1
     is_long = LENGTHS > 1
-    lstm, patch = build("lstm"), build("patch")
-    assert not torch.allclose(lstm(changed, LENGTHS)[is_long], lstm(steps, LENGTHS)[is_long])
+    model, patch = build(recurrent), build("patch")
+    assert not torch.allclose(model(changed, LENGTHS)[is_long], model(steps, LENGTHS)[is_long])
     assert torch.equal(patch(changed, LENGTHS)[is_long], patch(steps, LENGTHS)[is_long])
 
 
-def test_both_ways_give_the_state_and_gradients_of_single_sequences_cut_to_length():
-    model, steps = build(), torch.randn(3, 5, 4)
-    alone = torch.cat([model.cells(steps[row : row + 1, :length])[1][0][0] for row, length in enumerate(LENGTHS)])
+@pytest.mark.parametrize("recurrent", ["lstm", "gru"])
+def test_both_ways_give_the_state_and_gradients_of_single_sequences_cut_to_length(recurrent):
+    model, steps = build(recurrent), torch.randn(3, 5, 4)
+    alone = torch.cat([model.cells(steps[row : row + 1, :length])[0][:, -1] for row, length in enumerate(LENGTHS)])
     gradients = torch.autograd.grad(alone.square().sum(), list(model.cells.parameters()))
     for way in (model.packed_state, model.padded_state):
         state = way(steps, LENGTHS)
@@ -69,16 +71,18 @@ def test_gradients_reach_real_steps_only():
     assert (steps.grad[~is_real] == 0).all()
 
 
-def test_the_lstm_has_one_layer_of_the_given_width():
-    model = build()
+@pytest.mark.parametrize(("recurrent", "gates"), [("lstm", 4), ("gru", 3)])
+def test_a_recurrent_encoder_has_one_layer_of_the_given_width(recurrent, gates):
+    model = build(recurrent)
     assert isinstance(model, RecurrentEncoder)
-    assert sum(p.numel() for p in model.cells.parameters()) == 4 * 16 * (4 + 16 + 2)
+    assert sum(p.numel() for p in model.cells.parameters()) == gates * 16 * (4 + 16 + 2)
     assert sum(p.numel() for p in model.embedding.parameters()) == 4 * 6 + 6
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_gives_the_same_tokens():
-    model, steps = build(), torch.randn(3, 5, 4)
+@pytest.mark.parametrize("recurrent", ["lstm", "gru"])
+def test_a_gpu_gives_the_same_tokens(recurrent):
+    model, steps = build(recurrent), torch.randn(3, 5, 4)
     expected = model(steps, LENGTHS)
     found = model.to("cuda")(steps.to("cuda"), LENGTHS.to("cuda"))
     assert torch.allclose(found.cpu(), expected, atol=1e-5)
@@ -87,8 +91,8 @@ def test_a_gpu_gives_the_same_tokens():
 @pytest.mark.parametrize(
     ("kind", "encoder", "message"),
     [
-        ("sequence", "mlp", r"encoder 'mlp' does not take a sequence; allowed: lstm, gru, patch"),
-        ("vector", "lstm", r"encoder 'lstm' does not take a vector; allowed: mlp, maxout, patch"),
+        ("sequence", "mlp", r"encoder 'mlp' does not take arrays of kind sequence; allowed: lstm, gru, patch"),
+        ("vector", "lstm", r"encoder 'lstm' does not take arrays of kind vector; allowed: mlp, maxout, patch"),
     ],
 )
 def test_an_encoder_for_another_kind_of_array_is_refused(kind, encoder, message):

@@ -3,8 +3,8 @@
 import json
 
 import pandas as pd
-from ruamel.yaml import YAML
 
+from tests.pipeline.datasets import planned, set_params
 from tests.pipeline.test_pipeline import DVC, clone, environment, run
 
 __all__ = ["environment"]  # a fixture
@@ -24,8 +24,7 @@ TINY = {
 
 def test_adni_runs_from_files_to_a_report_and_a_dropped_modality_drops_its_stage(tmp_path, environment):
     folder = clone(tmp_path / "project", environment)
-    options = [part for key, value in TINY.items() for part in ("--set-param", f"{key}={value}")]
-    run([str(DVC), "exp", "run", *options], folder, environment)
+    run([str(DVC), "exp", "run", *set_params(TINY)], folder, environment)
     metrics = json.loads((folder / "results/metrics/adni/i2moe-mult.json").read_text())
     assert {"accuracy", "auroc"} <= set(metrics)
     experts = pd.read_csv(folder / "reports/tables/experts.csv")["expert"].tolist()
@@ -38,13 +37,7 @@ def test_adni_runs_from_files_to_a_report_and_a_dropped_modality_drops_its_stage
     assert "<td>diagnosis changes between visits</td>" in page
     assert "No single sample is shown: the dataset's licence is restricted" in page
     assert "_S_0" not in page  # no PTID
-    planned = run([str(DVC), "repro", "--dry"], folder, environment)
-    assert "Running stage" not in planned
-    yaml = YAML(typ="safe", pure=True)
-    params = yaml.load((folder / "params.yaml").read_text())
-    params["data"]["adni"]["modalities"] = ["image", "clinical"]
-    yaml.dump(params, folder / "params.yaml")
-    planned = run([str(DVC), "repro", "--dry"], folder, environment)
-    stages = {line.split("'")[1].split(":")[-1] for line in planned.splitlines() if line.startswith("Running stage")}
+    assert not planned(folder, environment)
+    stages = planned(folder, environment, **{"data.adni.modalities": ["image", "clinical"]})
     assert "cohort" in stages
     assert not stages & {"synthesize", "features@genetic", "features@biospecimen"}

@@ -142,3 +142,39 @@ def test_a_cohort_that_cannot_be_split_is_refused_and_nothing_is_written(path, c
     with pytest.raises(InputError, match=message):
         write_cohort(path, cohort, SHARES)
     assert not Path(path.parent).exists()
+
+
+OFFICIAL = np.array(["train"] * 6 + ["validation"] * 2 + ["test"] * 2)
+
+
+def test_official_splits_are_kept_and_said(path):
+    write_cohort(path, make_cohort("binary", ["no", "yes"], [0, 1] * 5, splits=OFFICIAL), SHARES)
+    assert pd.read_csv(path)["split"].tolist() == OFFICIAL.tolist()
+    assert json.loads(path.with_suffix(".json").read_text())["split"] == "official"
+
+
+def test_a_class_may_lack_in_official_validation_but_not_in_train(path, capsys):
+    write_cohort(path, make_cohort("binary", ["no", "yes"], [0, 1, 0, 1, 0, 1, 0, 0, 1, 0], splits=OFFICIAL), SHARES)
+    assert "tiny: class 'yes' is absent from the official validation split" in capsys.readouterr().out
+    lacking = make_cohort("binary", ["no", "yes"], [0] * 6 + [1] * 4, splits=OFFICIAL)
+    with pytest.raises(InputError, match=r"tiny: class 'yes' is absent from the train split: split by shares, bring"):
+        write_cohort(path, lacking, SHARES)
+    with pytest.raises(InputError, match=r"tiny: the test split is empty"):
+        write_cohort(path, make_cohort("binary", ["no", "yes"], [0, 1] * 4, splits=OFFICIAL[:8]), SHARES)
+
+
+def test_a_label_that_train_never_shows_is_refused(path):
+    labels = [[1, 0]] * 6 + [[1, 1]] * 4
+    with pytest.raises(InputError, match=r"tiny: class 'cold' is absent from the train split"):
+        write_cohort(path, make_cohort("multilabel", ["flu", "cold"], labels, splits=OFFICIAL), SHARES)
+
+
+def test_a_multilabel_cohort_without_groups_is_stratified_by_all_its_labels(path):
+    generator = np.random.default_rng(0)
+    labels = (generator.random((200, 2)) < (0.5, 0.1)).astype(int)
+    write_cohort(path, make_cohort("multilabel", ["flu", "cold"], labels.tolist()), SHARES)
+    counts = json.loads(path.with_suffix(".json").read_text())["splits"]
+    assert [counts[split]["samples"] for split in ("train", "validation", "test")] == [120, 40, 40]
+    for index, name in enumerate(("flu", "cold")):
+        for split, share in (("train", 0.6), ("validation", 0.2), ("test", 0.2)):
+            assert abs(counts[split]["classes"][name] - share * labels[:, index].sum()) <= 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from i2moe.cohort import SPLITS
 from stages.params import SplitParams
-from stages.split import assign_splits, stratify_by
+from stages.split import assign_splits, iterative_splits, stratify_by
 
 SHARES = SplitParams(train=0.7, validation=0.15, test=0.15, seed=0)  # section 4 of the paper
 
@@ -170,3 +170,45 @@ def test_a_regression_of_any_size_can_be_split(samples, held_out):
     names = assign_splits(stratify_by("regression", np.arange(float(samples)), shares), None, shares)
     assert sizes_of(names)[1:] == (math.ceil(held_out * samples), math.ceil(held_out * samples))
     assert sum(sizes_of(names)) == samples
+
+
+def random_labels(samples, seed, rarest=0.02):
+    generator = np.random.default_rng(seed)
+    return (generator.random((samples, 8)) < np.geomspace(0.5, rarest, 8)).astype(int)
+
+
+@given(samples=st.integers(40, 400), seed=seeds)
+@quick
+def test_iterative_splits_have_exact_sizes_and_each_labels_share(samples, seed):
+    labels = random_labels(samples, seed)
+    names = iterative_splits(labels, with_seed(seed))
+    part = math.ceil(round(0.15 * samples, 6))
+    assert sizes_of(names) == (samples - 2 * part, part, part)
+    for split, share in (("train", 0.7), ("validation", 0.15), ("test", 0.15)):
+        expected = share * labels.sum(axis=0)
+        found = labels[names == split].sum(axis=0)
+        # Stratified as well as whole samples allow; the last labels to be handed out meet splits that are full.
+        assert np.abs(found - expected).max() <= 2 + 0.05 * labels.sum(axis=0).max()
+
+
+@given(seed=seeds)
+@quick
+def test_a_label_of_a_single_sample_is_trained_and_one_of_three_is_in_most_splits(seed):
+    labels = random_labels(200, seed)
+    labels[:, 6:] = 0
+    labels[seed % 200, 6] = 1
+    labels[[1, 100, 199], 7] = 1
+    names = iterative_splits(labels, with_seed(seed))
+    assert names[seed % 200] == "train"
+    assert (names[[1, 100, 199]] == "train").sum() >= 1
+
+
+def test_iterative_splits_depend_on_the_seed_alone():
+    labels = random_labels(100, 1)
+    assert iterative_splits(labels, with_seed(3)).tolist() == iterative_splits(labels.copy(), with_seed(3)).tolist()
+    assert iterative_splits(labels, with_seed(3)).tolist() != iterative_splits(labels, with_seed(4)).tolist()
+
+
+def test_iterative_splits_of_the_papers_numbers():
+    names = iterative_splits(random_labels(25959, 0, rarest=0.012), SHARES)
+    assert sizes_of(names) == (18171, 3894, 3894)  # 70/15/15 of MM-IMDb

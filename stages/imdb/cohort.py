@@ -1,0 +1,106 @@
+"""Cohort of MM-IMDb: movies with genres, a plot and a poster, and the 23 genres as labels."""
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from i2moe.cohort import read_cohort
+from i2moe.errors import InputError
+from stages import paths
+from stages.cohorts import Cohort, write_cohort
+from stages.command import run
+from stages.imdb.movies import read_movies
+from stages.imdb.settings import ImdbSettings
+from stages.imdb.source import GENRES
+from stages.params import load_params, required
+
+Step = dict[str, str | int]
+
+
+def cohort() -> None:
+    """Write data/cohorts/imdb.csv and .json with the flow table."""
+    params = load_params()
+    settings = required(params.data.imdb, "data.imdb")
+    table = read_movies()
+    movies, flow = select(table, settings)
+    movies = movies.sort_values("movie_id")
+    classes = [genre for genre in GENRES if movies["genres"].map(lambda own, genre=genre: genre in own).any()]
+    others = Counter(genre for own in movies["genres"] for genre in own if genre not in GENRES)
+    write_cohort(
+        paths.cohort("imdb"),
+        Cohort(
+            dataset="imdb",
+            task="multilabel",
+            classes=classes,
+            modalities=list(settings.modalities),
+            licence="restricted",
+            sample_ids=movies["movie_id"].to_numpy(str),
+            groups=None,
+            labels=multi_hot(movies["genres"], classes),
+            num_raw=len(table),
+            splits=movies["fold"].to_numpy(str) if settings.split == "official" else None,
+            filters={str(step["filter"]): int(step["movies_removed"]) for step in flow},
+            flow=flow,
+        ),
+        params.split,
+    )
+    for genre, number in sorted(others.items()):
+        print(f"  genre {genre!r} of {number} movies is none of the {len(GENRES)}: not a label")
+
+
+def select(table: pd.DataFrame, settings: ImdbSettings) -> tuple[pd.DataFrame, list[Step]]:
+    """Apply the filters in order; return who is left, and by filter how many it removed and left.
+
+    Raises:
+        InputError: when a filter leaves no movie.
+    """
+    has_plot = "plot" in settings.modalities
+    filters = {"without a JSON file": table["has_json"]}
+    if "poster" in settings.modalities:
+        filters["without a poster"] = table["has_poster"]
+    filters |= {
+        "without genres": table["genres"].map(len) > 0,
+        f"of none of the {len(GENRES)} genres": table["genres"].map(lambda own: bool(set(own) & set(GENRES))),
+    }
+    if has_plot:
+        filters["without a plot"] = table["words"] > 0
+    if has_plot and settings.plot.unknown == "drop":
+        filters["without a plot word that has a vector"] = table["known_words"] > 0
+    if settings.split == "official":
+        filters["in no official split"] = table["fold"] != ""
+    flow: list[Step] = []
+    left = table
+    for name, keep in filters.items():
+        kept = left[keep.loc[left.index].to_numpy(bool)]
+        flow.append({"filter": name, "movies_removed": len(left) - len(kept), "movies_left": len(kept)})
+        if kept.empty:
+            raise InputError(f"{settings.raw}: no movie is left after {name!r}: is the archive complete?")
+        left = kept
+    return left, flow
+
+
+def multi_hot(genres: "pd.Series[list[str]]", classes: list[str]) -> NDArray[np.int64]:
+    """Return 1 where a movie has a genre [N, C]."""
+    return np.array([[genre in own for genre in classes] for own in genres], dtype=np.int64)
+
+
+def read_rows() -> tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the cohort, each sample's row among all movies [N], and whether it is in train [N].
+
+    Raises:
+        InputError: when cohort and movies are not of one run.
+    """
+    table = read_cohort(paths.cohort("imdb"))
+    position = {movie: row for row, movie in enumerate(read_movies()["movie_id"])}
+    rows = table["sample_id"].map(position)
+    if rows.isna().any():
+        raise InputError(
+            f"{paths.cohort('imdb')} has other movies than {paths.interim('imdb')}: rerun the cohort stage"
+        )
+    return table, rows.to_numpy(np.int64), (table["split"] == "train").to_numpy()
+
+
+if __name__ == "__main__":
+    run(cohort)

@@ -1,0 +1,99 @@
+"""Posters of MM-IMDb: VGG-16's second layer of 4096 after ReLU, or the ready-made features of the HDF5."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2moe.errors import InputError
+from stages.command import run
+from stages.images import (
+    Extractor,
+    Item,
+    Scaled,
+    build_vgg,
+    fingerprint,
+    untrained_note,
+    write_image_features,
+    write_scaled,
+)
+from stages.imdb.cohort import read_rows
+from stages.imdb.settings import PosterSettings
+from stages.imdb.source import DATASET, find_hdf5, open_hdf5
+from stages.params import load_params, required
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SIDE = 224  # pixels of the square that VGG-16 sees
+NUM_FEATURES = 4096
+LAST = 5  # modules of VGG's classifier: Linear, ReLU, Dropout, Linear, ReLU
+
+
+def poster() -> None:
+    """Write data/features/imdb/poster.npy [N, 4096] and .json."""
+    settings = required(load_params().data.imdb, "data.imdb")
+    table, rows, is_train = read_rows()
+    hdf5 = find_hdf5(settings.raw)
+    if hdf5:
+        write_ready_made(hdf5, rows, is_train)
+        return
+    folder = Path(settings.raw) / DATASET
+    items = [Item(folder / f"{movie}.jpeg", movie) for movie in table["sample_id"]]
+    description = {"kind": "vector", "source": str(folder)}
+    write_image_features("imdb", "poster", items, [], is_train, extractor(settings.poster), description)
+
+
+def extractor(settings: PosterSettings) -> Extractor:
+    """Build VGG-16 up to its second layer of 4096, on the largest square in the middle of a poster."""
+    from torch import nn
+
+    vgg: Any = build_vgg("vgg16", settings.weights, settings.seed, "data.imdb.poster.weights")
+    network = nn.Sequential(vgg.features, vgg.avgpool, nn.Flatten(), *list(vgg.classifier)[:LAST])
+    return Extractor(
+        network=network,
+        prepare=prepare,
+        width=SIDE,
+        height=SIDE,
+        shape=(NUM_FEATURES,),
+        batch_size=settings.batch_size,
+        name=f"VGG-16 with weights {settings.weights}, second layer of {NUM_FEATURES} after ReLU",
+        key=f"vgg16-{fingerprint(network, 'fit', SIDE, settings.batch_size)}",
+        remedy="unpack the archive again, or remove this movie's files",
+        note=untrained_note(settings.weights, "VGG-16", settings.seed),
+    )
+
+
+def prepare(image: "Image.Image", item: Item) -> "Image.Image":  # noqa: ARG001 (posters are not augmented)
+    """Cut the largest square from an image's middle, and resize it."""
+    from PIL import Image, ImageOps
+
+    return ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.BILINEAR)
+
+
+def write_ready_made(path: Path, rows: NDArray[np.int64], is_train: NDArray[np.bool_]) -> None:
+    """Write the HDF5's features, read some rows at a time.
+
+    Raises:
+        InputError: for features that are not finite.
+    """
+    with open_hdf5(path) as file:
+        source = file["vgg_features"]
+
+        def read(part: NDArray[np.int64]) -> NDArray[np.float32]:
+            order = np.argsort(part)  # h5py takes rising row numbers only
+            values = np.empty((len(part), source.shape[1]), dtype=np.float32)
+            values[order] = source[part[order]]
+            return values
+
+        about = {"kind": "vector", "shape": [source.shape[1]], "source": f"{path}, vgg_features"}
+        try:
+            scaled = Scaled(read, rows, is_train, (source.shape[1],))
+            write_scaled("imdb", "poster", scaled, about)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+
+if __name__ == "__main__":
+    run(poster)

@@ -1,0 +1,61 @@
+"""Settings of a tiny project, written to a file with some keys changed."""
+
+import functools
+import json
+import operator
+
+import pytest
+from ruamel.yaml import YAML
+
+from i2moe.errors import InputError
+from stages.params import load_params
+
+GOOD = """
+run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null}
+split: {train: 0.7, validation: 0.15, test: 0.15, seed: 0}
+data:
+  tables:
+    tiny: {raw: own.csv, id: sample, label: outcome, task: binary, modalities: {a: {prefix: a}, b: {regex: "b.*"}}}
+train: {accelerator: cpu, devices: 1, strategy: auto, precision: 32-true, num_workers: 0}
+models:
+  defaults:
+    encoder: mlp
+    encoder_dim: 8
+    num_patches: 2
+    hidden_dim: 32
+    dropout: 0.5
+    fusion: {method: mult, num_layers: 1, num_heads: 4}
+    learning_rate: 1e-3
+    batch_size: 8
+    epochs: 15
+    selection: accuracy
+  tiny:
+    mult: {}
+"""
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Return a function that loads the good settings with some keys changed; `...` removes a key."""
+
+    def load_changed(changes):
+        settings = YAML(typ="safe", pure=True).load(GOOD)
+        for key, value in changes.items():
+            *blocks, last = key.split(".")
+            block = functools.reduce(operator.getitem, blocks, settings)
+            block[last] = value
+            if value is ...:
+                del block[last]
+        path = tmp_path / "params.yaml"
+        path.write_text(json.dumps(settings))  # JSON is YAML 1.2
+        return load_params(path)
+
+    return load_changed
+
+
+def error_of(load, changes):
+    """Return the error's message without the temporary folder in front of the file's name."""
+    with pytest.raises(InputError) as caught:
+        load(changes)
+    _, name, message = str(caught.value).partition("params.yaml")
+    return name + message
