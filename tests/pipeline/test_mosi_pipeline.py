@@ -3,8 +3,8 @@
 import json
 
 import pandas as pd
-from ruamel.yaml import YAML
 
+from tests.pipeline.datasets import planned, set_params
 from tests.pipeline.test_pipeline import DVC, clone, environment, run
 
 __all__ = ["environment"]  # a fixture
@@ -21,20 +21,9 @@ TINY = {
 }
 
 
-def planned_stages(folder, environment, **mosi):
-    """Return the stages that `dvc repro` would run with some of data.mosi changed."""
-    yaml = YAML(typ="safe", pure=True)
-    params = yaml.load((folder / "params.yaml").read_text())
-    params["data"]["mosi"] |= mosi
-    yaml.dump(params, folder / "params.yaml")
-    planned = run([str(DVC), "repro", "--dry"], folder, environment)
-    return {line.split("'")[1].split(":")[-1] for line in planned.splitlines() if line.startswith("Running stage")}
-
-
 def test_mosi_runs_from_one_file_to_a_report_and_changes_run_what_they_touch(tmp_path, environment):
     folder = clone(tmp_path / "project", environment)
-    options = [part for key, value in TINY.items() for part in ("--set-param", f"{key}={value}")]
-    run([str(DVC), "exp", "run", *options], folder, environment)
+    run([str(DVC), "exp", "run", *set_params(TINY)], folder, environment)
     metrics = json.loads((folder / "results/metrics/mosi/i2moe-mult.json").read_text())
     assert {"mae", "pearson", "acc2_neutral_negative", "acc2_neutral_excluded"} <= set(metrics)
     experts = pd.read_csv(folder / "reports/tables/experts.csv")["expert"].tolist()
@@ -46,12 +35,11 @@ def test_mosi_runs_from_one_file_to_a_report_and_changes_run_what_they_touch(tmp
     assert "<td>without text</td>" in page
     assert "No single sample is shown: the dataset's licence is restricted" in page
     assert "synthetic_0" not in page  # no video
-    assert planned_stages(folder, environment) == set()
-    features = {"features@vision", "features@audio", "features@text"}
-    of_the_rule = planned_stages(folder, environment, non_finite="median")
-    assert features <= of_the_rule
+    assert not planned(folder, environment)
+    of_the_rule = planned(folder, environment, **{"data.mosi.non_finite": "median"})
+    assert of_the_rule >= {"features@vision", "features@audio", "features@text"}
     assert not of_the_rule & {"synthesize", "cohort"}
-    of_two = planned_stages(folder, environment, non_finite="zero", modalities=["audio", "text"])
+    of_two = planned(folder, environment, **{"data.mosi.modalities": ["audio", "text"]})
     assert "cohort" in of_two
     assert not of_two & {"synthesize", "features@vision"}
-    assert "cohort" in planned_stages(folder, environment, modalities=["vision", "audio", "text"], split="official")
+    assert "cohort" in planned(folder, environment, **{"data.mosi.split": "official"})
