@@ -41,12 +41,15 @@ def reference(dataset: Annotated[str, typer.Argument(help="a name of run.dataset
 
 
 def vectors(features: "FeatureSet", modality: str, rows: "NDArray[Any]") -> "NDArray[Any]":
-    """Return samples of a modality as vectors [N, F]: flattened; of a sequence its last real step."""
-    array = features.arrays[modality]
-    own: NDArray[Any] = (
-        array[rows, features.lengths[modality][rows] - 1] if modality in features.lengths else array[rows]
-    )
-    return own.reshape(len(rows), -1)
+    """Return samples of a modality as vectors [N, F]: flattened; of a sequence the mean over its real steps."""
+    import numpy as np
+
+    own: NDArray[Any] = features.arrays[modality][rows]
+    if modality not in features.lengths:
+        return own.reshape(len(rows), -1)
+    lengths = features.lengths[modality][rows, None]
+    is_real = np.arange(own.shape[1]) < lengths
+    return np.einsum("ntf,nt->nf", own.astype(float), is_real.astype(float)) / lengths
 
 
 def fit_linear(task: str, inputs: "NDArray[Any]", labels: "NDArray[Any]") -> Any:  # noqa: ANN401 (a function)
