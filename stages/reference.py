@@ -49,7 +49,8 @@ def vectors(features: "FeatureSet", modality: str, rows: "NDArray[Any]") -> "NDA
         return own.reshape(len(rows), -1)
     lengths = features.lengths[modality][rows, None]
     is_real = np.arange(own.shape[1]) < lengths
-    return np.einsum("ntf,nt->nf", own.astype(float), is_real.astype(float)) / lengths
+    means: NDArray[Any] = np.einsum("ntf,nt->nf", own.astype(float), is_real.astype(float)) / lengths
+    return means
 
 
 def fit_linear(task: str, inputs: "NDArray[Any]", labels: "NDArray[Any]") -> Any:  # noqa: ANN401 (a function)
