@@ -18,8 +18,8 @@ Colour = tuple[int, int, int]
 WIDTH, HEIGHT = 540, 960  # as ENRICO's
 MAX_ID = 72_219  # Rico's screens are numbered up to here
 
-# (shared, the unique term that counts, exclusive or) to a topic and its share of the screens. A unique term is 1 in 40 %
-# of the screens whether or not it counts, so that nothing else tells of it.
+# (shared, the unique term that counts, exclusive or) to a topic and its share of the screens. A unique term is 1 in the
+# same share of the screens whether or not it counts, so that nothing else tells of it.
 TOPICS = {
     (0, 0, 0): ("tutorial", 0.15),
     (0, 0, 1): ("login", 0.12),
