@@ -12,12 +12,11 @@ LEGEND = {
     "Image": "#F06292",
     "List Item": "#FFE0B2",
     "Text": "#4A148C",
-    "Text Button": "#CDDC39",
     "Toolbar": "#4DD0E1",
     "Video": "#00CC00",
     "Web View": "#42A5F5",
 }
-STATUS_BAR = 40  # pixels, transparent in a wireframe
+TRANSPARENT = (0, 0, 0, 0)  # of what the legend does not have, and of some text buttons, as in ENRICO's sample 10594
 
 
 def draw_screenshot(root: Component) -> "Image.Image":
@@ -41,19 +40,17 @@ def _paint(canvas: "ImageDraw.ImageDraw", component: Component) -> None:
 
 
 def draw_wireframe(root: Component, offset: int = 0) -> "Image.Image":
-    """Draw all that has a label, RGBA, moved down by so many pixels; the status bar is transparent."""
+    """Draw all that has a label, RGBA, moved down by so many pixels."""
     from PIL import Image, ImageDraw
 
     image = Image.new("RGBA", (WIDTH, HEIGHT), WHITE)
-    canvas = ImageDraw.Draw(image)
-    _fill(canvas, root, offset)
-    canvas.rectangle((0, 0, WIDTH, STATUS_BAR - 1), (0, 0, 0, 0))
+    _fill(ImageDraw.Draw(image), root, offset)
     return image
 
 
 def _fill(canvas: "ImageDraw.ImageDraw", component: Component, offset: int) -> None:
     left, top, right, bottom = component.box
     if component.label:
-        canvas.rectangle((left, top + offset, right - 1, bottom + offset - 1), LEGEND[component.label])
+        canvas.rectangle((left, top + offset, right - 1, bottom + offset - 1), LEGEND.get(component.label, TRANSPARENT))
     for child in component.children:
         _fill(canvas, child, offset)

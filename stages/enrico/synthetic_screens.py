@@ -108,7 +108,7 @@ def build_hierarchy(terms: dict[str, int], generator: np.random.Generator) -> Co
         terms: of SHOWN_BY, 0 or 1.
         generator: of places, sizes and colours that mean nothing.
     """
-    top, bottom = generator.integers(-12, 13, 2).tolist()
+    top, bottom, shift = generator.integers(-12, 13, 3).tolist()
     picture = Component(
         box=(30, 225 + top, 510, 500 + bottom),
         label="Video" if terms["wireframe_bit"] else "Image",
@@ -118,7 +118,8 @@ def build_hierarchy(terms: dict[str, int], generator: np.random.Generator) -> Co
     status_bar = Component(box=(0, 0, WIDTH, 40), fill=BLACK)
     toolbar = Component(box=(0, 40, WIDTH, 190), label="Toolbar", fill=_pick(TOOLBARS, generator))
     parts = [status_bar, *([toolbar] if terms["shared"] else []), picture, _text(terms["wireframe"], generator)]
-    parts += [Component(box=(left, 865, left + 220, 930), label="Text Button", fill=GREY) for left in (30, 290)]
+    boxes = [(left, 865 + shift, left + 220, 930 + shift) for left in (30, 290)]
+    parts += [Component(box=box, label="Text Button", fill=GREY) for box in boxes]
     return Component(box=(0, 0, WIDTH, HEIGHT), fill=BACKGROUNDS[terms["screenshot"]], children=parts)
 
 

@@ -79,6 +79,7 @@ def test_a_lost_modality_loses_its_stage_alone(project, environment):
 
 
 def test_augmented_copies_are_outputs_that_training_takes_and_plain_images_stay(project, environment):
+    run([str(DVC), "repro", *FEATURES], project, environment)
     before = stores(project)
     plain = np.load(project / "data/features/enrico/wireframe.npy")
     with edited(project, lambda params: params["data"]["enrico"]["image"].update(AUGMENTED)):
