@@ -96,14 +96,19 @@ def build_vgg(architecture: str, weights: str, seed: int, key: str) -> "nn.Modul
         names = ", ".join(named.__members__)
         raise InputError(f"{key}: {weights!r} is no file; allowed: none, {names}, or a local file of weights")
     network = models.get_model(architecture, weights=None, init_weights=False)
-    try:
-        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except Exception as error:  # torch names many kinds of broken file
-        raise InputError(
-            f"{key}: {weights} is no state dict of torchvision's {architecture} ({_first_line(error)}): name its file, "
-            f"such as that of {next(iter(named)).url}"
-        ) from error
+    problem = f"{key}: {weights} is no state dict of torchvision's {architecture}"
+    _load_state(network, weights, problem, f"name its file, such as that of {next(iter(named)).url}")
     return network
+
+
+def _load_state(network: "nn.Module", path: str, problem: str, remedy: str) -> None:
+    """Load a local file of weights, which may hold tensors and nothing that could be executed."""
+    import torch
+
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # torch names many kinds of broken file
+        raise InputError(f"{problem} ({_first_line(error)}): {remedy}") from error
 
 
 def _first_line(error: Exception) -> str:
