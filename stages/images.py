@@ -59,6 +59,7 @@ class Extractor:
     key: str  # of network, weights and preparation: features of one key may stand in one store
     remedy: str  # for a file that cannot be decoded
     note: str | None  # what a reader of results must know
+    augmentation: str = ""  # how `prepare` makes copies: copies made otherwise are others, plain images stay the same
 
 
 def build_vgg(architecture: str, weights: str, seed: int, key: str) -> "nn.Module":
@@ -85,7 +86,7 @@ def build_vgg(architecture: str, weights: str, seed: int, key: str) -> "nn.Modul
     if weights in named.__members__:
         try:
             network = models.get_model(architecture, weights=named[weights])
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # no connection; a download cut short
             raise InputError(
                 f"{key}: torchvision cannot download {architecture}'s {weights} ({error}): bring "
                 f"{named[weights].url} to this machine and name the file"
@@ -95,14 +96,19 @@ def build_vgg(architecture: str, weights: str, seed: int, key: str) -> "nn.Modul
         names = ", ".join(named.__members__)
         raise InputError(f"{key}: {weights!r} is no file; allowed: none, {names}, or a local file of weights")
     network = models.get_model(architecture, weights=None, init_weights=False)
-    try:
-        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except Exception as error:  # torch names many kinds of broken file
-        raise InputError(
-            f"{key}: {weights} is no state dict of torchvision's {architecture} ({_first_line(error)}): name its file, "
-            f"such as that of {next(iter(named)).url}"
-        ) from error
+    problem = f"{key}: {weights} is no state dict of torchvision's {architecture}"
+    _load_state(network, weights, problem, f"name its file, such as that of {next(iter(named)).url}")
     return network
+
+
+def _load_state(network: "nn.Module", path: str, problem: str, remedy: str) -> None:
+    """Load a local file of weights, which may hold tensors and nothing that could be executed."""
+    import torch
+
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # torch names many kinds of broken file
+        raise InputError(f"{problem} ({_first_line(error)}): {remedy}") from error
 
 
 def _first_line(error: Exception) -> str:
@@ -163,23 +169,33 @@ def embed(items: Sequence[Item], extractor: Extractor) -> tuple[Floats, Ints]:
         InputError: for the first file that is missing or cannot be decoded.
     """
     store = Store(paths.image_features(extractor.key), int(np.prod(extractor.shape)))
-    keys = list(in_order(_key, items, ahead=64))
+    keys = list(in_order(lambda item: _key(item, extractor), items, ahead=64))
     known = set(store.keys)
     new = {key: item for key, item in zip(keys, items, strict=True) if key not in known}
     if new:
         bar = tqdm(total=len(new), desc="images", unit="image", mininterval=1, delay=2, dynamic_ncols=True)
         with bar:
             for names, features in forward(new, extractor):
+                _check_finite(features, [new[name] for name in names], extractor)
                 store.append(names, features)
                 bar.update(len(names))
     position = {key: row for row, key in enumerate(store.keys)}
     return store.array(), np.array([position[key] for key in keys], dtype=np.int64)
 
 
-def _key(item: Item) -> str:
-    """Name what the network sees by the file's content, and of a copy by its number and sample."""
+def _key(item: Item, extractor: Extractor) -> str:
+    """Name what the network sees by the file's content, and of a copy also by what it is made of."""
     digest = hashlib.blake2b(_content(item.path), digest_size=16)
-    return digest.hexdigest() + (f"-{item.sample_id}-{item.copy}" if item.copy else "")
+    if item.copy:
+        digest.update(repr((extractor.augmentation, item.sample_id, item.copy)).encode())
+    return digest.hexdigest()
+
+
+def _check_finite(features: Floats, items: list[Item], extractor: Extractor) -> None:
+    finite = np.isfinite(features).all(axis=1)
+    if not finite.all():
+        path = items[int(np.flatnonzero(~finite)[0])].path
+        raise InputError(f"{path}: {extractor.name} gives NaN or infinity: are these the right weights?")
 
 
 def _content(path: Path) -> bytes:
@@ -224,7 +240,7 @@ def decode(item: Item, extractor: Extractor) -> NDArray[np.uint8]:
     Raises:
         InputError: for a file that is no whole JPEG or PNG image.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     content = _content(item.path)
     try:
@@ -232,6 +248,8 @@ def decode(item: Item, extractor: Extractor) -> NDArray[np.uint8]:
             _check_size(image)
             image.draft("RGB", (extractor.width, extractor.height))  # a JPEG much larger is decoded at a fraction
             prepared = extractor.prepare(_flatten(image), item)
+    except UnidentifiedImageError as error:
+        raise InputError(f"{item.path} is no JPEG or PNG image: {extractor.remedy}") from error
     except Exception as error:  # Pillow's decoders raise many kinds
         raise InputError(f"{item.path} cannot be decoded ({_first_line(error)}): {extractor.remedy}") from error
     return np.asarray(prepared, dtype=np.uint8)
@@ -246,6 +264,8 @@ def _flatten(image: "Image.Image") -> "Image.Image":
     """Return an image as RGB, what is transparent in white."""
     from PIL import Image
 
+    if image.mode.startswith("I;16"):  # which Pillow would cut off at 255
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if not image.has_transparency_data:
         return image.convert("RGB")
     layer = image.convert("RGBA")
@@ -280,7 +300,8 @@ def write_image_features(
         about["note"] = extractor.note
     if len(copies):
         about["copies"] = len(copies) // int(is_train.sum())
-    scaled = Scaled(lambda part: np.asarray(features[part]), own, is_train, extractor.shape)
+    source = str(items[0].path.parent)
+    scaled = Scaled(lambda part: np.asarray(features[part]), own, is_train, extractor.shape, source)
     if len(copies):
         shape = (int(is_train.sum()), about["copies"], *extractor.shape)
         path = paths.features(dataset) / f"{modality}.copies.npy"
@@ -296,7 +317,12 @@ class Scaled:
     """
 
     def __init__(
-        self, read: Callable[[Ints], Floats], rows: Ints, is_train: NDArray[np.bool_], shape: tuple[int, ...]
+        self,
+        read: Callable[[Ints], Floats],
+        rows: Ints,
+        is_train: NDArray[np.bool_],
+        shape: tuple[int, ...],
+        source: str = "images",
     ) -> None:
         """Fit mean and deviation.
 
@@ -305,6 +331,7 @@ class Scaled:
             rows: of the N samples, in cohort order.
             is_train: [N].
             shape: of one sample's features.
+            source: where they come from, for errors.
 
         Raises:
             InputError: for train features that are all alike, or not finite.
@@ -313,6 +340,7 @@ class Scaled:
         self.rows = rows
         self.is_train = is_train
         self.shape = shape
+        self.source = source
         self.block = max(1, BLOCK_BYTES // (4 * int(np.prod(shape))))
         sums, squares = np.zeros(int(np.prod(shape))), 0.0
         for part in self._blocks(rows[is_train]):
@@ -323,7 +351,9 @@ class Scaled:
         self.mean = sums / count
         variance = squares / count / len(sums) - float(np.square(self.mean).mean())
         if not np.isfinite(variance) or variance <= 0:
-            raise InputError("the train images' features are all alike, or not finite: are these images and weights?")
+            raise InputError(
+                f"{source}: the train images' features are all alike, or not finite: are these images and weights?"
+            )
         self.std = variance**0.5
 
     def _blocks(self, rows: Ints) -> Iterator[Ints]:
@@ -341,7 +371,9 @@ class Scaled:
             for part in self._blocks(rows):
                 scaled = (self.read(part) - self.mean) / self.std
                 if not np.abs(scaled).max() <= np.finfo(np.float16).max:
-                    raise InputError("an image's features are not finite or far from all others: are these images?")
+                    raise InputError(
+                        f"{self.source}: an image's features are not finite or far from all others: are these images?"
+                    )
                 stream.write(scaled.astype("<f2").tobytes())
 
     def describe(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def assign_splits(strata: NDArray[np.int64], groups: NDArray[np.str_] | None, sh
 
 
 def _assign_samples(strata: NDArray[np.int64], shares: SplitParams) -> list[NDArray[np.int64]]:
-    """Split samples one by one with scikit-learn's stratified shuffle."""
+    """Split samples one by one with scikit-learn's stratified shuffle, every class in every split."""
     from sklearn.model_selection import train_test_split
 
     rows = np.arange(len(strata))
@@ -45,7 +45,30 @@ def _assign_samples(strata: NDArray[np.int64], shares: SplitParams) -> list[NDAr
             f"{len(rows)} samples of {len(np.unique(strata))} classes cannot be split {parts}, each with all classes "
             f"({error}): bring more samples or leave out rare classes"
         ) from error
-    return [train, validation, test]
+    return _with_every_class([train, validation, test], strata, shares.seed)
+
+
+def _with_every_class(
+    positions: list[NDArray[np.int64]], strata: NDArray[np.int64], seed: int
+) -> list[NDArray[np.int64]]:
+    """Exchange samples until every class of three or more is in every split; sizes stay as they are.
+
+    Stratified shuffling rounds a rare class's share of a split down to none where other classes are nearer to one more,
+    whatever the seed. The class with the most samples in that split gives one up for it.
+    """
+    generator = np.random.default_rng(seed)
+    split_of = np.empty(len(strata), dtype=np.int64)
+    for split, rows in enumerate(positions):
+        split_of[rows] = split
+    counts = np.array([np.bincount(strata[rows], minlength=strata.max() + 1) for rows in positions])
+    for split, label in np.argwhere((counts == 0) & (counts.sum(axis=0) >= len(SPLITS))):
+        donor, plenty = counts[:, label].argmax(), counts[split].argmax()
+        incoming = generator.choice(np.flatnonzero((split_of == donor) & (strata == label)))
+        outgoing = generator.choice(np.flatnonzero((split_of == split) & (strata == plenty)))
+        split_of[[incoming, outgoing]] = split, donor
+        counts[split, [label, plenty]] += 1, -1
+        counts[donor, [label, plenty]] += -1, 1
+    return [np.flatnonzero(split_of == split) for split in range(len(SPLITS))]
 
 
 def iterative_splits(labels: NDArray[np.int64], shares: SplitParams) -> NDArray[np.str_]:

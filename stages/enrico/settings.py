@@ -55,5 +55,5 @@ class EnricoSettings(Strict):
 class SyntheticEnricoSettings(Strict):
     """The synthetic ENRICO."""
 
-    screens: Positive
+    screens: Annotated[int, Field(ge=60)]  # with fewer, a topic could not be in every split
     seed: Annotated[int, Field(ge=0)]

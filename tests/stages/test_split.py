@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from i2moe.cohort import SPLITS
@@ -74,6 +74,31 @@ def test_every_class_has_its_share_of_every_split(sizes, seed):
         inside = names == split
         expected = np.array(sizes) * inside.mean()
         assert np.abs(np.bincount(strata[inside], minlength=len(sizes)) - expected).max() <= 1.5
+
+
+@given(
+    sizes=st.lists(st.integers(3, 6), min_size=1, max_size=4),
+    large=st.lists(st.integers(20, 200), min_size=1, max_size=16),
+    seed=seeds,
+)
+@quick
+def test_every_class_of_three_or_more_is_in_every_split_whatever_the_seed(sizes, large, seed):
+    strata = shuffled_classes([*sizes, *large], seed)
+    assume(np.ceil(SHARES.test * len(strata)) >= len(sizes) + len(large))
+    names = assign_splits(strata, None, with_seed(seed))
+    for split in SPLITS:
+        assert set(strata[names == split]) == set(strata)
+    held_out = math.ceil(round(SHARES.test * len(strata), 6))
+    assert sizes_of(names)[1:] == (held_out, held_out)
+
+
+def test_a_rare_class_takes_the_place_of_the_largest_one():
+    # Three samples make 0.45 of a test split, which stratified shuffling alone rounds down to none.
+    strata = np.repeat([0, 1], [197, 3])
+    for seed in range(20):
+        names = assign_splits(strata, None, with_seed(seed))
+        assert [int((names[strata == 1] == split).sum()) for split in SPLITS] == [1, 1, 1]
+        assert sizes_of(names) == (140, 30, 30)
 
 
 @given(sizes=class_sizes, seed=seeds)
