@@ -28,9 +28,9 @@ def images(
 ) -> None:
     """Print images a second of both sides and their ratio, the median over pairs."""
     import torch
-    from stages.enrico.image import extractor as screen_extractor
 
-    from stages.imdb.poster import extractor as poster_extractor
+    from stages.enrico.image import build_extractor as screen_extractor
+    from stages.imdb.poster import build_extractor as poster_extractor
     from stages.params import load_params, required
 
     if threads:

@@ -1,7 +1,7 @@
-"""Images through a frozen VGG, each once: its features stay on disk, so that a kill or another split costs little.
+"""Images through a frozen network, each once: its features stay on disk, so that a kill or another split costs little.
 
 Posters (MM-IMDb) and screens (ENRICO) share this: files are read ahead and decoded, go through the network in batches,
-and are appended to a store; `write_image_features` then scales them with the train split and writes the arrays.
+and are appended to a store. `stages.image_features` then scales them with the train split and writes the arrays.
 """
 
 import hashlib
@@ -10,15 +10,14 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from i2moe.errors import InputError
+from i2moe.errors import InputError, first_line
 from stages import paths
-from stages.features import fitted_on_train, write_features, write_whole
 from stages.prefetch import in_order
 
 if TYPE_CHECKING:
@@ -26,12 +25,10 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import nn
 
-UNTRAINED = "none"
 # Of ImageNet, on which torchvision's weights were trained (torchvision.models).
 CHANNEL_MEAN, CHANNEL_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WHITE = (255, 255, 255, 255)
 MAX_PIXELS = 2**26  # of an image: more is neither poster nor screen
-BLOCK_BYTES = 2**26  # of features scaled at a time
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -60,73 +57,6 @@ class Extractor:
     remedy: str  # for a file that cannot be decoded
     note: str | None  # what a reader of results must know
     augmentation: str = ""  # how `prepare` makes copies: copies made otherwise are others, plain images stay the same
-
-
-def build_vgg(architecture: str, weights: str, seed: int, key: str) -> "nn.Module":
-    """Build a torchvision VGG with trained or with random weights.
-
-    Args:
-        architecture: vgg11 | vgg16.
-        weights: `none`, a name of torchvision's (downloaded on first use), or a local file of a state dict.
-        seed: of random weights.
-        key: of params.yaml, for errors.
-
-    Raises:
-        InputError: when the weights are neither, cannot be downloaded, or are not of this network.
-    """
-    import torch
-    from torchvision import models
-
-    if weights == UNTRAINED:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network: nn.Module = models.get_model(architecture, weights=None)
-        return network
-    named = models.get_model_weights(architecture)
-    if weights in named.__members__:
-        try:
-            network = models.get_model(architecture, weights=named[weights])
-        except (OSError, RuntimeError) as error:  # no connection; a download cut short
-            raise InputError(
-                f"{key}: torchvision cannot download {architecture}'s {weights} ({error}): bring "
-                f"{named[weights].url} to this machine and name the file"
-            ) from error
-        return network
-    if not Path(weights).is_file():
-        names = ", ".join(named.__members__)
-        raise InputError(f"{key}: {weights!r} is no file; allowed: none, {names}, or a local file of weights")
-    network = models.get_model(architecture, weights=None, init_weights=False)
-    problem = f"{key}: {weights} is no state dict of torchvision's {architecture}"
-    _load_state(network, weights, problem, f"name its file, such as that of {next(iter(named)).url}")
-    return network
-
-
-def _load_state(network: "nn.Module", path: str, problem: str, remedy: str) -> None:
-    """Load a local file of weights, which may hold tensors and nothing that could be executed."""
-    import torch
-
-    try:
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # torch names many kinds of broken file
-        raise InputError(f"{problem} ({_first_line(error)}): {remedy}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0][:200]
-
-
-def fingerprint(network: "nn.Module", *more: object) -> str:
-    """Hash a network's weights and whatever else decides on its features."""
-    digest = hashlib.blake2b(repr(more).encode(), digest_size=12)
-    for name, value in network.state_dict().items():
-        digest.update(name.encode())
-        digest.update(value.contiguous().numpy())
-    return digest.hexdigest()
-
-
-def untrained_note(weights: str, network: str, seed: int) -> str | None:
-    """Return what a reader must know of features by random weights; None for trained ones."""
-    return f"untrained image features ({network} with random weights, seed {seed})" if weights == UNTRAINED else None
 
 
 class Store:
@@ -251,7 +181,7 @@ def decode(item: Item, extractor: Extractor) -> NDArray[np.uint8]:
     except UnidentifiedImageError as error:
         raise InputError(f"{item.path} is no JPEG or PNG image: {extractor.remedy}") from error
     except Exception as error:  # Pillow's decoders raise many kinds
-        raise InputError(f"{item.path} cannot be decoded ({_first_line(error)}): {extractor.remedy}") from error
+        raise InputError(f"{item.path} cannot be decoded ({first_line(error)}): {extractor.remedy}") from error
     return np.asarray(prepared, dtype=np.uint8)
 
 
@@ -270,125 +200,3 @@ def _flatten(image: "Image.Image") -> "Image.Image":
         return image.convert("RGB")
     layer = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", layer.size, WHITE), layer).convert("RGB")
-
-
-def write_image_features(
-    dataset: str,
-    modality: str,
-    items: Sequence[Item],
-    copies: Sequence[Item],
-    is_train: NDArray[np.bool_],
-    extractor: Extractor,
-    description: dict[str, Any],
-) -> None:
-    """Write features of all samples, and of augmented copies of the train samples where there are any.
-
-    Args:
-        dataset: name.
-        modality: name.
-        items: of the N samples, in cohort order.
-        copies: K of each train sample, sample by sample; none where nothing is augmented.
-        is_train: [N].
-        extractor: the network.
-        description: for the JSON; `kind` and more.
-    """
-    features, rows = embed([*items, *copies], extractor)
-    own, of_copies = rows[: len(items)], rows[len(items) :]
-    about = {"shape": list(extractor.shape), "network": extractor.name} | description
-    if extractor.note:
-        print(f"{dataset} {modality}: {extractor.note}")
-        about["note"] = extractor.note
-    if len(copies):
-        about["copies"] = len(copies) // int(is_train.sum())
-    source = str(items[0].path.parent)
-    scaled = Scaled(lambda part: np.asarray(features[part]), own, is_train, extractor.shape, source)
-    if len(copies):
-        shape = (int(is_train.sum()), about["copies"], *extractor.shape)
-        path = paths.features(dataset) / f"{modality}.copies.npy"
-        write_whole(path, lambda partial: scaled.write(partial, of_copies, shape))
-    write_scaled(dataset, modality, scaled, about)
-
-
-class Scaled:
-    """Features minus the train split's mean of each, by the train split's one deviation of all.
-
-    One deviation, and not one of each feature: a feature that hardly any train image shows would otherwise become huge
-    in the one image that does.
-    """
-
-    def __init__(
-        self,
-        read: Callable[[Ints], Floats],
-        rows: Ints,
-        is_train: NDArray[np.bool_],
-        shape: tuple[int, ...],
-        source: str = "images",
-    ) -> None:
-        """Fit mean and deviation.
-
-        Args:
-            read: rows to features [n, F].
-            rows: of the N samples, in cohort order.
-            is_train: [N].
-            shape: of one sample's features.
-            source: where they come from, for errors.
-
-        Raises:
-            InputError: for train features that are all alike, or not finite.
-        """
-        self.read = read
-        self.rows = rows
-        self.is_train = is_train
-        self.shape = shape
-        self.source = source
-        self.block = max(1, BLOCK_BYTES // (4 * int(np.prod(shape))))
-        sums, squares = np.zeros(int(np.prod(shape))), 0.0
-        for part in self._blocks(rows[is_train]):
-            values = read(part).astype(np.float64)
-            sums += values.sum(axis=0)
-            squares += float(np.square(values).sum())
-        count = int(is_train.sum())
-        self.mean = sums / count
-        variance = squares / count / len(sums) - float(np.square(self.mean).mean())
-        if not np.isfinite(variance) or variance <= 0:
-            raise InputError(
-                f"{source}: the train images' features are all alike, or not finite: are these images and weights?"
-            )
-        self.std = variance**0.5
-
-    def _blocks(self, rows: Ints) -> Iterator[Ints]:
-        return (rows[start : start + self.block] for start in range(0, len(rows), self.block))
-
-    def write(self, path: Path, rows: Ints, shape: tuple[int, ...]) -> None:
-        """Write scaled features of rows as an NPY file of float16 of this shape, some at a time.
-
-        Raises:
-            InputError: for a value that float16 cannot hold, or that is not finite.
-        """
-        with path.open("wb") as stream:
-            header = {"descr": "<f2", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(stream, header)
-            for part in self._blocks(rows):
-                scaled = (self.read(part) - self.mean) / self.std
-                if not np.abs(scaled).max() <= np.finfo(np.float16).max:
-                    raise InputError(
-                        f"{self.source}: an image's features are not finite or far from all others: are these images?"
-                    )
-                stream.write(scaled.astype("<f2").tobytes())
-
-    def describe(self) -> dict[str, Any]:
-        """Return what was fitted, for the JSON."""
-        what = "mean of each feature, one deviation of all"
-        return fitted_on_train(self.is_train, what) | {"mean_of_means": float(self.mean.mean()), "std": self.std}
-
-
-def write_scaled(dataset: str, modality: str, scaled: Scaled, about: dict[str, Any]) -> None:
-    """Write scaled features [N, …] of all samples with their description."""
-    shape = (len(scaled.rows), *scaled.shape)
-    path = write_features(
-        dataset,
-        modality,
-        lambda partial: scaled.write(partial, scaled.rows, shape),
-        lambda: about | {"fitted": scaled.describe()},
-    )
-    print(f"{path}: {' x '.join(map(str, shape))}")

@@ -14,8 +14,10 @@ from stages.enrico.augment import draw_change, prepare_copy
 from stages.enrico.settings import ImageSettings
 from stages.enrico.source import IMAGES, image_path
 from stages.features import save, write_whole
-from stages.images import Extractor, Item, build_vgg, fingerprint, untrained_note, write_image_features
+from stages.image_features import write_image_features
+from stages.images import Extractor, Item
 from stages.params import load_params, required
+from stages.vgg import build_vgg, fingerprint, untrained_note
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -1,27 +1,19 @@
 """Posters of MM-IMDb: VGG-16's second layer of 4096 after ReLU, or the ready-made features of the HDF5."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from i2moe.errors import InputError
 from stages.command import run
-from stages.images import (
-    Extractor,
-    Item,
-    Scaled,
-    build_vgg,
-    fingerprint,
-    untrained_note,
-    write_image_features,
-    write_scaled,
-)
+from stages.image_features import Scaled, write_image_features, write_scaled
+from stages.images import Extractor, Item
 from stages.imdb.cohort import read_rows
 from stages.imdb.settings import PosterSettings
 from stages.imdb.source import DATASET, find_hdf5, open_hdf5
 from stages.params import load_params, required
+from stages.vgg import build_vgg, fingerprint, untrained_note
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,15 +34,18 @@ def poster() -> None:
     folder = Path(settings.raw) / DATASET
     items = [Item(folder / f"{movie}.jpeg", movie) for movie in table["sample_id"]]
     description = {"kind": "vector", "source": str(folder)}
-    write_image_features("imdb", "poster", items, [], is_train, extractor(settings.poster), description)
+    write_image_features("imdb", "poster", items, [], is_train, build_extractor(settings.poster), description)
 
 
-def extractor(settings: PosterSettings) -> Extractor:
+def build_extractor(settings: PosterSettings) -> Extractor:
     """Build VGG-16 up to its second layer of 4096, on the largest square in the middle of a poster."""
     from torch import nn
 
-    vgg: Any = build_vgg("vgg16", settings.weights, settings.seed, "data.imdb.poster.weights")
-    network = nn.Sequential(vgg.features, vgg.avgpool, nn.Flatten(), *list(vgg.classifier)[:LAST])
+    vgg = build_vgg("vgg16", settings.weights, settings.seed, "data.imdb.poster.weights")
+    classifier = list(vgg.get_submodule("classifier").children())
+    network = nn.Sequential(
+        vgg.get_submodule("features"), vgg.get_submodule("avgpool"), nn.Flatten(), *classifier[:LAST]
+    )
     return Extractor(
         network=network,
         prepare=prepare,
@@ -59,7 +54,7 @@ def extractor(settings: PosterSettings) -> Extractor:
         shape=(NUM_FEATURES,),
         batch_size=settings.batch_size,
         name=f"VGG-16 with weights {settings.weights}, second layer of {NUM_FEATURES} after ReLU",
-        key=f"vgg16-{fingerprint(network, 'fit', SIDE, settings.batch_size)}",
+        key=f"vgg16-{fingerprint(network, 'fit', SIDE)}",
         remedy="unpack the archive again, or remove this movie's files",
         note=untrained_note(settings.weights, "VGG-16", settings.seed),
     )
@@ -88,11 +83,8 @@ def write_ready_made(path: Path, rows: NDArray[np.int64], is_train: NDArray[np.b
             return values
 
         about = {"kind": "vector", "shape": [source.shape[1]], "source": f"{path}, vgg_features"}
-        try:
-            scaled = Scaled(read, rows, is_train, (source.shape[1],))
-            write_scaled("imdb", "poster", scaled, about)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from error
+        scaled = Scaled(read, rows, is_train, (source.shape[1],), str(path))
+        write_scaled("imdb", "poster", scaled, about)
 
 
 if __name__ == "__main__":

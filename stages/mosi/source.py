@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2moe.errors import InputError
+from i2moe.errors import InputError, first_line
 from stages.mosi.settings import MODALITIES
 from stages.mosi.unpickle import Array, unpickle
 
@@ -83,7 +83,7 @@ def _read_npz(path: Path) -> Arrays:
         raise
     except Exception as error:  # a broken archive raises many kinds
         raise InputError(
-            f"{path} cannot be read as .npz ({_first_line(error)}): save it again with numpy.savez, ids as an array of "
+            f"{path} cannot be read as .npz ({first_line(error)}): save it again with numpy.savez, ids as an array of "
             "strings"
         ) from error
 
@@ -99,7 +99,7 @@ def _read_hdf5(path: Path) -> Arrays:
     except InputError:
         raise
     except Exception as error:  # a broken file raises many kinds
-        raise InputError(f"{path} cannot be read as HDF5 ({_first_line(error)}): download or save it again") from error
+        raise InputError(f"{path} cannot be read as HDF5 ({first_line(error)}): download or save it again") from error
 
 
 def _read_dataset(path: Path, file: Any, name: str) -> NDArray[Any]:  # noqa: ANN401 (h5py has no types)
@@ -113,10 +113,6 @@ def _read_dataset(path: Path, file: Any, name: str) -> NDArray[Any]:  # noqa: AN
         raise InputError(f"{path}: {name} lies in another file: save the array itself")
     array: NDArray[Any] = dataset[()]
     return np.asarray(array)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0][:200] or type(error).__name__
 
 
 def _check_kinds(path: Path, arrays: Arrays) -> None:

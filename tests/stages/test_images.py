@@ -1,10 +1,8 @@
-"""Images through a frozen network: decoding, the store, weights, scaling; networks here are tiny (synthetic)."""
+"""Images through a frozen network: decoding and the store; networks here are tiny."""
 
 import contextlib
 import io
-import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -20,19 +18,8 @@ from torch import nn
 
 from i2moe.errors import InputError
 from stages import images, paths
-from stages.images import (
-    Extractor,
-    Item,
-    Scaled,
-    Store,
-    build_vgg,
-    decode,
-    embed,
-    fingerprint,
-    forward,
-    untrained_note,
-    write_image_features,
-)
+from stages.images import Extractor, Item, Store, decode, embed, forward
+from stages.vgg import build_vgg
 
 ROOT = Path(__file__).parents[2]
 WIDTH, HEIGHT = 8, 16
@@ -353,179 +340,3 @@ def test_a_bad_file_stops_the_stage_but_what_was_computed_stays(items, count):
     items[9].path.write_bytes(items[0].path.read_bytes())
     embed(items, extractor())
     assert len(count) == 11 + 2  # the tenth is the first again
-
-
-# Weights
-
-
-def small_vgg(monkeypatch):
-    """Let torchvision build a tiny network where it would build a VGG."""
-
-    def get_model(_, weights=None, **__):
-        assert weights is None
-        return tiny_network(seed=int(torch.randint(1000, (1,))))
-
-    monkeypatch.setattr("torchvision.models.get_model", get_model)
-
-
-def test_random_weights_depend_on_the_seed_alone(monkeypatch):
-    small_vgg(monkeypatch)
-    torch.manual_seed(5)
-    before = torch.random.get_rng_state()
-    first, again, other = (build_vgg("vgg11", "none", seed, "key") for seed in (0, 0, 1))
-    assert torch.equal(torch.random.get_rng_state(), before)
-    assert fingerprint(first) == fingerprint(again) != fingerprint(other)
-
-
-def test_a_fingerprint_depends_on_weights_and_whatever_else_is_given():
-    assert fingerprint(tiny_network(), 8) == fingerprint(tiny_network(), 8)
-    assert len({fingerprint(tiny_network(0), 8), fingerprint(tiny_network(1), 8), fingerprint(tiny_network(0), 9)}) == 3
-
-
-def test_a_local_file_of_weights_is_loaded(monkeypatch, tmp_path):
-    small_vgg(monkeypatch)
-    trained = tiny_network(99)
-    torch.save(trained.state_dict(), tmp_path / "vgg.pth")
-    assert fingerprint(build_vgg("vgg11", str(tmp_path / "vgg.pth"), 0, "key")) == fingerprint(trained)
-
-
-class Malicious:
-    def __reduce__(self):
-        return (os.mkdir, ("executed",))
-
-
-@pytest.mark.parametrize("content", ["other network", "cut off", "no weights", "pickle", "malicious", "list"])
-def test_a_file_that_is_no_state_dict_is_refused_and_never_executed(monkeypatch, tmp_path, content):
-    small_vgg(monkeypatch)
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "vgg.pth"
-    torch.save(nn.Linear(2, 2).state_dict() if content == "other network" else [1, 2], path)
-    if content == "cut off":
-        path.write_bytes(path.read_bytes()[:200])
-    elif content == "no weights":
-        path.write_bytes(b"text")
-    elif content in ("pickle", "malicious"):
-        path.write_bytes(pickle.dumps(Malicious() if content == "malicious" else {"features.0.weight": 1}, protocol=2))
-    with pytest.raises(InputError, match=r"key: .*vgg\.pth is no state dict of torchvision's vgg11 .*vgg11-.*\.pth"):
-        build_vgg("vgg11", str(path), 0, "key")
-    assert not (tmp_path / "executed").exists()
-
-
-def test_an_unknown_name_of_weights_is_refused():
-    with pytest.raises(InputError, match=r"key: 'IMAGENET' is no file; allowed: none, IMAGENET1K_V1, .*local file"):
-        build_vgg("vgg11", "IMAGENET", 0, "key")
-
-
-@pytest.mark.parametrize("error", [OSError("no route"), RuntimeError("invalid hash value")])
-def test_weights_that_cannot_be_downloaded_are_refused_with_their_address(monkeypatch, error):
-    def get_model(*_, **__):
-        raise error
-
-    monkeypatch.setattr("torchvision.models.get_model", get_model)
-    with pytest.raises(InputError, match=r"key: torchvision cannot download .*bring https://.*vgg11.*\.pth to this"):
-        build_vgg("vgg11", "IMAGENET1K_V1", 0, "key")
-
-
-def test_only_untrained_features_have_a_note():
-    assert untrained_note("none", "VGG-11", 3) == "untrained image features (VGG-11 with random weights, seed 3)"
-    assert untrained_note("IMAGENET1K_V1", "VGG-11", 3) is None
-
-
-# Scaling and writing
-
-
-def test_features_are_scaled_with_the_train_rows_by_hand(tmp_path):
-    stored = np.array([[9, 9], [1, 10], [5, 30], [3, 20]], np.float32)
-    rows = np.array([1, 3, 2])
-    scaled = Scaled(lambda part: stored[part], rows, np.array([True, True, False]), (2,))
-    # Train features: [1, 10] and [3, 20]; means 2 and 15, squared deviations 1, 1, 25, 25, mean 13.
-    assert scaled.mean.tolist() == [2, 15]
-    assert scaled.std == pytest.approx(13**0.5)
-    scaled.write(tmp_path / "out", rows, (3, 2))
-    expected = (stored[rows] - [2, 15]) / 13**0.5
-    np.testing.assert_array_equal(np.load(tmp_path / "out"), expected.astype(np.float16))
-    assert scaled.describe()["samples"] == 2
-
-
-def test_blocks_of_any_size_give_the_same(tmp_path, monkeypatch):
-    stored = np.random.default_rng(0).normal(size=(11, 6)).astype(np.float32)
-    for size in (1, 50, 2**26):
-        monkeypatch.setattr(images, "BLOCK_BYTES", size)
-        scaled = Scaled(lambda part: stored[part], np.arange(11), np.arange(11) < 8, (6,))
-        scaled.write(tmp_path / str(size), np.arange(11), (11, 6))
-    np.testing.assert_array_equal(np.load(tmp_path / "1"), np.load(tmp_path / str(2**26)))
-    np.testing.assert_array_equal(np.load(tmp_path / "50"), np.load(tmp_path / str(2**26)))
-
-
-@pytest.mark.parametrize("value", [1.0, np.nan, np.inf])
-def test_train_features_that_are_alike_or_not_finite_are_refused(value):
-    stored = np.full((3, 2), value, np.float32)
-    with pytest.raises(InputError, match=r"raw/screens: the train images' features are all alike, or not finite"):
-        Scaled(lambda part: stored[part], np.arange(3), np.array([True] * 3), (2,), "raw/screens")
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, 1e9])
-def test_a_test_image_that_float16_cannot_hold_is_refused(tmp_path, value):
-    stored = np.array([[0, 1], [1, 0], [value, 0]], np.float32)
-    scaled = Scaled(lambda part: stored[part], np.arange(3), np.array([True, True, False]), (2,), "raw/screens")
-    with pytest.raises(InputError, match=r"raw/screens: an image's features are not finite or far from all others"):
-        scaled.write(tmp_path / "out", np.arange(3), (3, 2))
-
-
-def is_train(num=11):
-    return np.arange(num) % 2 == 0
-
-
-def test_features_are_written_as_float16_with_what_was_fitted(items):
-    own = replace(extractor(), note="untrained")
-    write_image_features("toy", "picture", items, [], is_train(), own, {"kind": "image", "source": "raw"})
-    array = np.load(paths.features("toy") / "picture.npy", mmap_mode="r")
-    assert (array.dtype, array.shape) == (np.float16, (11, 5, 4, 2))
-    features, rows = embed(items, own)
-    train = features[rows][is_train()].astype(np.float64)
-    expected = (features[rows] - train.mean(axis=0)) / np.sqrt(((train - train.mean(axis=0)) ** 2).mean())
-    np.testing.assert_allclose(array.reshape(11, -1), expected, atol=2e-3)
-    about = json.loads((paths.features("toy") / "picture.json").read_text())
-    assert about["shape"] == [5, 4, 2]
-    assert about["note"] == "untrained"
-    assert about["fitted"]["split"] == "train"
-    assert "copies" not in about
-    assert not (paths.features("toy") / "picture.copies.npy").exists()
-
-
-def brighter(image, item):
-    """Prepare a copy: each number is brighter by 20."""
-    return image.resize((WIDTH, HEIGHT)).point(lambda value: min(255, value // 2 + 20 * item.copy))
-
-
-def test_copies_stand_by_train_sample_and_number_scaled_as_the_samples(items, count):
-    own = replace(extractor(), prepare=brighter, augmentation="brighter")
-    train = [item for item, own_split in zip(items, is_train(), strict=True) if own_split]
-    copies = [item._replace(copy=number) for item in train for number in (1, 2)]
-    write_image_features("toy", "picture", items, copies, is_train(), own, {"kind": "image"})
-    assert len(count) == 11 + 12
-    array = np.load(paths.features("toy") / "picture.npy").astype(float)
-    copied = np.load(paths.features("toy") / "picture.copies.npy").astype(float)
-    assert copied.shape == (6, 2, 5, 4, 2)
-    about = json.loads((paths.features("toy") / "picture.json").read_text())
-    assert about["copies"] == 2
-    # All samples are scaled by one factor, so a copy differs from its sample as their unscaled features do.
-    for row, item in enumerate(train):
-        for number in (1, 2):
-            difference = direct(item._replace(copy=number), own) - direct(item, own)
-            found = (copied[row, number - 1] - array[2 * row]).ravel() * about["fitted"]["std"]
-            np.testing.assert_allclose(found, difference, atol=5e-3)
-
-
-def test_switching_augmentation_on_or_changing_it_leaves_the_plain_images_valid(items, count):
-    own = replace(extractor(), prepare=brighter)
-    embed(items, own)
-    assert len(count) == 11
-    augmented = replace(own, augmentation="brighter")
-    copies = [item._replace(copy=1) for item in items[:3]]
-    embed([*items, *copies], augmented)
-    assert len(count) == 14
-    embed([*items, *copies], replace(own, augmentation="much brighter"))
-    assert len(count) == 17
-    embed([*items, *copies], augmented)
-    assert len(count) == 17
