@@ -39,6 +39,7 @@ class RunParams(Strict):
     models: Annotated[list[str], Field(min_length=1)]
     seeds: Annotated[list[Seed], Field(min_length=1)]
     max_epochs: Positive | None
+    max_batch_size: Positive | None
 
     @field_validator("datasets", "models", "seeds")
     @classmethod
@@ -194,10 +195,13 @@ class Params(Strict):
         return f"{dataset} (synthetic)" if is_synthetic else dataset
 
     def model(self, dataset: str, model: str) -> ModelConfig:
-        """Return a model's settings, with its epochs capped by run.max_epochs."""
+        """Return a model's settings, with its epochs and batch size capped by `run`."""
         config = self.models[dataset][model]
-        cap = self.run.max_epochs
-        return config if cap is None else config.model_copy(update={"epochs": min(cap, config.epochs)})
+        capped = {
+            "epochs": min(config.epochs, self.run.max_epochs or config.epochs),
+            "batch_size": min(config.batch_size, self.run.max_batch_size or config.batch_size),
+        }
+        return config.model_copy(update=capped)
 
     def settings(self, dataset: str, model: str) -> dict[str, Any]:
         """Return all that a model is made of: its settings in full, and a hash of the source of a fusion of your own.

@@ -267,3 +267,13 @@ def test_every_dataset_has_every_model(project):
 @pytest.mark.parametrize(("cap", "epochs"), [(None, 15), (3, 3), (15, 15), (100, 15)])
 def test_max_epochs_caps_a_models_epochs(load, cap, epochs):
     assert load({"run.max_epochs": cap}).model("tiny", "mult").epochs == epochs
+
+
+@pytest.mark.parametrize(("cap", "batch_size"), [(None, 8), (3, 3), (8, 8), (100, 8)])
+def test_max_batch_size_caps_a_models_batches(load, cap, batch_size):
+    assert load({"run.max_batch_size": cap}).model("tiny", "mult").batch_size == batch_size
+
+
+def test_the_projects_caps_leave_the_papers_settings_alone(project):
+    assert project.models["adni"]["i2moe-mult"].epochs == 50
+    assert project.model("adni", "i2moe-mult").epochs == project.run.max_epochs

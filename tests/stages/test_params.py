@@ -40,7 +40,11 @@ MISTAKES = {
     "unknown key": (
         "run.model",
         ["mult"],
-        ["run: unknown key 'model' (value ['mult'])", "datasets, models, seeds, max_epochs", "did you mean 'models'?"],
+        [
+            "run: unknown key 'model' (value ['mult'])",
+            "datasets, models, seeds, max_epochs, max_batch_size",
+            "did you mean 'models'?",
+        ],
     ),
     "unknown key at the top": (
         "trian",

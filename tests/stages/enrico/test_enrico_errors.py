@@ -225,5 +225,6 @@ def test_a_project_without_the_block_is_told_so(project):
     yaml = YAML(typ="safe", pure=True)
     params = yaml.load(folder / "params.yaml")
     del params["data"]["enrico"]
+    params["run"]["datasets"] = ["wdbc"]
     yaml.dump(params, folder / "params.yaml")
     error_of(cohort, r"params.yaml: data.enrico is missing: take the block from the project's own params.yaml")

@@ -142,7 +142,7 @@ def test_a_poster_that_cannot_be_decoded(project, content):
     path = project() / "dataset" / "0000002.jpeg"
     path.write_bytes(path.read_bytes()[:-300] if content is None else content)
     fails(
-        r"0000002.jpeg cannot be decoded .*: unpack the archive again, or remove this movie's files",
+        r"0000002.jpeg (cannot be decoded .*|is no JPEG or PNG image): unpack the archive again, or remove this",
         movies,
         cohort,
         poster,

@@ -65,7 +65,12 @@ def test_wrong_settings_of_the_synthetic_data(tmp_path, key, value, message):
 def test_without_its_settings_each_stage_says_which_are_missing(project):
     folder = project()
     cohort()
-    write(folder, lambda params: (params["data"].pop("mosi"), params["models"].pop("mosi")))
+
+    def forget(params):
+        params["run"]["datasets"] = ["wdbc"]
+        del params["data"]["mosi"], params["models"]["mosi"]
+
+    write(folder, forget)
     for stage in (cohort, lambda: sequence("text")):
         with pytest.raises(InputError, match=r"params.yaml: data.mosi is missing"):
             stage()

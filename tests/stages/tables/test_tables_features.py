@@ -13,7 +13,7 @@ from stages.params import Columns, TableParams
 from stages.tables.features import encode, features, select_columns
 
 SETTINGS = """
-run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null}
+run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null, max_batch_size: null}
 split: {train: 0.6, validation: 0.2, test: 0.2, seed: 0}
 train: {accelerator: cpu, devices: 1, strategy: auto, precision: 32-true, num_workers: 0}
 data:
