@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from i2moe.metrics import LABEL_PREFIX, TASK_METRICS, bootstrap_interval, label_metrics
 
@@ -31,14 +32,16 @@ def score_table(
         (low, high), and each seed's value.
     """
     rows = []
-    for split, truth in labels.items():
-        for name, metric in (TASK_METRICS[task] | label_metrics(task, classes)).items():
-            values = np.array([metric.compute(truth, one) for one in logits[split]], dtype=float)
-            # Intervals are for the numbers one reports; on the split that chose the epoch they would mean nothing.
-            low, high = bootstrap_interval(metric, truth, logits[split]) if split == "test" else (np.nan, np.nan)
-            std = values.std(ddof=1) if len(values) > 1 else np.nan
-            row = {"split": split, "metric": name, "mean": values.mean(), "std": std, "low": low, "high": high}
-            rows.append(row | {f"seed_{seed}": value for seed, value in zip(seeds, values, strict=True)})
+    metrics = TASK_METRICS[task] | label_metrics(task, classes)
+    cases = [(split, name) for split in labels for name in metrics]
+    for split, name in tqdm(cases, desc="scores", unit="metric", mininterval=1, delay=2, dynamic_ncols=True):
+        metric, truth = metrics[name], labels[split]
+        values = np.array([metric.compute(truth, one) for one in logits[split]], dtype=float)
+        # Intervals are for the numbers one reports; on the split that chose the epoch they would mean nothing.
+        low, high = bootstrap_interval(metric, truth, logits[split]) if split == "test" else (np.nan, np.nan)
+        std = values.std(ddof=1) if len(values) > 1 else np.nan
+        row = {"split": split, "metric": name, "mean": values.mean(), "std": std, "low": low, "high": high}
+        rows.append(row | {f"seed_{seed}": value for seed, value in zip(seeds, values, strict=True)})
     return pd.DataFrame(rows).round(DECIMALS)
 
 

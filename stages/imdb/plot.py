@@ -49,8 +49,12 @@ def _words(movies: pd.DataFrame, settings: ImdbSettings) -> dict[str, Any]:
     if find_hdf5(settings.raw):
         return {}
     share = round(1 - float(movies["known_words"].sum() / movies["words"].sum()), 4)
-    print(f"imdb plot: {share:.1%} of the words have no vector")
-    return {"vectors": settings.plot.vectors, "share_of_words_without_vector": share}
+    print(f"imdb plot: {share:.1%} of the plots' words have no vector")
+    return {
+        "vectors": settings.plot.vectors,
+        "share_of_words_without_vector": share,
+        "note": f"{share:.1%} of the plots' words have no vector",
+    }
 
 
 if __name__ == "__main__":
