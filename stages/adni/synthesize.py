@@ -6,8 +6,6 @@ all show (redundancy), and an exclusive or of one bit in the genotypes and one i
 """
 
 import csv
-import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +19,7 @@ from stages.adni.synthetic_subjects import NOISE, RULE, THRESHOLDS, WEIGHTS, Sub
 from stages.adni.synthetic_tables import SHOWN_BY, tables
 from stages.command import run
 from stages.params import load_params, required
+from stages.synthetic import new_files, write_rule
 
 # As LONI writes the day of the download.
 FILE_NAMES = {"DXSUM": "DXSUM_PDXCONV_22Apr2024", "BLENNOWPLASMANFL": "ADNI_BLENNOWPLASMANFLLONG_10_03_18_09May2024"}
@@ -30,13 +29,9 @@ DOWNLOADED = "09May2024"
 def synthesize() -> None:
     """Write data/synthetic/adni: every file that the other stages read, planted.json and planted.csv."""
     settings = required(load_params().synthetic.adni, "synthetic.adni")
-    target = paths.synthetic("adni")
-    partial = target.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    write_files(partial, settings.subjects, settings.variants, settings.seed)
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
-    print(f"{target}: synthetic ADNI of {settings.subjects} subjects")
+    with new_files("adni") as folder:
+        write_files(folder, settings.subjects, settings.variants, settings.seed)
+    print(f"{paths.synthetic('adni')}: synthetic ADNI of {settings.subjects} subjects")
 
 
 def write_files(folder: Path, num_subjects: int, num_variants: int, seed: int) -> None:
@@ -58,7 +53,6 @@ def _write_planted(folder: Path, subjects: Subjects, seed: int) -> None:
     planted = {"PTID": subjects.ptid, **subjects.terms, "converts": subjects.converts, "diagnosis": diagnosis}
     pd.DataFrame(planted).to_csv(folder / "planted.csv", index=False, lineterminator="\n")
     rule = {
-        "synthetic": True,
         "rule": RULE,
         "weights": WEIGHTS,
         "thresholds": THRESHOLDS,
@@ -67,7 +61,7 @@ def _write_planted(folder: Path, subjects: Subjects, seed: int) -> None:
         "subjects": len(subjects.rid),
         "seed": seed,
     }
-    (folder / "planted.json").write_text(json.dumps(rule, indent=2, ensure_ascii=False) + "\n")
+    write_rule(folder, rule)
 
 
 if __name__ == "__main__":

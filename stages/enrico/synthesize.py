@@ -6,8 +6,6 @@ one that only wireframes show (uniqueness), one that both show (redundancy), and
 """
 
 import io
-import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +19,7 @@ from stages.enrico.drawing import draw_screenshot, draw_wireframe
 from stages.enrico.source import IMAGES, ISSUES_FILE, TOPICS_FILE, image_path
 from stages.enrico.synthetic_screens import RULE, SHOWN_BY, TOPICS, Screens, build_hierarchy, draw_screens
 from stages.params import load_params, required
+from stages.synthetic import new_files, write_rule
 
 if TYPE_CHECKING:
     from stages.enrico.synthetic_screens import Component
@@ -41,13 +40,9 @@ Issue = tuple[str, str, str]
 def synthesize() -> None:
     """Write data/synthetic/enrico: every file that the other stages read, planted.json and planted.csv."""
     settings = required(load_params().synthetic.enrico, "synthetic.enrico")
-    target = paths.synthetic("enrico")
-    partial = target.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    write_files(partial, settings.screens, settings.seed)
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
-    print(f"{target}: synthetic ENRICO of {settings.screens} screens")
+    with new_files("enrico") as folder:
+        write_files(folder, settings.screens, settings.seed)
+    print(f"{paths.synthetic('enrico')}: synthetic ENRICO of {settings.screens} screens")
 
 
 def write_files(folder: Path, num_screens: int, seed: int) -> None:
@@ -100,7 +95,6 @@ def _write_tables(folder: Path, screens: Screens, issues: dict[str, Issue], seed
     for name, table in tables.items():
         table.to_csv(folder / name, index=False, lineterminator="\n")
     rule = {
-        "synthetic": True,
         "rule": RULE,
         "topics": [
             {"shared": shared, "unique": unique, "exclusive_or": exclusive_or, "topic": name, "share": share}
@@ -110,7 +104,7 @@ def _write_tables(folder: Path, screens: Screens, issues: dict[str, Issue], seed
         "screens": len(screens.ids),
         "seed": seed,
     }
-    (folder / "planted.json").write_text(json.dumps(rule, indent=2) + "\n")
+    write_rule(folder, rule)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ what both show (redundancy), or an exclusive or of one bit in each (synergy).
 """
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from stages.imdb.source import DATASET, FOLDS, SPLIT
 from stages.imdb.synthetic_files import SHOWN_BY, write_plot, write_posters, write_vectors
 from stages.imdb.synthetic_movies import INTERCEPT, RULE, RULES, SCALE, SyntheticMovies, draw_movies
 from stages.params import load_params, required
+from stages.synthetic import new_files, write_rule
 
 VECTORS = "vectors.bin"
 OFFICIAL_SHARES = {"train": 0.6, "dev": 0.1, "test": 0.3}
@@ -25,13 +25,9 @@ OFFICIAL_SHARES = {"train": 0.6, "dev": 0.1, "test": 0.3}
 def synthesize() -> None:
     """Write data/synthetic/imdb: dataset/, split.json, vectors.bin, planted.json and planted.csv."""
     settings = required(load_params().synthetic.imdb, "synthetic.imdb")
-    target = paths.synthetic("imdb")
-    partial = target.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    write_files(partial, settings.movies, settings.seed)
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
-    print(f"{target}: synthetic MM-IMDb of {settings.movies} movies")
+    with new_files("imdb") as folder:
+        write_files(folder, settings.movies, settings.seed)
+    print(f"{paths.synthetic('imdb')}: synthetic MM-IMDb of {settings.movies} movies")
 
 
 def write_files(folder: Path, num_movies: int, seed: int) -> None:
@@ -59,7 +55,6 @@ def _write_planted(folder: Path, movies: SyntheticMovies, seed: int) -> None:
     planted = pd.DataFrame({"movie_id": movies.ids, **movies.terms, **genres})
     planted.to_csv(folder / "planted.csv", index=False, lineterminator="\n")
     rule = {
-        "synthetic": True,
         "rule": RULE,
         "genres": {name: {"term": term, "sign": sign} for name, (term, sign) in RULES.items()},
         "scale": SCALE,
@@ -68,7 +63,7 @@ def _write_planted(folder: Path, movies: SyntheticMovies, seed: int) -> None:
         "movies": len(movies.ids),
         "seed": seed,
     }
-    (folder / "planted.json").write_text(json.dumps(rule, indent=2) + "\n")
+    write_rule(folder, rule)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ through `patients.dod` alone, so that the cohort's label rule finds it again.
 """
 
 import gzip
-import json
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -33,6 +31,7 @@ from stages.mimic.synthetic_patients import (
     draw_stays,
 )
 from stages.params import load_params, required
+from stages.synthetic import new_files, write_rule
 
 BLOCK = 1000  # patients made at a time: memory does not grow with their number
 
@@ -57,12 +56,9 @@ HEADERS = {
 def synthesize() -> None:
     """Write data/synthetic/mimic: every table that the other stages read, planted.json and planted.csv.gz."""
     settings = required(load_params().synthetic.mimic, "synthetic.mimic")
-    target = paths.synthetic("mimic")
-    partial = target.with_suffix(".partial")
-    write_tables(partial, settings.patients, settings.seed)
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
-    print(f"{target}: synthetic MIMIC-IV of {settings.patients} patients")
+    with new_files("mimic") as folder:
+        write_tables(folder, settings.patients, settings.seed)
+    print(f"{paths.synthetic('mimic')}: synthetic MIMIC-IV of {settings.patients} patients")
 
 
 def write_tables(folder: Path, num_patients: int, seed: int) -> None:
@@ -77,15 +73,12 @@ def write_tables(folder: Path, num_patients: int, seed: int) -> None:
             for name, rows in _make_block(start, min(BLOCK, num_patients - start), generator):
                 _append(tables[name], name, rows)
     planted = {
-        "synthetic": True,
         "rule": RULE,
         "intercept": INTERCEPT,
         "weights": WEIGHTS,
         "shown_by": rows_of.SHOWN_BY,
     }
-    (folder / "planted.json").write_text(
-        json.dumps(planted | {"patients": num_patients, "seed": seed}, indent=2) + "\n"
-    )
+    write_rule(folder, planted | {"patients": num_patients, "seed": seed})
 
 
 def _make_block(first: int, num: int, generator: np.random.Generator) -> Iterator[tuple[str, rows_of.Table]]:

@@ -5,9 +5,7 @@ audio or text shows (uniqueness), one that all three show (redundancy), and an e
 one in the text (synergy).
 """
 
-import json
 import pickle
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +27,7 @@ from stages.mosi.synthetic_utterances import (
     draw_utterances,
 )
 from stages.params import load_params, required
+from stages.synthetic import new_files, write_rule
 
 PROTOCOL = 4  # of the pickle
 
@@ -36,13 +35,9 @@ PROTOCOL = 4  # of the pickle
 def synthesize() -> None:
     """Write data/synthetic/mosi: mosi_data.pkl, planted.json and planted.csv."""
     settings = required(load_params().synthetic.mosi, "synthetic.mosi")
-    target = paths.synthetic("mosi")
-    partial = target.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    num = write_files(partial, settings.videos, settings.seed)
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
-    print(f"{target}: synthetic CMU-MOSI of {settings.videos} videos, {num} utterances")
+    with new_files("mosi") as folder:
+        num = write_files(folder, settings.videos, settings.seed)
+    print(f"{paths.synthetic('mosi')}: synthetic CMU-MOSI of {settings.videos} videos, {num} utterances")
 
 
 def write_files(folder: Path, num_videos: int, seed: int) -> int:
@@ -69,7 +64,6 @@ def _write_planted(folder: Path, utterances: Synthetic, num_videos: int, seed: i
     table |= {**utterances.terms, "sentiment": utterances.label}
     pd.DataFrame(table).to_csv(folder / "planted.csv", index=False, lineterminator="\n")
     rule = {
-        "synthetic": True,
         "rule": RULE,
         "weights": WEIGHTS,
         "exclusive_or": "1 where audio_bit and text_bit differ, -1 where they are alike",
@@ -79,7 +73,7 @@ def _write_planted(folder: Path, utterances: Synthetic, num_videos: int, seed: i
         "videos": num_videos,
         "seed": seed,
     }
-    (folder / "planted.json").write_text(json.dumps(rule, indent=2) + "\n")
+    write_rule(folder, rule)
 
 
 if __name__ == "__main__":
