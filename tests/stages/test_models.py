@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from i2moe.errors import InputError
-from stages.params import check, load_params, merge
+from stages.models import merge
+from stages.params import check, load_params
 from tests.stages.conftest import error_of
 
 ROOT = Path(__file__).parents[2]
