@@ -82,11 +82,36 @@ def test_plots_tell_their_own_and_the_shared_genres_and_not_the_others(raw):
     assert len(rows) < NUM
 
 
-def test_posters_tell_their_own_and_the_shared_genres_and_not_the_others(raw):
-    planted = pd.read_csv(raw / "planted.csv", dtype={"movie_id": str})
+def thumbnails(raw, planted, size):
+    """Return the movies that have a poster, and their posters as vectors."""
     files = [raw / "dataset" / f"{movie}.jpeg" for movie in planted["movie_id"]]
     rows = np.flatnonzero([path.exists() for path in files])
-    small = np.stack([np.asarray(Image.open(files[row]).resize((4, 6))).ravel() for row in rows]) / 50
+    return rows, np.stack([np.asarray(Image.open(files[row]).resize(size)).ravel() for row in rows]) / 50
+
+
+def test_posters_tell_their_own_and_the_shared_genres_and_not_the_others(raw):
+    planted = pd.read_csv(raw / "planted.csv", dtype={"movie_id": str})
+    rows, small = thumbnails(raw, planted, (4, 6))
     scores = learned(small, planted, rows)
     assert min(scores[genre] for genre in ("Action", "Romance", "Horror", "Family")) > 0.7
     assert max(scores[genre] for genre in ("Drama", "Comedy", "Crime", "Musical")) < 0.65
+
+
+def test_plot_and_poster_together_tell_the_genres_of_the_exclusive_or(raw):
+    planted = pd.read_csv(raw / "planted.csv", dtype={"movie_id": str})
+    movies = read_folder(str(raw), official=False)
+    vectors = mean_vectors(movies.plots, raw / "vectors.bin")
+    with_poster, small = thumbnails(raw, planted, (16, 24))
+    rows = np.intersect1d(with_poster, np.flatnonzero(vectors.known > 5))
+    half = len(rows) // 2
+    signs = []
+    for term, features in (
+        ("plot_bit", vectors.means[rows] / vectors.means[rows].std()),
+        ("poster_bit", small[np.searchsorted(with_poster, rows)]),
+    ):
+        bits = planted[term].to_numpy()[rows]
+        model = LogisticRegression(C=0.1, max_iter=2000).fit(features[:half], bits[:half])
+        signs.append(model.decision_function(features[half:]))
+    exclusive_or = -signs[0] * signs[1]
+    assert roc_auc_score(planted["Crime"].to_numpy()[rows[half:]], exclusive_or) > 0.75
+    assert roc_auc_score(planted["Musical"].to_numpy()[rows[half:]], -exclusive_or) > 0.75
