@@ -134,6 +134,8 @@ class FeatureSet(Dataset[Batch]):
         Modalities without copies, and all where no variant is above 0, are as they are.
         """
         batch = self.__getitems__(rows.tolist())
+        if not self.copies:
+            return batch
         chosen = np.flatnonzero(variants)
         position = np.searchsorted(self.rows("train"), rows[chosen])
         for name, copies in self.copies.items():
