@@ -7,6 +7,10 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from PIL import Image
+from torchvision import models
+from torchvision.transforms import functional
 
 from i2moe.data import FeatureSet
 from stages import paths
@@ -168,6 +172,32 @@ def test_posters_go_through_vgg_16_and_the_features_meet_the_contract(project, c
     train = features.arrays["poster"][is_train].astype(float)
     assert train.mean() == pytest.approx(0, abs=1e-2)
     assert train.std() == pytest.approx(1, abs=1e-2)
+
+
+def second_4096_after_relu(path):
+    """Do by hand what torchvision's VGG-16 and its weights' own scaling make of the middle square of 30 x 40 pixels."""
+    torch.manual_seed(0)
+    vgg = models.vgg16(weights=None).eval()
+    ours = models.VGG16_Weights.IMAGENET1K_V1.transforms()
+    square = Image.open(path).resize((224, 224), Image.Resampling.BILINEAR, box=(0, 5, 30, 35))
+    pixels = functional.normalize(functional.to_tensor(square), ours.mean, ours.std)
+    first, second = vgg.classifier[0], vgg.classifier[3]
+    with torch.inference_mode():
+        return second(first(vgg.avgpool(vgg.features(pixels[None])).flatten(1)).relu()).relu()[0].numpy()
+
+
+def test_poster_features_are_vgg_16s_second_layer_of_4096_after_relu(project):
+    raw = project(poster={"batch_size": 4})
+    for stage in (movies, cohort, poster):
+        stage()
+    table = pd.read_csv(paths.cohort("imdb"), dtype=str)
+    features = np.stack([second_4096_after_relu(raw / "dataset" / f"{movie}.jpeg") for movie in table["sample_id"]])
+    train = features[(table["split"] == "train").to_numpy()].astype(float)
+    centred = train - train.mean(axis=0)
+    expected = (features - train.mean(axis=0)) / np.sqrt(np.square(centred).mean())
+    found = np.load(paths.features("imdb") / "poster.npy").astype(float)
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99999
+    assert np.abs(found - expected).max() < 0.02
 
 
 def test_the_hdf5_gives_its_features_in_cohort_order(project, tmp_path):
