@@ -15,8 +15,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from stages.command import run
-from stages.images import Extractor, Item, Store, forward
+from stages.shared.base.command import run
+from stages.shared.images.images import Extractor, Item, Store, forward
 
 NUM = {"poster": 96, "screen": 192}  # images
 SIZES = {"poster": (512, 768), "screen": (540, 960)}  # width and height, pixels
@@ -29,16 +29,17 @@ def images(
     """Print images a second of both sides and their ratio, the median over pairs."""
     import torch
 
-    from stages.enrico.image import build_extractor as screen_extractor
-    from stages.imdb.poster import build_extractor as poster_extractor
-    from stages.params import load_params, required
+    from stages.datasets.enrico.image import build_extractor as screen_extractor
+    from stages.datasets.enrico.settings import ImageSettings
+    from stages.datasets.imdb.poster import build_extractor as poster_extractor
+    from stages.datasets.imdb.settings import PosterSettings
+    from stages.shared.base.params import load_block
 
     if threads:
         torch.set_num_threads(threads)
-    data = load_params().data
     networks: dict[str, Extractor] = {
-        "poster": poster_extractor(required(data.imdb, "data.imdb").poster),
-        "screen": screen_extractor(required(data.enrico, "data.enrico").image, "screenshot"),
+        "poster": poster_extractor(load_block("data.imdb.poster", PosterSettings)),
+        "screen": screen_extractor(load_block("data.enrico.image", ImageSettings), "screenshot"),
     }
     for name, extractor in networks.items():
         with tempfile.TemporaryDirectory(prefix="i2moe-images-") as folder:

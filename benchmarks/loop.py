@@ -1,6 +1,6 @@
 """I2MoE the straightforward way: one expert after the other, one view after the other, PyTorch's own dropout.
 
-Same mathematics and the same weights as `i2moe.interaction.InteractionMoE`; what benchmarks and tests compare it with.
+Same mathematics and the same weights as `InteractionMoE`; what benchmarks and tests compare it with.
 """
 
 import copy
@@ -8,12 +8,12 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from i2moe.dropout import Dropout
+from i2moe.fusion.dropout import Dropout
 from i2moe.fusion.moepp import MixedExperts
 from i2moe.fusion.routing import ExpertLinear
 from i2moe.fusion.switchgate import SwitchFeedForward
-from i2moe.interaction import Prediction
-from i2moe.losses import InteractionLosses, interaction_losses
+from i2moe.model.interaction import Prediction
+from i2moe.model.losses import InteractionLosses, interaction_losses
 
 
 class LoopMixture(nn.Module):

@@ -23,11 +23,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.loop import LoopMixture
-from i2moe.config import InteractionConfig, ModelConfig, ReweightingConfig
-from i2moe.fusion import build_fusion
-from i2moe.interaction import InteractionMoE, Prediction, Reweighting
-from i2moe.losses import INTERACTION_LOSSES, task_loss, total_loss
-from stages.params import load_params
+from i2moe.model.config import InteractionConfig, ModelConfig, ReweightingConfig
+from i2moe.model.fusion import Sizes, build_fusion
+from i2moe.model.interaction import InteractionMoE, Prediction, Reweighting
+from i2moe.model.losses import INTERACTION_LOSSES, task_loss, total_loss
+from stages.settings.params import load_params
 
 
 @dataclass(frozen=True)
@@ -106,14 +106,8 @@ def build(dataset: str, model: str, *, ours: bool, device: str = "cpu") -> tuple
     assert isinstance(config.reweighting, ReweightingConfig)  # noqa: S101
     torch.manual_seed(0)
     num_modalities = len(task.modalities)
-    fusion = build_fusion(
-        config.fusion,
-        num_modalities=num_modalities,
-        num_patches=config.num_patches,
-        hidden_dim=config.hidden_dim,
-        num_outputs=task.num_outputs,
-        dropout=config.dropout,
-    )
+    sizes = Sizes(num_modalities, config.num_patches, config.hidden_dim, task.num_outputs, config.dropout)
+    fusion = build_fusion(config.fusion, sizes)
     reweighting = Reweighting(
         num_modalities * config.hidden_dim,
         num_modalities + 2,

@@ -1,22 +1,21 @@
 """FeatureSet: a cohort and its feature arrays as a torch dataset, checked once against the data contract.
 
-Files (the contract between whatever prepares a dataset and every model):
+Files (the contract between whatever prepares a dataset and every model; its JSON files are classes in
+`i2moe.contract.descriptions`):
 
 - `<cohort>.csv`: sample_id, group_id, split (train | validation | test), then the label: `label` with a class name or a
-  number, or one column `label_<class>` of 0 and 1 for each class of a multilabel task. One row a sample, sorted by id.
-- `<cohort>.json` beside it: dataset, task, classes, modalities in order, licence, how many samples each filter removed.
+  number, or one column `label_<class>` of 0 and 1 per class of a multilabel task. One row per sample, sorted by id.
+- `<cohort>.json` beside it: `CohortDescription`.
 - `<modality>.npy`: first axis = cohort rows; float32, float16 or uint8; C-contiguous, so that it memory-maps.
   Sequences are padded at the end; `<modality>.lengths.npy` has each sample's number of real steps.
   Volumes are stored without what surrounds the organ: samples [V] are the voxels inside a mask, in C order, scaled so
   that 0 is the mean; a batch has them at their places in volumes that are 0 elsewhere.
+  Images are stored as the features [C, h, w] of a frozen network.
 - `<modality>.copies.npy`: where the description says how many `copies` there are, features of so many augmented copies
   of each train sample [N_train, copies, …]. A shuffled pass over train takes one of them or the sample itself.
-- `<modality>.json`: kind (vector | sequence | volume | image), shape of one sample, a volume's mask (`i2moe.masks`),
-  a `note` where a reader of results must know something, and what was fitted on which split.
-  Images are stored as the features [C, h, w] of a frozen network.
+- `<modality>.json`: `ModalityDescription`.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,9 +26,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from i2moe.cohort import SPLITS, read_cohort
-from i2moe.errors import InputError
-from i2moe.masks import unpack_mask
+from i2moe.base.errors import InputError
+from i2moe.contract.cohort import SPLITS, read_cohort
+from i2moe.contract.descriptions import CohortDescription, ModalityDescription
+from i2moe.contract.masks import unpack_mask
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,45 +61,45 @@ class FeatureSet(Dataset[Batch]):
             InputError: where the files break the contract; the message names file, row or column and remedy.
         """
         self.table = read_cohort(cohort)
-        description = _read_json(cohort.with_suffix(".json"))
-        self.task: str = description["task"]
-        self.classes: list[str] = description["classes"]
-        self.modalities: list[str] = description["modalities"]
-        self.licence: str = description["licence"]
+        description = CohortDescription.read(cohort.with_suffix(".json"))
+        self.task: str = description.task
+        self.classes = description.classes
+        self.modalities = description.modalities
+        self.licence: str = description.licence
         self.sample_ids: list[str] = self.table["sample_id"].tolist()
         self.labels = _labels(self.table, self.task, self.classes, cohort)
         _check_splits(self, cohort)
-        self.descriptions = {name: _read_json(features / f"{name}.json") for name in self.modalities}
+        self.descriptions = {name: ModalityDescription.read(features / f"{name}.json") for name in self.modalities}
         self.masks = {
-            name: _read_mask(features / f"{name}.json", about)
+            name: unpack_mask(about.mask, tuple(about.shape))
             for name, about in self.descriptions.items()
-            if about["kind"] == "volume"
+            if about.kind == "volume" and about.mask is not None
         }
         self.arrays = {name: _open_array(features, name, self) for name in self.modalities}
         self.copies = {
-            name: _open_copies(features, name, self) for name, about in self.descriptions.items() if about.get("copies")
+            name: _open_copies(features, name, self) for name, about in self.descriptions.items() if about.copies
         }
         self.num_copies = _num_copies(features, self)
         self.lengths = {
             name: _open_lengths(features, name, self)
             for name, about in self.descriptions.items()
-            if about["kind"] == "sequence"
+            if about.kind == "sequence"
         }
 
     @property
     def kinds(self) -> dict[str, str]:
         """Return the kind of array of each modality."""
-        return {name: about["kind"] for name, about in self.descriptions.items()}
+        return {name: about.kind for name, about in self.descriptions.items()}
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of one sample of each modality."""
-        return {name: tuple(about["shape"]) for name, about in self.descriptions.items()}
+        return {name: tuple(about.shape) for name, about in self.descriptions.items()}
 
     @property
     def notes(self) -> dict[str, str]:
         """Return what a reader of results must know of each modality, where there is something."""
-        return {name: about["note"] for name, about in self.descriptions.items() if "note" in about}
+        return {name: about.note for name, about in self.descriptions.items() if about.note is not None}
 
     @property
     def num_outputs(self) -> int:
@@ -223,13 +223,6 @@ def _already_a_batch(batch: Any) -> Batch:  # noqa: ANN401 (__getitems__ gives a
     return batch  # type: ignore[no-any-return]
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise InputError(f"{path} is missing: rerun the stage that writes it")
-    content: dict[str, Any] = json.loads(path.read_text())
-    return content
-
-
 def _labels(table: "pd.DataFrame", task: str, classes: list[str], path: Path) -> NDArray[Any]:
     """Return class indices [N], 0/1 [N, C] for multilabel, or float32 [N] for regression."""
     columns = [f"label_{name}" for name in classes] if task == "multilabel" else ["label"]
@@ -290,7 +283,7 @@ def _open_copies(folder: Path, name: str, features: FeatureSet) -> NDArray[Any]:
     """Memory-map the augmented copies of a modality's train samples and check their shape."""
     path = folder / f"{name}.copies.npy"
     array = _load(path)
-    expected = (len(features.rows("train")), features.descriptions[name]["copies"], *features.shapes[name])
+    expected = (len(features.rows("train")), features.descriptions[name].copies, *features.shapes[name])
     if array.shape != expected or array.dtype.name not in DTYPES:
         raise InputError(
             f"{path} holds {array.dtype} of shape {array.shape}, expected {' or '.join(DTYPES)} of shape {expected}: "
@@ -318,14 +311,6 @@ def _check_finite(path: Path, array: NDArray[Any]) -> None:
             raise InputError(f"{path} row {row} holds NaN or infinity: impute or drop it where the features are made")
 
 
-def _read_mask(path: Path, about: dict[str, Any]) -> NDArray[np.bool_]:
-    """Read the mask of a volume modality: true at the voxels that are stored."""
-    try:
-        return unpack_mask(about["mask"], tuple(about["shape"]))
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{path}: the mask is missing or does not fit the shape: rerun the feature stage") from error
-
-
 def _open_lengths(folder: Path, name: str, features: FeatureSet) -> NDArray[np.int64]:
     """Read the real lengths of a padded sequence modality; between 1 and the padded length."""
     path = folder / f"{name}.lengths.npy"
@@ -344,5 +329,5 @@ def _load(path: Path) -> NDArray[Any]:
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except ValueError as error:
-        raise InputError(f"{path} is no readable NPY array ({error}): rerun the feature stage") from error
+        raise InputError(f"{path} is not a readable NPY array ({error}): rerun the feature stage") from error
     return array

@@ -8,9 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from i2moe.config import ModelConfig
+from i2moe.base.errors import InputError
 from i2moe.data import Batch, FeatureSet
-from i2moe.model import MultimodalModel, build_model
+from i2moe.model.config import ModelConfig
+from i2moe.model.multimodal import MultimodalModel, build_model
 
 EVALUATION_BATCH = 256
 
@@ -26,11 +27,37 @@ def build_for(features: FeatureSet, config: ModelConfig) -> MultimodalModel:
     )
 
 
-def load(features: FeatureSet, config: ModelConfig, weights: Path) -> MultimodalModel:
-    """Build the model and give it saved weights; on the CPU, in evaluation mode."""
+def load(features: FeatureSet, config: ModelConfig, weights: Path, device: torch.device) -> MultimodalModel:
+    """Build the model and give it saved weights; on the device, in evaluation mode."""
     model = build_for(features, config)
     model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    return model.eval()
+    return model.to(device).eval()
+
+
+def choose_device(accelerator: str) -> torch.device:
+    """Return the device to apply a model on, by the name of one of Lightning's accelerators.
+
+    Args:
+        accelerator: cpu, gpu, cuda or mps; auto takes a GPU where there is one.
+
+    Raises:
+        InputError: for another accelerator, or one that this machine does not have.
+    """
+    available = [
+        name for name, backend in (("cuda", torch.cuda), ("mps", torch.backends.mps)) if backend.is_available()
+    ]
+    wanted = {"auto": [*available, "cpu"], "gpu": available, "cpu": ["cpu"]}.get(
+        accelerator, [name for name in available if name == accelerator]
+    )
+    if not wanted:
+        allowed = ", ".join(["auto", "cpu", *(["gpu"] if available else []), *available])
+        raise InputError(f"train.accelerator {accelerator!r}: not on this machine; allowed: {allowed}")
+    return torch.device(wanted[0])
+
+
+def device_of(model: MultimodalModel) -> torch.device:
+    """Return the device that a model is on; one without parameters may be anywhere."""
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
 
 
 def label_scale(features: FeatureSet) -> tuple[float, float]:
@@ -53,25 +80,27 @@ class Predictions:
     weights: NDArray[np.float32] | None
 
 
-def predict(model: MultimodalModel, features: FeatureSet, split: str, *, device: str = "cpu") -> Predictions:
-    """Predict every sample of a split, in cohort order."""
+def predict(model: MultimodalModel, features: FeatureSet, split: str) -> Predictions:
+    """Predict every sample of a split, in cohort order, on the model's device."""
     mean, std = label_scale(features)
+    device = device_of(model)
     with torch.inference_mode():
-        model.to(device).eval()
+        model.eval()
         parts = [model(to_device(batch, device)) for batch in features.loader(split, EVALUATION_BATCH)]
     experts = None if parts[0].expert_logits is None else _stack([part.expert_logits for part in parts]) * std + mean
     weights = None if parts[0].weights is None else _stack([part.weights for part in parts])
     return Predictions(_stack([part.logits for part in parts]) * std + mean, experts, weights)
 
 
-def mean_tokens(model: MultimodalModel, features: FeatureSet, *, device: str | torch.device = "cpu") -> list[Tensor]:
+def mean_tokens(model: MultimodalModel, features: FeatureSet) -> list[Tensor]:
     """Return each modality's mean tokens [1, P, H] over the train split, encoders in evaluation mode."""
     was_training = model.training
     model.eval()
     sums: list[Tensor] = []
     with torch.no_grad():
         for batch in features.loader("train", EVALUATION_BATCH):
-            own = [tokens.sum(dim=0, keepdim=True) for tokens in model.tokens(to_device(batch, device))]
+            moved = to_device(batch, device_of(model))
+            own = [tokens.sum(dim=0, keepdim=True) for tokens in model.tokens(moved)]
             sums = own if not sums else [total + part for total, part in zip(sums, own, strict=True)]
     model.train(was_training)
     return [total / len(features.rows("train")) for total in sums]
@@ -82,7 +111,7 @@ def _stack(parts: list[Tensor | None]) -> NDArray[np.float32]:
     return values
 
 
-def to_device(batch: Batch, device: str | torch.device) -> Batch:
+def to_device(batch: Batch, device: torch.device) -> Batch:
     """Move a batch's tensors to a device."""
     return Batch(
         inputs={name: value.to(device) for name, value in batch.inputs.items()},

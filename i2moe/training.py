@@ -1,6 +1,5 @@
 """Train a model: seeds, best epoch, resume, devices. Adam without a schedule, as the official code trains."""
 
-import hashlib
 import logging
 import shutil
 import warnings
@@ -15,14 +14,14 @@ from pytorch_lightning.callbacks import ModelCheckpoint, ProgressBar
 from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
-from i2moe.config import ModelConfig
+from i2moe.base.errors import InputError
 from i2moe.data import Batch, FeatureSet
-from i2moe.errors import InputError
 from i2moe.inference import EVALUATION_BATCH, build_for, label_scale, mean_tokens
-from i2moe.interaction import Prediction
-from i2moe.losses import task_loss, total_loss
-from i2moe.metrics import check_selection, compute_metrics
-from i2moe.model import MultimodalModel
+from i2moe.model.config import ModelConfig
+from i2moe.model.interaction import InteractionMoE, Prediction
+from i2moe.model.losses import task_loss, total_loss
+from i2moe.model.multimodal import MultimodalModel
+from i2moe.selection import check_selection, compute_metrics
 
 
 @dataclass(frozen=True)
@@ -55,9 +54,9 @@ class TrainingModule(lightning.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Refresh the mean tokens that replace modalities, where they do: what the encoders now make of train."""
-        if self.config.interaction and self.config.interaction.replacement == "mean":
-            means = mean_tokens(self.model, self.features, device=self.device)
-            self.model.fusion.mean_tokens = means  # type: ignore[assignment]
+        mixture = self.model.fusion
+        if isinstance(mixture, InteractionMoE) and mixture.config.replacement == "mean":
+            mixture.mean_tokens = mean_tokens(self.model, self.features)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's signature)
         """Give each epoch its own random stream, so that a resumed run draws what an undisturbed one draws.
@@ -261,15 +260,6 @@ def save(checkpoint: Path, target: Path) -> None:
     partial = target.with_suffix(".partial")
     torch.save({name.removeprefix(prefix): value for name, value in state.items()}, partial)
     shutil.move(partial, target)
-
-
-def fingerprint(files: list[Path], settings: str) -> str:
-    """Hash files' contents and settings: the name of a folder for what depends on exactly these."""
-    digest = hashlib.blake2b(settings.encode(), digest_size=16)
-    for path in files:
-        with path.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "blake2b").digest())
-    return digest.hexdigest()
 
 
 def _quiet() -> None:

@@ -3,24 +3,17 @@
 import torch
 from torch import Tensor, nn
 
+from i2moe.model.fusion import Sizes
+
 
 class GatedSum(nn.Module):
     """Average each modality's tokens, weigh each average by a gate of its own, and predict from their sum."""
 
-    def __init__(
-        self,
-        *,
-        num_modalities: int,
-        num_patches: int,  # noqa: ARG002 (any number of tokens)
-        hidden_dim: int,
-        num_outputs: int,
-        dropout: float,
-        sharpness: float,
-    ) -> None:
+    def __init__(self, sizes: Sizes, *, sharpness: float) -> None:
         super().__init__()
         self.sharpness = sharpness
-        self.gates = nn.ModuleList(nn.Linear(hidden_dim, 1) for _ in range(num_modalities))
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden_dim, num_outputs))
+        self.gates = nn.ModuleList(nn.Linear(sizes.hidden_dim, 1) for _ in range(sizes.num_modalities))
+        self.head = nn.Sequential(nn.Dropout(sizes.dropout), nn.Linear(sizes.hidden_dim, sizes.num_outputs))
 
     def forward(self, tokens: list[Tensor]) -> Tensor:
         """Map M token tensors [B, P, H] to logits [B, C]."""

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from stages import paths
-from stages.command import run
-from stages.params import load_params
+from stages.shared.base import paths
+from stages.shared.base.command import run
+from stages.shared.base.params import load_block
+from stages.shared.files import write_whole
 
 
 def evaluate(
@@ -14,38 +15,52 @@ def evaluate(
     model: Annotated[str, typer.Argument(help="a name under models.DATASET")],
 ) -> None:
     """Write the metrics (JSON, CSV) and the predictions (Parquet) of all seeds of a model."""
-    params = load_params()
     import numpy as np
     import pandas as pd
 
-    from i2moe.cohort import SPLITS
+    from i2moe.contract.cohort import SPLITS
     from i2moe.data import FeatureSet
-    from i2moe.inference import load, predict
-    from stages.predictions import frame
-    from stages.scores import EVALUATED_SPLITS, score_table, write_scores
+    from i2moe.inference import choose_device, load, predict
+    from stages.shared.predictions import frame
+    from stages.shared.runs import read_model
+    from stages.shared.scores import EVALUATED_SPLITS, score_table, write_scores
 
+    seeds = load_block("run.seeds", list[int])
+    device = choose_device(load_block("train.accelerator", str))
     features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
-    config = params.model(dataset, model)
+    config = read_model(dataset, model)
+    forget_other_seeds(dataset, model, seeds)
     tables = []
     logits: dict[str, list[np.ndarray]] = {split: [] for split in SPLITS}
-    for seed in params.run.seeds:
-        trained = load(features, config, paths.weights(dataset, model, seed))
+    for seed in seeds:
+        trained = load(features, config, paths.weights(dataset, model, seed), device)
         for split in SPLITS:
             predictions = predict(trained, features, split)
             logits[split].append(predictions.logits)
             tables.append(frame(features, split, seed, predictions, trained.expert_names))
-    print(f"{dataset} {model}, seeds {params.run.seeds}")
+    print(f"{dataset} {model}, seeds {seeds}")
     scores = score_table(
         features.task,
         {split: features.labels[features.rows(split)] for split in EVALUATED_SPLITS},
         {split: np.stack(logits[split]) for split in EVALUATED_SPLITS},
-        params.run.seeds,
+        seeds,
         features.classes,
     )
-    target = paths.predictions(dataset, model)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    pd.concat(tables, ignore_index=True).to_parquet(target, index=False)
+    table = pd.concat(tables, ignore_index=True)
+    write_whole(paths.predictions(dataset, model), lambda partial: table.to_parquet(partial, index=False))
     write_scores(scores, paths.scores(dataset, model), paths.metrics(dataset, model))
+
+
+def forget_other_seeds(dataset: str, model: str, seeds: list[int]) -> None:
+    """Remove weights and curves of seeds that no longer run; DVC's cache keeps them.
+
+    Later stages depend on the folders that hold them: what lies there beside the seeds of the run would be part of
+    what DVC takes for their input.
+    """
+    for path in (paths.weights, paths.curves):
+        kept = {path(dataset, model, seed) for seed in seeds}
+        for other in set(path(dataset, model, 0).parent.iterdir()) - kept:
+            other.unlink()
 
 
 if __name__ == "__main__":

@@ -4,23 +4,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stages import paths
-from stages.command import run
+from stages.shared.base import paths
+from stages.shared.base.command import run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from i2moe.data import FeatureSet
 
-REFERENCE = "linear-reference"
-
 
 def reference(dataset: Annotated[str, typer.Argument(help="a name of run.datasets")]) -> None:
-    """Write the metrics of scikit-learn's logistic regression (ridge regression for numbers) on all modalities."""
+    """Write the metrics of scikit-learn's logistic (for numbers, ridge) regression, and the dataset's card."""
     import numpy as np
 
+    from i2moe.contract.descriptions import CohortDescription
     from i2moe.data import FeatureSet
-    from stages.scores import EVALUATED_SPLITS, score_table, write_scores
+    from stages.shared.cards import REFERENCE, Card, write_card
+    from stages.shared.scores import EVALUATED_SPLITS, score_table, write_scores
 
     features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
     rows = {split: features.rows(split) for split in ("train", *EVALUATED_SPLITS)}
@@ -38,6 +38,8 @@ def reference(dataset: Annotated[str, typer.Argument(help="a name of run.dataset
         features.classes,
     )
     write_scores(scores, paths.scores(dataset, REFERENCE), paths.metrics(dataset, REFERENCE))
+    cohort = CohortDescription.read(paths.cohort(dataset).with_suffix(".json"))
+    write_card(paths.card(dataset), Card(cohort=cohort, notes=features.notes))
 
 
 def vectors(features: "FeatureSet", modality: str, rows: "NDArray[Any]") -> "NDArray[Any]":

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stages import paths
-from stages.command import run
-from stages.params import Params, load_params
+from stages.shared.base import paths
+from stages.shared.base.command import run
+from stages.shared.base.params import load_block
+from stages.shared.files import hash_files
+from stages.shared.runs import HardwareParams, read_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,24 +23,23 @@ def train(
     seed: Annotated[int, typer.Argument(help="of weights, order of samples, dropout and replacement noise")],
 ) -> None:
     """Write the best epoch's weights and the learning curves of a run."""
-    params = load_params()
     from dvclive.lightning import DVCLiveLogger
 
     from i2moe.data import FeatureSet
     from i2moe.training import Hardware, fit, save
 
-    config = params.model(dataset, model)
-    folder = paths.resume(dataset, model, seed, run_key(params, dataset, model, seed))
+    hardware = load_block("train", HardwareParams)
+    folder = paths.resume(dataset, model, seed, run_key(hardware, dataset, model, seed))
     curves = folder / "curves"
     logger = DVCLiveLogger(
         dir=str(curves), resume=(folder / "last.ckpt").exists(), save_dvc_exp=False, dvcyaml=None, report=None
     )
     best = fit(
         FeatureSet(paths.features(dataset), paths.cohort(dataset)),
-        config,
+        read_model(dataset, model),
         seed,
         folder=folder,
-        hardware=Hardware(**params.train.model_dump()),
+        hardware=Hardware(**hardware.model_dump()),
         logger=logger,
     )
     target = paths.curves(dataset, model, seed)
@@ -48,26 +49,20 @@ def train(
     shutil.rmtree(folder.parent)  # with what a killed run of other settings left
 
 
-def run_key(params: Params, dataset: str, model: str, seed: int) -> str:
+def run_key(hardware: HardwareParams, dataset: str, model: str, seed: int) -> str:
     """Name the resume folder of a run by a hash of all that the run depends on: data, settings, seed, code, torch."""
     import torch
 
     import i2moe
-    from i2moe.training import fingerprint
 
     code = sorted(Path(i2moe.__file__).parent.rglob("*.py"))
-    data = [paths.cohort(dataset), *sorted(paths.features(dataset).iterdir())]
-    settings = {
-        "run": [dataset, model, seed],
-        "model": params.settings(dataset, model),
-        "hardware": params.train.model_dump(),
-        "torch": torch.__version__,
-    }
-    return fingerprint([*code, *data], json.dumps(settings, sort_keys=True))
+    data = [paths.cohort(dataset), *sorted(paths.features(dataset).iterdir()), paths.model_settings(dataset, model)]
+    rest = {"run": [dataset, model, seed], "hardware": hardware.model_dump(), "torch": torch.__version__}
+    return hash_files([*code, *data], json.dumps(rest, sort_keys=True))
 
 
 def read_curves(folder: Path) -> "pd.DataFrame":
-    """Join DVCLive's files into one table: an epoch a row, columns such as train_task_loss and validation_accuracy.
+    """Join DVCLive's files into one table: a row per epoch, columns such as train_task_loss and validation_accuracy.
 
     An epoch that was logged twice, before and after a kill, counts once.
     """

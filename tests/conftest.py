@@ -42,7 +42,10 @@ def synthetic_dataset(tmp_path):
         cohort.parent.mkdir()
         pd.DataFrame({"sample_id": ids, "group_id": ids, "split": splits} | labels).to_csv(cohort, index=False)
         about = {"task": task, "classes": classes, "modalities": ["first", "second"], "licence": "open"}
-        cohort.with_suffix(".json").write_text(json.dumps(about))
+        counts = {"samples_in_raw_data": samples, "samples": samples, "groups": samples}
+        rest = {"dataset": "synthetic", "removed": {}, "flow": [], "split": "by shares"}
+        sizes = {name: {"samples": splits.count(name)} for name in ("train", "validation", "test")}
+        cohort.with_suffix(".json").write_text(json.dumps(about | counts | rest | {"splits": sizes}))
         features = tmp_path / "features"
         features.mkdir()
         for index, name in enumerate(about["modalities"]):

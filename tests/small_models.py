@@ -2,10 +2,10 @@
 
 import torch
 
-from i2moe.config import InteractionConfig
-from i2moe.fusion import FUSIONS
-from i2moe.interaction import GlobalWeights, InteractionMoE, Reweighting, expert_names
-from i2moe.losses import CLASSIFICATION
+from i2moe.model.config import FUSION_CONFIGS, InteractionConfig
+from i2moe.model.fusion import Sizes, import_fusion
+from i2moe.model.interaction import GlobalWeights, InteractionMoE, Reweighting, expert_names
+from i2moe.model.losses import CLASSIFICATION
 
 SETTINGS = {
     "early": {"width": 6, "mlp_dim": 16, "num_layers": 2, "num_heads": 2},
@@ -21,14 +21,8 @@ SPARSE = ["switchgate", "moepp"]
 
 
 def fusion(method="mult", *, modalities=3, patches=2, width=8, outputs=4, dropout=0.0, **own):
-    return FUSIONS[method](
-        num_modalities=modalities,
-        num_patches=patches,
-        hidden_dim=width,
-        num_outputs=outputs,
-        dropout=dropout,
-        **(SETTINGS[method] | own),
-    )
+    sizes = Sizes(modalities, patches, width, outputs, dropout)
+    return import_fusion(FUSION_CONFIGS[method].module)(sizes, **(SETTINGS[method] | own))
 
 
 def mixture(

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2moe.data import FeatureSet
-from i2moe.inference import EVALUATION_BATCH, label_scale, mean_tokens
-from i2moe.model import MultimodalModel
+from i2moe.inference import EVALUATION_BATCH, device_of, label_scale, mean_tokens, to_device
+from i2moe.model.multimodal import MultimodalModel
 
 Coalition = tuple[str, ...]
 
@@ -29,11 +29,11 @@ def coalition_logits(model: MultimodalModel, features: FeatureSet, split: str) -
     with torch.inference_mode():
         absent = mean_tokens(model, features)
         for batch in features.loader(split, EVALUATION_BATCH):
-            tokens = model.tokens(batch)
+            tokens = model.tokens(to_device(batch, device_of(model)))
             for kept, logits in parts.items():
                 seen = [
                     own if name in kept else replacement.expand_as(own)
                     for name, own, replacement in zip(features.modalities, tokens, absent, strict=True)
                 ]
                 logits.append(model.predict(seen).logits)
-    return {kept: torch.cat(logits).numpy() * std + mean for kept, logits in parts.items()}
+    return {kept: torch.cat(logits).float().cpu().numpy() * std + mean for kept, logits in parts.items()}

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from i2moe.metrics import TASK_METRICS, Array, Floats, bootstrap_interval, chance, lead_metric
+from i2moe.metrics import bootstrap_interval, chance, lead_metric
+from i2moe.selection import TASK_METRICS, Array, Floats
 
 DEAD_MARGIN = 0.05  # an expert within this of chance is dead: in accuracy or F1 points, or as a share of the error
 
@@ -24,7 +25,6 @@ class ExpertSummary:
     expert: str
     mean_weight: float  # over samples and seeds
     std_weight: float  # over samples, averaged over seeds
-    seed_weights: list[float]  # mean weight by seed
     top_share: float  # share of samples that give this expert the largest weight
     mean_contribution: float  # mean of |weight · logit|, the expert's part in the final logits
     alone: float  # the task's lead metric with this expert's logits as the prediction, mean over seeds
@@ -60,7 +60,6 @@ def summarise_experts(
                 expert=name,
                 mean_weight=float(weights[:, :, index].mean()),
                 std_weight=float(weights[:, :, index].std(axis=1).mean()),
-                seed_weights=weights[:, :, index].mean(axis=1).tolist(),
                 top_share=float((top == index).mean()),
                 mean_contribution=float(np.abs(weights[:, :, index, None] * expert_logits[:, :, index]).mean()),
                 alone=float(alone.mean()),
@@ -72,6 +71,33 @@ def summarise_experts(
             )
         )
     return summaries
+
+
+@dataclass(frozen=True)
+class ExpertSeed:
+    """One expert in one seed."""
+
+    expert: str
+    seed: int
+    mean_weight: float  # over samples
+    alone: float  # the task's lead metric with this expert's logits as the prediction
+
+
+def summarise_seeds(
+    task: str, names: list[str], labels: Array, expert_logits: Array, weights: Array, seeds: list[int]
+) -> list[ExpertSeed]:
+    """Summarise every expert in every seed; arguments as in `summarise_experts`, and the S seeds."""
+    compute = TASK_METRICS[task][lead_metric(task)].compute
+    return [
+        ExpertSeed(
+            expert=name,
+            seed=seed,
+            mean_weight=float(weights[position, :, index].mean()),
+            alone=float(compute(labels, expert_logits[position, :, index])),
+        )
+        for index, name in enumerate(names)
+        for position, seed in enumerate(seeds)
+    ]
 
 
 def is_dead(task: str, alone: Floats, constant: float) -> NDArray[np.bool_]:

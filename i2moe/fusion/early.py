@@ -9,8 +9,8 @@ averaged (there: post-norm, and the last token alone decides). Neither changes t
 import torch
 from torch import Tensor, nn
 
-from i2moe.fusion.base import Fused, Fusion
 from i2moe.fusion.transformer import TransformerLayer
+from i2moe.model.fusion import Fused, Fusion, Sizes
 
 
 class EarlyFusion(Fusion):
@@ -22,12 +22,8 @@ class EarlyFusion(Fusion):
 
     def __init__(
         self,
+        sizes: Sizes,
         *,
-        num_modalities: int,
-        num_patches: int,  # noqa: ARG002 (any number of tokens)
-        hidden_dim: int,
-        num_outputs: int,
-        dropout: float,
         width: int,
         mlp_dim: int,
         num_layers: int,
@@ -39,11 +35,11 @@ class EarlyFusion(Fusion):
             ValueError: if `num_heads` does not divide `width`.
         """
         super().__init__()
-        self.projection = nn.Linear(num_modalities * hidden_dim, width, bias=False)
+        self.projection = nn.Linear(sizes.num_modalities * sizes.hidden_dim, width, bias=False)
         self.layers = nn.Sequential(
-            *(TransformerLayer(width, num_heads, mlp_dim, dropout, bias=True) for _ in range(num_layers))
+            *(TransformerLayer(width, num_heads, mlp_dim, sizes.dropout, bias=True) for _ in range(num_layers))
         )
-        self.head = nn.Linear(width, num_outputs)
+        self.head = nn.Linear(width, sizes.num_outputs)
 
     def fuse(self, embedded: list[Tensor]) -> Fused:
         """Fuse M token tensors [B, P, H]."""

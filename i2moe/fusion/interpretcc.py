@@ -9,8 +9,8 @@ is what makes the relaxed gate a Bernoulli sample; a single Gumbel opens gates t
 import torch
 from torch import Tensor, nn
 
-from i2moe.dropout import Dropout
-from i2moe.fusion.base import Fused, Fusion
+from i2moe.fusion.dropout import Dropout
+from i2moe.model.fusion import Fused, Fusion, Sizes
 
 
 class InterpretCC(Fusion):
@@ -22,12 +22,8 @@ class InterpretCC(Fusion):
 
     def __init__(
         self,
+        sizes: Sizes,
         *,
-        num_modalities: int,
-        num_patches: int,  # noqa: ARG002 (tokens are averaged)
-        hidden_dim: int,
-        num_outputs: int,
-        dropout: float,
         temperature: float,
         threshold: float,
     ) -> None:
@@ -35,17 +31,17 @@ class InterpretCC(Fusion):
         self.temperature = temperature
         self.threshold = threshold
         self.gates = nn.ModuleList(
-            nn.Sequential(nn.Linear(hidden_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, 1))
-            for _ in range(num_modalities)
+            nn.Sequential(nn.Linear(sizes.hidden_dim, sizes.hidden_dim), nn.ReLU(), nn.Linear(sizes.hidden_dim, 1))
+            for _ in range(sizes.num_modalities)
         )
         self.hidden = nn.Sequential(
-            nn.Linear(num_modalities * hidden_dim, hidden_dim),
+            nn.Linear(sizes.num_modalities * sizes.hidden_dim, sizes.hidden_dim),
             nn.ReLU(),
-            Dropout(dropout),
-            nn.Linear(hidden_dim, hidden_dim // 2),
+            Dropout(sizes.dropout),
+            nn.Linear(sizes.hidden_dim, sizes.hidden_dim // 2),
             nn.ReLU(),
         )
-        self.head = nn.Linear(hidden_dim // 2, num_outputs)
+        self.head = nn.Linear(sizes.hidden_dim // 2, sizes.num_outputs)
 
     def embed(self, tokens: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
         """Map each modality's tokens [B, P, H] to its vector [B, H] and its gate's logit [B, 1]."""

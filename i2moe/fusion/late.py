@@ -12,8 +12,8 @@ modalities it stays at chance, by construction.
 import torch
 from torch import Tensor, nn
 
-from i2moe.fusion.base import Fused, Fusion
 from i2moe.fusion.transformer import TransformerLayer
+from i2moe.model.fusion import Fused, Fusion, Sizes
 
 
 class LateFusion(Fusion):
@@ -24,12 +24,8 @@ class LateFusion(Fusion):
 
     def __init__(
         self,
+        sizes: Sizes,
         *,
-        num_modalities: int,
-        num_patches: int,
-        hidden_dim: int,
-        num_outputs: int,
-        dropout: float,
         num_layers: int,
         num_heads: int,
     ) -> None:
@@ -39,14 +35,17 @@ class LateFusion(Fusion):
             ValueError: if `num_heads` does not divide `hidden_dim`.
         """
         super().__init__()
-        self.position = nn.Parameter(torch.zeros(num_modalities, num_patches, hidden_dim))
+        self.position = nn.Parameter(torch.zeros(sizes.num_modalities, sizes.num_patches, sizes.hidden_dim))
         self.models = nn.ModuleList(
             nn.Sequential(
-                *(TransformerLayer(hidden_dim, num_heads, 2 * hidden_dim, dropout) for _ in range(num_layers))
+                *(
+                    TransformerLayer(sizes.hidden_dim, num_heads, 2 * sizes.hidden_dim, sizes.dropout)
+                    for _ in range(num_layers)
+                )
             )
-            for _ in range(num_modalities)
+            for _ in range(sizes.num_modalities)
         )
-        self.heads = nn.ModuleList(nn.Linear(hidden_dim, num_outputs) for _ in range(num_modalities))
+        self.heads = nn.ModuleList(nn.Linear(sizes.hidden_dim, sizes.num_outputs) for _ in range(sizes.num_modalities))
 
     def fuse(self, embedded: list[Tensor]) -> Fused:
         """Fuse M token tensors [B, P, H]."""

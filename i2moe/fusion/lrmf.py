@@ -12,8 +12,8 @@ import operator
 import torch
 from torch import Tensor, nn
 
-from i2moe.dropout import Dropout
-from i2moe.fusion.base import Fused, Fusion
+from i2moe.fusion.dropout import Dropout
+from i2moe.model.fusion import Fused, Fusion, Sizes
 
 
 class LowRankFusion(Fusion):
@@ -24,12 +24,8 @@ class LowRankFusion(Fusion):
 
     def __init__(
         self,
+        sizes: Sizes,
         *,
-        num_modalities: int,
-        num_patches: int,  # noqa: ARG002 (tokens are averaged)
-        hidden_dim: int,
-        num_outputs: int,
-        dropout: float,
         rank: int,
         fused_dim: int,
         mlp_dim: int,
@@ -37,17 +33,17 @@ class LowRankFusion(Fusion):
         super().__init__()
         self.rank = rank
         self.factors = nn.ParameterList(
-            nn.Parameter(torch.empty(hidden_dim + 1, rank * fused_dim)) for _ in range(num_modalities)
+            nn.Parameter(torch.empty(sizes.hidden_dim + 1, rank * fused_dim)) for _ in range(sizes.num_modalities)
         )
         self.rank_weights = nn.Parameter(torch.empty(1, rank))
         self.bias = nn.Parameter(torch.zeros(fused_dim))
         for matrix in self.factors:
             # Xavier's variance for one rank's factor [H + 1, D]
-            nn.init.normal_(matrix, std=(2 / (hidden_dim + 1 + fused_dim)) ** 0.5)
+            nn.init.normal_(matrix, std=(2 / (sizes.hidden_dim + 1 + fused_dim)) ** 0.5)
         nn.init.xavier_normal_(self.rank_weights)
-        self.dropout = Dropout(dropout)
+        self.dropout = Dropout(sizes.dropout)
         self.hidden = nn.Sequential(nn.Linear(fused_dim, mlp_dim), nn.ReLU())
-        self.head = nn.Linear(mlp_dim, num_outputs)
+        self.head = nn.Linear(mlp_dim, sizes.num_outputs)
 
     def embed(self, tokens: list[Tensor]) -> list[Tensor]:
         """Map each modality's tokens [B, P, H] to their products with its factor, [B, R·D]."""

@@ -16,10 +16,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from i2moe.dropout import Dropout
-from i2moe.fusion.base import Fused
+from i2moe.fusion.dropout import Dropout
 from i2moe.fusion.routing import ExpertLinear, balance_loss, from_blocks, route, to_blocks, without_autocast
 from i2moe.fusion.transformer import SelfAttention, TokenFusion
+from i2moe.model.fusion import Fused, Sizes
 
 NUM_CONSTANT = 2
 ZERO_COMPUTATION = NUM_CONSTANT + 2  # and one copy, one zero expert
@@ -123,12 +123,8 @@ class MoEPlusPlus(TokenFusion):
 
     def __init__(
         self,
+        sizes: Sizes,
         *,
-        num_modalities: int,
-        num_patches: int,
-        hidden_dim: int,
-        num_outputs: int,
-        dropout: float,
         num_layers: int,
         num_heads: int,
         num_experts: int,
@@ -146,10 +142,10 @@ class MoEPlusPlus(TokenFusion):
                 f"allowed: {ZERO_COMPUTATION + 1} and more"
             )
         layers = (
-            MixedLayer(hidden_dim, num_heads, num_experts, capacity_factor, tau, dropout, first=index == 0)
+            MixedLayer(sizes.hidden_dim, num_heads, num_experts, capacity_factor, tau, sizes.dropout, first=index == 0)
             for index in range(num_layers)
         )
-        super().__init__(num_modalities, num_patches, hidden_dim, num_outputs, layers)
+        super().__init__(sizes, layers)
 
     def fuse(self, embedded: list[tuple[Tensor, Tensor]]) -> Fused:
         """Transform all tokens and predict; the balance loss is the mean over layers."""

@@ -8,8 +8,8 @@ attention output replaced the residual stream).
 
 from torch import Tensor
 
-from i2moe.fusion.base import Fused
 from i2moe.fusion.transformer import TokenFusion, TransformerLayer
+from i2moe.model.fusion import Fused, Sizes
 
 
 class MulT(TokenFusion):
@@ -20,12 +20,8 @@ class MulT(TokenFusion):
 
     def __init__(
         self,
+        sizes: Sizes,
         *,
-        num_modalities: int,
-        num_patches: int,
-        hidden_dim: int,
-        num_outputs: int,
-        dropout: float,
         num_layers: int,
         num_heads: int,
     ) -> None:
@@ -34,8 +30,11 @@ class MulT(TokenFusion):
         Raises:
             ValueError: if `num_heads` does not divide `hidden_dim`.
         """
-        layers = (TransformerLayer(hidden_dim, num_heads, 2 * hidden_dim, dropout) for _ in range(num_layers))
-        super().__init__(num_modalities, num_patches, hidden_dim, num_outputs, layers)
+        layers = (
+            TransformerLayer(sizes.hidden_dim, num_heads, 2 * sizes.hidden_dim, sizes.dropout)
+            for _ in range(num_layers)
+        )
+        super().__init__(sizes, layers)
 
     def fuse(self, embedded: list[tuple[Tensor, Tensor]]) -> Fused:
         """Transform all tokens and predict."""

@@ -12,10 +12,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from i2moe.dropout import Dropout
-from i2moe.fusion.base import Fused
+from i2moe.fusion.dropout import Dropout
 from i2moe.fusion.routing import ExpertLinear, balance_loss, from_blocks, route, to_blocks, without_autocast
 from i2moe.fusion.transformer import SelfAttention, TokenFusion
+from i2moe.model.fusion import Fused, Sizes
 
 JITTER = 1e-2  # Fedus et al. 2022, appendix F
 
@@ -78,12 +78,8 @@ class SwitchGate(TokenFusion):
 
     def __init__(
         self,
+        sizes: Sizes,
         *,
-        num_modalities: int,
-        num_patches: int,
-        hidden_dim: int,
-        num_outputs: int,
-        dropout: float,
         num_layers: int,
         num_heads: int,
         num_experts: int,
@@ -94,8 +90,11 @@ class SwitchGate(TokenFusion):
         Raises:
             ValueError: if `num_heads` does not divide `hidden_dim`.
         """
-        layers = (SwitchLayer(hidden_dim, num_heads, num_experts, capacity_factor, dropout) for _ in range(num_layers))
-        super().__init__(num_modalities, num_patches, hidden_dim, num_outputs, layers)
+        layers = (
+            SwitchLayer(sizes.hidden_dim, num_heads, num_experts, capacity_factor, sizes.dropout)
+            for _ in range(num_layers)
+        )
+        super().__init__(sizes, layers)
 
     def fuse(self, embedded: list[tuple[Tensor, Tensor]]) -> Fused:
         """Transform all tokens and predict; the balance loss is the mean over layers."""

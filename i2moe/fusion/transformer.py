@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from i2moe.dropout import Dropout
-from i2moe.fusion.base import Fused, Fusion
+from i2moe.fusion.dropout import Dropout
+from i2moe.model.fusion import Fused, Fusion, Sizes
 
 
 class SelfAttention(nn.Module):
@@ -85,13 +85,11 @@ class TokenFusion(Fusion):
     Subclasses say what the layers are, and run them in `fuse`; each layer has an `attention`.
     """
 
-    def __init__(
-        self, num_modalities: int, num_patches: int, hidden_dim: int, num_outputs: int, layers: Iterable[nn.Module]
-    ) -> None:
+    def __init__(self, sizes: Sizes, layers: Iterable[nn.Module]) -> None:
         super().__init__()
-        self.position = nn.Parameter(torch.zeros(num_modalities, num_patches, hidden_dim))
+        self.position = nn.Parameter(torch.zeros(sizes.num_modalities, sizes.num_patches, sizes.hidden_dim))
         self.layers = nn.ModuleList(layers)
-        self.head = nn.Linear(num_modalities * hidden_dim, num_outputs)
+        self.head = nn.Linear(sizes.num_modalities * sizes.hidden_dim, sizes.num_outputs)
 
     def embed(self, tokens: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
         """Add positions to each modality's tokens [B, P, H]; project them for the first attention, to [B, P, 3H]."""

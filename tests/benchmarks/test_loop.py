@@ -8,10 +8,10 @@ from small_models import SETTINGS, different, fusion, tokens
 
 from benchmarks.loop import LoopMixture, plain
 from benchmarks.speed import CASES, launches
-from i2moe.config import InteractionConfig
-from i2moe.experts import Experts
-from i2moe.interaction import InteractionMoE, Reweighting
-from i2moe.losses import CLASSIFICATION, REGRESSION
+from i2moe.model.config import InteractionConfig
+from i2moe.model.experts import Experts
+from i2moe.model.interaction import InteractionMoE, Reweighting
+from i2moe.model.losses import CLASSIFICATION, REGRESSION
 
 # Forward and backward of one training step; how many there are: benchmarks/RESULTS.md.
 MOST_LAUNCHES = {

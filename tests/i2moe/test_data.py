@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
+from i2moe.base.errors import InputError
+from i2moe.contract.masks import pack_mask
 from i2moe.data import EpochShuffle, FeatureSet
-from i2moe.errors import InputError
-from i2moe.masks import pack_mask
 
 
 def test_a_batch_holds_modalities_in_order_as_float32_with_labels_and_rows(synthetic_dataset):
@@ -99,8 +99,8 @@ def test_the_voxels_of_a_volume_stand_in_their_places_and_elsewhere_is_nothing(s
 @pytest.mark.parametrize(
     ("about", "message"),
     [
-        ({"mask": None}, r"first.json: the mask is missing or does not fit the shape: rerun the feature stage"),
-        ({"shape": [2, 3, 3]}, r"first.json: the mask is missing or does not fit the shape"),
+        ({"mask": None}, r"first.json breaks the data contract: .*mask of a volume is missing or does not fit"),
+        ({"shape": [2, 3, 3]}, r"first.json breaks the data contract: .*mask of a volume is missing or does not fit"),
         ({"mask": pack_mask(~MASK)}, r"first.npy has samples of shape \(3,\), its mask says \(9,\): rerun the feature"),
     ],
 )
@@ -157,7 +157,7 @@ def setting(column, row, value):
         (spoil_array(np.asfortranarray), r"second.npy is not C-contiguous"),
         (lambda folder, _: (folder / "second.npy").unlink(), r"second.npy is missing: run the feature stage"),
         (lambda folder, _: (folder / "second.json").unlink(), r"second.json is missing"),
-        (lambda folder, _: (folder / "second.npy").write_bytes(b"no array"), r"second.npy is no readable NPY array"),
+        (lambda folder, _: (folder / "second.npy").write_bytes(b"no array"), r"second.npy is not a readable NPY array"),
         (lambda _, cohort: cohort.unlink(), r"synthetic.csv is missing: run the dataset's cohort stage"),
         (spoil_cohort(lambda table: table.drop(columns="split")), r"has no column 'split'"),
         (spoil_cohort(lambda table: table.drop(columns="label")), r"has no column 'label'"),
@@ -182,7 +182,7 @@ def test_bad_files_end_in_one_clear_error(synthetic_dataset, spoil, message):
 def test_an_object_array_is_refused_and_never_unpickled(synthetic_dataset):
     folder, cohort = synthetic_dataset()
     np.save(folder / "second.npy", np.array([{"a": 1}] * 60, dtype=object), allow_pickle=True)
-    with pytest.raises(InputError, match=r"second.npy is no readable NPY array"):
+    with pytest.raises(InputError, match=r"second.npy is not a readable NPY array"):
         FeatureSet(folder, cohort)
 
 

@@ -9,7 +9,7 @@ from i2moe.data import FeatureSet
 from i2moe.explain.coalitions import coalition_logits, coalitions
 from i2moe.explain.experts import agreement, is_dead, summarise_experts, telling_sample
 from i2moe.inference import mean_tokens
-from i2moe.model import MultimodalModel
+from i2moe.model.multimodal import MultimodalModel
 
 LABELS = np.array([0, 0, 1, 1])
 RIGHT = np.array([[5.0, -5.0], [5.0, -5.0], [-5.0, 5.0], [-5.0, 5.0]])

@@ -6,16 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from i2moe.errors import InputError
-from i2moe.metrics import (
-    TASK_METRICS,
-    bootstrap_interval,
-    chance,
-    check_selection,
-    compute_metrics,
-    label_metrics,
-    softmax,
-)
+from i2moe.base.errors import InputError
+from i2moe.metrics import bootstrap_interval, chance, label_metrics
+from i2moe.selection import TASK_METRICS, check_selection, compute_metrics, softmax
 
 
 def random_case(seed, classes, samples=40):

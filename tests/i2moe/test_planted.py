@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from small_models import fusion, mixture
 from torch.nn import functional
 
-from i2moe.losses import total_loss
+from i2moe.model.losses import total_loss
 
 WIDTH, PATCHES = 16, 2
 # Sizes of each method, where the small ones of the other tests are too small.

@@ -1,17 +1,16 @@
 """Training: learning, determinism, resume after an interruption, and the files it leaves."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from small_models import SETTINGS, SPARSE
 
-from i2moe.config import ModelConfig
+from i2moe.base.errors import InputError
 from i2moe.data import FeatureSet
-from i2moe.errors import InputError
 from i2moe.inference import build_for, label_scale, load, predict
-from i2moe.metrics import compute_metrics
-from i2moe.training import Hardware, TrainingModule, fingerprint, fit, save
+from i2moe.model.config import ModelConfig
+from i2moe.selection import compute_metrics
+from i2moe.training import Hardware, TrainingModule, fit, save
 
 CPU = Hardware(accelerator="cpu")
 
@@ -44,7 +43,7 @@ def test_every_task_trains_predicts_and_beats_an_untrained_model(synthetic_datas
     own = config(epochs=6)
     target = tmp_path / "models" / "0.ckpt"
     save(fit(features, own, 0, folder=tmp_path / "run", hardware=CPU), target)
-    trained = predict(load(features, own, target), features, "train")
+    trained = predict(load(features, own, target, torch.device("cpu")), features, "train")
     untrained = predict(build_for(features, own).eval(), features, "train")
     labels = features.labels[features.rows("train")]
     lead = {"multilabel": "macro_auroc", "regression": "r2"}.get(task, "auroc")
@@ -62,14 +61,16 @@ def test_regression_predicts_in_the_labels_units(synthetic_dataset, tmp_path):
     own = config()
     target = tmp_path / "0.ckpt"
     save(fit(features, own, 0, folder=tmp_path / "run", hardware=CPU), target)
-    assert abs(predict(load(features, own, target), features, "test").logits.mean() - 100) < 3 * std
+    assert (
+        abs(predict(load(features, own, target, torch.device("cpu")), features, "test").logits.mean() - 100) < 3 * std
+    )
 
 
 METHODS = {name: own | ({"balance_weight": 0.01} if name in SPARSE else {}) for name, own in SETTINGS.items()}
 # The ablations of section 7 and the replacement vectors of Table 5, as changes of an I2MoE.
 VARIANTS = {
     "no-interaction-loss": {"interaction": {"loss_weight": 0.0}},
-    "latent-contrastive": {"interaction": {"loss_weight": 0.1, "on": "latent"}},
+    "latent-contrastive": {"interaction": {"loss_weight": 0.1, "compare": "latent"}},
     "simple-weight": {"reweighting": "global"},
     "less-forward": {"interaction": {"loss_weight": 0.1, "views": "two"}},
     "synergy-redundancy": {"interaction": {"loss_weight": 0.1, "experts": "synergy-redundancy"}},
@@ -106,7 +107,7 @@ def test_every_model_trains_two_epochs_and_its_checkpoint_loads_and_predicts(syn
     assert losses >= {"total_loss", "task_loss"}
     assert ("balance_loss" in losses) == is_sparse
     assert len(losses) == 2 + num_losses + is_sparse
-    loaded = load(features, own, target)
+    loaded = load(features, own, target, torch.device("cpu"))
     predicted = predict(loaded, features, "test")
     assert predicted.logits.shape == (12, 3)
     assert np.isfinite(predicted.logits).all()
@@ -234,7 +235,7 @@ def test_class_weights_count_in_training_and_are_no_part_of_the_model(synthetic_
         best = fit(features, own, 0, folder=tmp_path / name, hardware=CPU)
         assert all(key.startswith("model.") for key in weights(best))
         save(best, tmp_path / f"{name}.ckpt")
-        logits = predict(load(features, own, tmp_path / f"{name}.ckpt"), features, "train").logits
+        logits = predict(load(features, own, tmp_path / f"{name}.ckpt", torch.device("cpu")), features, "train").logits
         shares.append((logits.argmax(axis=1) == 1).mean())
     assert shares[1] > shares[0] + 0.2
 
@@ -259,13 +260,3 @@ def test_a_checkpoint_holds_tensors_only(synthetic_dataset, tmp_path):
     state = torch.load(tmp_path / "0.ckpt", weights_only=True)
     assert set(state) == set(build_for(features, config()).state_dict())
     assert all(isinstance(value, torch.Tensor) for value in state.values())
-
-
-def test_the_fingerprint_changes_with_content_and_settings_only(tmp_path):
-    path = tmp_path / "a.csv"
-    pd.DataFrame({"a": [1]}).to_csv(path)
-    first = fingerprint([path], "{}")
-    assert fingerprint([path], "{}") == first
-    assert fingerprint([path], '{"seed": 1}') != first
-    path.write_text("other")
-    assert fingerprint([path], "{}") != first

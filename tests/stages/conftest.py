@@ -7,8 +7,8 @@ import operator
 import pytest
 from ruamel.yaml import YAML
 
-from i2moe.errors import InputError
-from stages.params import load_params
+from i2moe.base.errors import InputError
+from stages.settings.params import load_params
 
 GOOD = """
 run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null, max_batch_size: null}

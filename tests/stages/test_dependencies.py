@@ -1,34 +1,207 @@
-"""What the graph must know of the code: whatever decides on a run's weights makes it train again."""
+"""What the graph must know of the code: a stage depends on exactly the project's files that it imports."""
 
 import ast
+import functools
+import itertools
+import re
 from pathlib import Path
 
+import pytest
 from ruamel.yaml import YAML
 
+from i2moe.model.config import FUSION_CONFIGS
+from stages.settings.sources import source_files
+
 ROOT = Path(__file__).parents[2]
-# Settings reach `train` as values, in results/settings; these only read and refuse.
-DECIDE_NOTHING = {"i2moe/__init__.py", "i2moe/cohort.py", "i2moe/config.py", "i2moe/errors.py"}
+CODE = ("i2moe", "stages", "own")
+PIPELINES = [ROOT / "dvc.yaml", *sorted((ROOT / "stages/datasets").glob("*/dvc.yaml"))]
+# Found in a folder and imported by name; nothing else in the project is imported so.
+FOUND = {
+    "stages/settings/params.py": {f"stages/datasets/{path.parent.name}/settings.py" for path in PIPELINES[1:]},
+    # Fusion methods reach a model through its settings, with a hash of their source: see the test below.
+    "i2moe/model/config.py": set(),
+}
+# Files that are read beside a module.
+READ = {
+    "stages/datasets/adni/codebook.py": {"stages/datasets/adni/columns.csv"},
+    "stages/datasets/mimic/lab/items.py": {"stages/datasets/mimic/lab/items.csv"},
+    "stages/report/page.py": {"stages/report/report.html"},
+}
+# DVC's foreach gives all modalities of a dataset one list, where some need what others do not.
+NEEDED_BY_OTHER_MODALITIES = {
+    "adni features@image": {"codebook.py", "columns.csv", "tables.py"},
+    "adni features@genetic": {"codebook.py", "columns.csv", "prefetch.py", "source.py", "tables.py"},
+    "adni features@clinical": {"prefetch.py"},
+    "adni features@biospecimen": {"prefetch.py"},
+    "imdb features@plot": {"image_features.py", "images.py", "vgg.py"},
+}
 
 
+def params():
+    return YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+
+
+def walk(node):
+    """Walk a tree, but not into what only type checkers see."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and getattr(child.test, "id", "") == "TYPE_CHECKING"):
+            yield from walk(child)
+
+
+@functools.cache
 def imported(path):
-    """Return the library's files that a file of the project imports, directly."""
+    """Return the project's files that one of them imports, directly, inside functions too."""
     names = set()
-    for node in ast.walk(ast.parse((ROOT / path).read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
+    for node in walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path} has a relative import, which this test does not follow"
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    candidates = [name.replace(".", "/") for name in names if name.split(".")[0] == "i2moe"]
-    files = [f"{name}{ending}" for name in candidates for ending in (".py", "/__init__.py")]
-    return {name for name in files if (ROOT / name).exists()}
+    files = [f"{name.replace('.', '/')}{end}" for name in names for end in (".py", "/__init__.py")]
+    return {file for file in files if file.split("/")[0] in CODE and (ROOT / file).exists()} | FOUND.get(path, set())
 
 
-def test_training_depends_on_all_of_the_library_that_it_imports():
-    reached, todo = set(), {"stages/train.py"}
+def reached(start):
+    """Return the project's files that decide on what a file does when it is run."""
+    found, todo = set(), {start}
     while todo:
-        reached |= todo
-        todo = set().union(*(imported(path) for path in todo)) - reached
-    stage = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]["train"]
-    known = tuple(stage["deps"])
-    missing = {path for path in reached if not path.startswith(known)}
-    assert missing - DECIDE_NOTHING == set()
+        found |= todo
+        todo = set().union(*(imported(path) for path in todo)) - found
+    read = set().union(*(READ.get(path, set()) for path in found))
+    return {path for path in found | read if not path.endswith("__init__.py")}
+
+
+def lookup(text, values):
+    return functools.reduce(lambda block, key: block[key], text.split("."), values)
+
+
+def items_of(stage):
+    """Return the names and values that DVC puts into a stage: one for each item of its foreach or matrix."""
+    if "matrix" in stage:  # one of each is enough: code depends on no item
+        first = {key: lookup(value[2:-1], params())[0] for key, value in stage["matrix"].items()}
+        return {"": {f"item.{key}": str(value) for key, value in first.items()}}
+    if "foreach" not in stage:
+        return {"": {}}
+    over = stage["foreach"]
+    over = lookup(over[2:-1], params()) if isinstance(over, str) else over
+    return {f"@{name}": {"item": name, "key": name} for name in over}
+
+
+def stages():
+    """Return every stage of every dvc.yaml, an entry for each item: its name, command and what it depends on."""
+    found = {}
+    for path in PIPELINES:
+        for name, stage in YAML(typ="safe", pure=True).load(path)["stages"].items():
+            body = stage.get("do", stage)
+            for item, values in items_of(stage).items():
+                fill = lambda text, values=values: re.sub(  # noqa: E731
+                    r"\$\{([\w.]+)\}", lambda match: values.get(match[1], match[0]), text
+                )
+                where = "" if path == PIPELINES[0] else f"{path.parent.name} "
+                deps = [fill(dep) for dep in body["deps"]]
+                found[f"{where}{name}{item}"] = (fill(body["cmd"]), [dep for dep in deps if dep.split("/")[0] in CODE])
+    return found
+
+
+STAGES = stages()
+
+
+def started(command):
+    """Return the file that a command runs."""
+    name = re.match(r"python -m ([\w.]+)", command)[1].replace(".", "/")
+    return next(file for file in (f"{name}.py", f"{name}/__main__.py") if (ROOT / file).exists())
+
+
+def files_of(dependency):
+    """Return the files of the project that a dependency names; a package's own file holds its docstring alone."""
+    path = ROOT / dependency
+    found = path.rglob("*") if path.is_dir() else [path]
+    names = {str(file.relative_to(ROOT)) for file in found if file.is_file() and "__pycache__" not in file.parts}
+    return {name for name in names if not name.endswith("__init__.py")}
+
+
+def test_every_stage_of_every_pipeline_is_looked_at():
+    commands = re.findall(r"cmd: (python -m \S+)", "".join(path.read_text() for path in PIPELINES))
+    assert len(PIPELINES) == 7
+    assert len(commands) == 6 + 3 + 4 + 4 + 3 * 3
+    assert {"settings", "reference", "train", "evaluate", "explain", "report", "tables cohort@wdbc"} <= set(STAGES)
+    assert {f"adni features@{name}" for name in params()["data"]["adni"]["modalities"]} <= set(STAGES)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_depends_on_all_that_it_imports(name):
+    command, deps = STAGES[name]
+    assert reached(started(command)) - set().union(*map(files_of, deps)) == set()
+
+
+@pytest.mark.parametrize("name", sorted(set(STAGES) - {"settings"}))
+def test_a_stage_depends_on_nothing_that_it_cannot_reach(name):
+    command, deps = STAGES[name]
+    idle = set().union(*map(files_of, deps)) - reached(started(command))
+    assert {Path(file).name for file in idle} == NEEDED_BY_OTHER_MODALITIES.get(name, set())
+
+
+def test_settings_depend_beside_their_imports_on_the_sources_that_they_hash():
+    command, deps = STAGES["settings"]
+    idle = set().union(*map(files_of, deps)) - reached(started(command))
+    assert {file.split("/")[0] if file.startswith("own/") else Path(file).parent.as_posix() for file in idle} == {
+        "own",
+        "i2moe/fusion",
+    }
+
+
+def test_what_some_modalities_need_is_needed_by_another_of_the_same_list():
+    for name, files in NEEDED_BY_OTHER_MODALITIES.items():
+        group = name.split("@")[0]
+        others = [other for other in STAGES if other.startswith(f"{group}@")]
+        by_any = set().union(*({Path(file).name for file in reached(started(STAGES[other][0]))} for other in others))
+        assert files - {"columns.csv"} <= by_any
+
+
+@pytest.mark.parametrize("method", FUSION_CONFIGS)
+def test_the_hash_of_a_fusion_method_covers_what_its_models_do_not_depend_on(method):
+    module = FUSION_CONFIGS[method].module.partition(":")[0]
+    hashed = {str(path.relative_to(ROOT)) for path in source_files(module)}
+    for stage in ("train", "evaluate", "explain"):
+        covered = set().union(*map(files_of, STAGES[stage][1]))
+        assert reached(module.replace(".", "/") + ".py") - covered == hashed
+
+
+@pytest.mark.parametrize("path", [p for code in CODE for p in sorted((ROOT / code).rglob("__init__.py"))], ids=str)
+def test_a_package_s_own_file_holds_its_docstring_alone(path):
+    assert [type(node) for node in ast.parse(path.read_text()).body] == [ast.Expr]
+
+
+# Which stages an edit reaches: a file, and the stages of the graph that depend on it.
+EDITS = {
+    "stages/datasets/adni/genetic/pruning.py": {"adni features@genetic"},
+    "stages/datasets/adni/image/maps.py": {"adni features@image"},
+    "stages/datasets/mimic/note/features.py": {"mimic features@note"},
+    "stages/datasets/mimic/lab/items.csv": {"mimic synthesize", "mimic measurements", "mimic features@lab"},
+    "stages/datasets/imdb/plot.py": {"imdb features@plot"},
+    "stages/datasets/mosi/synthetic/utterances.py": {"mosi synthesize"},
+    "stages/report/figures.py": {"report"},
+    "stages/report/report.html": {"report"},
+    "stages/explain/methods.py": {"explain"},
+    "i2moe/explain/coalitions.py": {"explain"},
+    "i2moe/metrics.py": {"reference", "evaluate", "explain", "report"},
+    "i2moe/selection.py": {"reference", "train", "evaluate", "explain", "report"},
+    "i2moe/training.py": {"train"},
+    "i2moe/model/multimodal.py": {"train", "evaluate", "explain"},
+    "i2moe/fusion/early.py": {"settings"},
+    "own/gated_sum.py": {"settings"},
+    "stages/settings/models.py": {"settings"},
+}
+
+
+@pytest.mark.parametrize("path", EDITS)
+def test_an_edit_in_each_room_reaches_these_stages_and_no_other(path):
+    reaching = {name for name, (_, deps) in STAGES.items() if path in set(itertools.chain(*map(files_of, deps)))}
+    assert reaching == EDITS[path]
+
+
+def test_a_change_of_the_number_of_workers_reaches_no_training():
+    watched = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]["train"]["params"]
+    assert watched == ["train.accelerator", "train.devices", "train.strategy", "train.precision"]

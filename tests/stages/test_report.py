@@ -5,27 +5,42 @@ import json
 import pandas as pd
 import pytest
 
-from stages.report import find, intact_first, markdown, score_cell
-from stages.scores import score_table, write_scores
+from stages.report.explanations import mean_by_metric
+from stages.report.page import find, score_cell
+from stages.report.tables import markdown
+from stages.shared.scores import score_table, write_scores
 from stages.train import read_curves
 
 
-def expert(name, weight, dead_seeds=0, seeds=(0.25, 0.25)):
-    row = {"expert": name, "mean_weight": weight, "dead_seeds": dead_seeds, "num_seeds": 2, "alone": 0.5, "chance": 0.5}
-    return row | {"seed_weights": json.dumps(list(seeds))}
+def expert(name, weight, dead_seeds=0):
+    return {
+        "expert": name,
+        "mean_weight": weight,
+        "dead_seeds": dead_seeds,
+        "num_seeds": 2,
+        "alone": 0.5,
+        "chance": 0.5,
+    }
+
+
+def by_seed(**weights):
+    """Return the table of experts by seed: each expert's mean weight in each seed."""
+    rows = [(expert, seed, weight) for expert, own in weights.items() for seed, weight in enumerate(own)]
+    return pd.DataFrame(rows, columns=["expert", "seed", "mean_weight"])
 
 
 def test_a_dead_expert_is_named_with_its_weight_and_chance():
     table = pd.DataFrame([expert("uniqueness_a", 0.6), expert("synergy", 0.4, dead_seeds=1)])
-    words = find(table, "accuracy")
+    words = find(table, by_seed(uniqueness_a=(0.6, 0.6), synergy=(0.4, 0.4)), "accuracy")
     assert words[0].startswith("uniqueness_a has the largest mean weight (0.60), synergy the smallest (0.40)")
     assert words[1].startswith("synergy gets 0.40 of the weight, but is at chance alone in 1 of 2 seeds")
     assert "chance 0.500" in words[1]
 
 
 def test_weights_that_differ_between_seeds_are_said_to_be_unstable():
-    table = pd.DataFrame([expert("uniqueness_a", 0.5, seeds=(0.1, 0.9)), expert("synergy", 0.5)])
-    assert "differs by up to 0.80 between seeds" in find(table, "accuracy")[1]
+    table = pd.DataFrame([expert("uniqueness_a", 0.5), expert("synergy", 0.5)])
+    seeds = by_seed(uniqueness_a=(0.1, 0.9), synergy=(0.5, 0.5))
+    assert "differs by up to 0.80 between seeds" in find(table, seeds, "accuracy")[1]
 
 
 def test_a_score_shows_mean_deviation_and_interval():
@@ -35,13 +50,15 @@ def test_a_score_shows_mean_deviation_and_interval():
 
 
 def test_markdown_and_coalition_names():
-    coalitions = pd.DataFrame({"a": [0, 1, 1], "b": [0, 0, 1], "accuracy": [0.5, 0.625, 0.75]})
-    table = intact_first(coalitions, ["a", "b"])
-    assert table["intact"].tolist() == ["none", "a", "a + b"]
+    rows = [(0, "none", "r2", 0.4), (0, "b + a", "r2", 0.7), (1, "none", "r2", 0.6), (1, "b + a", "r2", 0.8)]
+    rows += [(seed, intact, "mae", float("nan")) for seed in (0, 1) for intact in ("none", "b + a")]
+    table = mean_by_metric(pd.DataFrame(rows, columns=["seed", "intact", "metric", "score"]))
+    assert table["intact"].tolist() == ["none", "b + a"]  # in the order they came
+    assert table["r2"].tolist() == pytest.approx([0.5, 0.75])
     assert markdown(table).splitlines()[:3] == [
-        "| intact | accuracy |",
-        "| ------ | -------- |",
-        "| none   | 0.500    |",
+        "| intact | r2    | mae |",
+        "| ------ | ----- | --- |",
+        "| none   | 0.500 |     |",
     ]
 
 

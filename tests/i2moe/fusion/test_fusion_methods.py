@@ -7,9 +7,10 @@ import pytest
 import torch
 from small_models import METHODS, SPARSE, count, different, fusion, mixture, tokens
 
-from i2moe.experts import Experts, Views
-from i2moe.fusion import FUSIONS
-from i2moe.losses import INTERACTION_LOSSES, task_loss, total_loss
+from i2moe.model.config import FUSION_CONFIGS
+from i2moe.model.experts import Experts, Views
+from i2moe.model.fusion import Sizes, import_fusion
+from i2moe.model.losses import INTERACTION_LOSSES, task_loss, total_loss
 
 BUILDERS = {"alone": fusion, "mixture": mixture}
 every_method = pytest.mark.parametrize("method", METHODS)
@@ -28,7 +29,7 @@ def loss_of(output):
 
 
 def test_every_method_is_tested():
-    assert set(FUSIONS) == set(METHODS)
+    assert set(FUSION_CONFIGS) == set(METHODS)
 
 
 @every_method
@@ -353,5 +354,5 @@ OFFICIAL = {
 @pytest.mark.parametrize("method", OFFICIAL)
 def test_parameter_counts_are_the_official_modules(method):
     width, patches, own, expected = OFFICIAL[method]
-    module = FUSIONS[method](num_modalities=4, num_patches=patches, hidden_dim=width, num_outputs=3, dropout=0.5, **own)
+    module = import_fusion(FUSION_CONFIGS[method].module)(Sizes(4, patches, width, 3, 0.5), **own)
     assert count(module) == expected

@@ -11,12 +11,12 @@ from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 from small_models import tokens
 
-from i2moe.config import AnyFusionConfig, ModelConfig
+from i2moe.base.errors import InputError
 from i2moe.data import FeatureSet
-from i2moe.errors import InputError
-from i2moe.fusion import build_fusion, import_fusion
 from i2moe.inference import load, predict
-from i2moe.model import build_model
+from i2moe.model.config import AnyFusionConfig, ModelConfig
+from i2moe.model.fusion import Sizes, build_fusion, import_fusion
+from i2moe.model.multimodal import build_model
 from i2moe.training import Hardware, fit, save
 
 ROOT = Path(__file__).parents[3]
@@ -26,11 +26,11 @@ OWN = """
 
 
     class Product(nn.Module):
-        def __init__(self, *, num_modalities, num_patches, hidden_dim, num_outputs, dropout, power=1):
+        def __init__(self, sizes, *, power=1):
             super().__init__()
             self.power = power
-            self.dropout = nn.Dropout(dropout)
-            self.head = nn.Linear(hidden_dim, num_outputs)
+            self.dropout = nn.Dropout(sizes.dropout)
+            self.head = nn.Linear(sizes.hidden_dim, sizes.num_outputs)
 
         def forward(self, tokens):
             joint = torch.stack([modality.mean(dim=1) for modality in tokens]).prod(dim=0)
@@ -89,9 +89,7 @@ def config(method="own_fusion:Product", *, mixed=False, **own):
 
 
 def build(settings, outputs=3):
-    return build_fusion(
-        settings.fusion, num_modalities=3, num_patches=2, hidden_dim=8, num_outputs=outputs, dropout=settings.dropout
-    )
+    return build_fusion(settings.fusion, Sizes(3, 2, 8, outputs, settings.dropout))
 
 
 def test_a_module_of_ones_own_gets_its_own_settings():
@@ -122,7 +120,10 @@ def test_it_trains_and_its_checkpoint_predicts(synthetic_dataset, tmp_path, mixe
     own = config(mixed=mixed)
     best = fit(features, own, 0, folder=tmp_path / "run", hardware=Hardware(accelerator="cpu"))
     save(best, tmp_path / "0.ckpt")
-    assert predict(load(features, own, tmp_path / "0.ckpt"), features, "test").logits.shape == (12, 3)
+    assert predict(load(features, own, tmp_path / "0.ckpt", torch.device("cpu")), features, "test").logits.shape == (
+        12,
+        3,
+    )
 
 
 MISTAKES = {
@@ -137,11 +138,11 @@ MISTAKES = {
     "no nn.Module": ({"method": "own_fusion:NoModule"}, ["own_fusion:NoModule: ", "no nn.Module class 'NoModule'"]),
     "an argument too many": (
         {"exponent": 2},
-        ["own_fusion:Product: ", "'exponent'", "it is called with num_modalities, num_patches, hidden_dim"],
+        ["own_fusion:Product: ", "'exponent'", "it is called with sizes, exponent"],
     ),
     "a constructor that takes less": (
         {"method": "own_fusion:Picky"},
-        ["own_fusion:Picky: ", "num_modalities", "it is called with num_modalities, num_patches, hidden_dim"],
+        ["own_fusion:Picky: ", "it is called with sizes"],
     ),
     "too many columns": (
         {"method": "own_fusion:TooWide"},
@@ -161,17 +162,17 @@ def test_a_mistake_is_told_in_the_terms_of_params_yaml(settings, fragments):
 
 def test_the_shape_is_checked_without_drawing_random_numbers():
     torch.manual_seed(0)
-    import_fusion("own_fusion:Product")(num_modalities=3, num_patches=2, hidden_dim=8, num_outputs=3, dropout=0.1)
+    import_fusion("own_fusion:Product")(Sizes(3, 2, 8, 3, 0.1))
     after_building = torch.get_rng_state()
     torch.manual_seed(0)
     build(config())
     assert torch.equal(torch.get_rng_state(), after_building)
 
 
-def test_the_readmes_example_is_built_from_its_settings_alone_and_inside_an_i2moe():
-    text = (ROOT / "README.md").read_text()
+def test_the_documented_example_is_built_from_its_settings_alone_and_inside_an_i2moe():
+    text = "".join(path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
     block = next(part for part in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "gated-sum" in part)
     for model in YAML(typ="safe", pure=True).load(block).values():
         config = TypeAdapter(AnyFusionConfig).validate_python(model["fusion"])
-        module = build_fusion(config, num_modalities=3, num_patches=2, hidden_dim=8, num_outputs=4, dropout=0.5)
+        module = build_fusion(config, Sizes(3, 2, 8, 4, 0.5))
         assert module(tokens()).shape == (5, 4)

@@ -10,6 +10,7 @@ from torch.nn import functional
 from i2moe.fusion.moepp import MixedExperts, MoEPlusPlus
 from i2moe.fusion.routing import ExpertLinear, balance_loss, from_blocks, route, rows, to_blocks
 from i2moe.fusion.switchgate import SwitchFeedForward
+from i2moe.model.fusion import Sizes
 
 
 def test_with_a_capacity_what_comes_late_is_dropped():
@@ -293,11 +294,7 @@ def test_only_ffn_experts_of_moepp_have_a_capacity():
 def test_moepp_needs_an_ffn_expert(num_experts):
     with pytest.raises(ValueError, match=rf"num_experts={num_experts} leaves no FFN expert.*allowed: 5 and more"):
         MoEPlusPlus(
-            num_modalities=2,
-            num_patches=1,
-            hidden_dim=8,
-            num_outputs=2,
-            dropout=0.0,
+            Sizes(2, 1, 8, 2, 0.0),
             num_layers=1,
             num_heads=2,
             num_experts=num_experts,

@@ -1,0 +1,53 @@
+"""Settings that are checked when they are read: every key, type and value, with the nearest valid name in the error."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[int, Field(gt=0)]
+PositiveNumber = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+T = TypeVar("T")
+Count = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0)]
+Probability = Annotated[float, Field(ge=0, lt=1)]
+
+
+def nearest(name: object, valid: Iterable[str]) -> str:
+    """Return a hint that lists the valid names and points at the nearest one to a wrong name."""
+    names = list(valid)
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
+    return f"allowed: {', '.join(names)}" + (f"; did you mean {close[0]!r}?" if close else "")
+
+
+def once_each(values: list[T]) -> list[T]:
+    """Return a list as it is, where no value stands in it twice."""
+    if len(set(values)) < len(values):
+        twice = next(value for value in values if values.count(value) > 1)
+        raise ValueError(f"names {twice!r} twice; allowed: each name once")
+    return values
+
+
+def in_order(names: list[str], all_names: tuple[str, ...]) -> list[str]:
+    """Return names as they are, where they are some of `all_names` in the same order."""
+    if names != [name for name in all_names if name in names]:
+        raise ValueError(f"{names}; allowed: {', '.join(all_names)} in this order, or fewer of them")
+    return names
+
+
+class Strict(BaseModel):
+    """Base of all settings: frozen, no conversion of types, and an unknown key is an error with a suggestion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_every_key(cls, values: Any) -> Any:  # noqa: ANN401 (anything may stand in the file)
+        if isinstance(values, dict) and cls.model_config["extra"] == "forbid":
+            unknown = [key for key in values if key not in cls.model_fields]
+            if unknown:
+                problems = [f"{key!r} (value {values[key]!r}): {nearest(key, cls.model_fields)}" for key in unknown]
+                raise ValueError("unknown key " + "; unknown key ".join(problems))
+        return values

@@ -1,0 +1,108 @@
+"""The JSON files of the data contract: what describes a cohort and what describes a modality, by name and type.
+
+Whoever prepares a dataset writes them through these classes, and `i2moe.data.FeatureSet` reads them through the same.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from i2moe.base.errors import InputError
+from i2moe.base.strict import Count, Positive, Strict
+from i2moe.contract.masks import unpack_mask
+
+Names = Annotated[list[str], Field(min_length=1)]
+Task = Literal["binary", "multiclass", "multilabel", "regression"]
+
+
+class Description(Strict):
+    """Base of what is written as JSON beside the data; what is not known is left out."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read and check a file.
+
+        Raises:
+            InputError: for a file that is missing, is not JSON, or lacks a key or has another type of value.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError as error:
+            raise InputError(f"{path} is missing: rerun the stage that writes it") from error
+        except OSError as error:
+            raise InputError(f"{path} cannot be read ({error.strerror}): rerun the stage that writes it") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            message = first["msg"].removeprefix("Value error, ")
+            place = f"key {key!r}: {message}" if key else message
+            raise InputError(f"{path} breaks the data contract: {place}: rerun the stage that writes it") from error
+
+    def to_json(self) -> str:
+        """Return the file's text."""
+        return json.dumps(self.model_dump(exclude_none=True), indent=2, ensure_ascii=False) + "\n"
+
+
+class SplitCounts(Description):
+    """How many samples a split has: of each class or with each label, or what their numbers are like."""
+
+    samples: Count
+    classes: dict[str, Count] | None = None
+    mean_label: float | None = None
+    std_label: float | None = None
+
+
+class CohortDescription(Description):
+    """`<cohort>.json`: what is predicted from what, who is in, and how many samples each filter removed."""
+
+    dataset: str
+    task: Task
+    classes: list[str]  # in the order of the logits; none for regression
+    modalities: Names  # in the order of the token tensors
+    licence: Literal["open", "restricted"]
+    samples_in_raw_data: Count
+    removed: dict[str, Count]
+    flow: list[dict[str, str | int]]  # the same step by step, where the dataset says it so
+    samples: Count
+    split: Literal["official", "by shares"]
+    groups: Count
+    splits: dict[str, SplitCounts]
+
+
+class Fitted(Description):
+    """What of a modality was fitted, and on which split; more keys hold what came out."""
+
+    model_config = ConfigDict(extra="allow")
+
+    split: Literal["train"]
+    samples: Count
+    what: str
+
+
+class ModalityDescription(Description):
+    """`<modality>.json`: what stands in the array; keys beyond these are for people."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: Literal["vector", "sequence", "volume", "image"]
+    shape: Annotated[list[Positive], Field(min_length=1)]  # of one sample, as a model sees it
+    mask: str | None = None  # of a volume: the voxels that are stored, see `i2moe.contract.masks`
+    copies: Positive | None = None  # augmented copies of each train sample, where there are any
+    note: str | None = None  # what a reader of results must know
+    fitted: Fitted | None = None
+
+    @model_validator(mode="after")
+    def _mask_of_a_volume(self) -> Self:
+        if self.kind == "volume":
+            try:
+                unpack_mask(self.mask or "", tuple(self.shape))
+            except (ValueError, OverflowError) as error:
+                raise ValueError("the mask of a volume is missing or does not fit its shape") from error
+        return self
+
+
+def describe_modality(kind: str, shape: list[int], about: dict[str, Any]) -> ModalityDescription:
+    """Return a modality's description from its kind, the shape of one sample, and all that is to be said about it."""
+    return ModalityDescription.model_validate({"kind": kind, "shape": shape} | about)

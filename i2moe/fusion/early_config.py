@@ -1,0 +1,21 @@
+"""Settings of early fusion."""
+
+from typing import ClassVar, Literal
+
+from i2moe.base.strict import Positive
+from i2moe.model.fusion_config import FusionConfig
+
+
+class EarlyConfig(FusionConfig):
+    """Settings of `i2moe.fusion.early.EarlyFusion`."""
+
+    module: ClassVar[str] = "i2moe.fusion.early:EarlyFusion"
+    method: Literal["early"]
+    width: Positive  # of the joined tokens
+    mlp_dim: Positive
+    num_layers: Positive
+    num_heads: Positive
+
+    def attention_width(self, hidden_dim: int) -> tuple[str, int]:  # noqa: ARG002 (the joined tokens have their own)
+        """Return the key and the value of the width that attention heads share among them."""
+        return "fusion.width", self.width

@@ -1,0 +1,18 @@
+"""Settings of SwitchGate."""
+
+from typing import ClassVar, Literal
+
+from i2moe.base.strict import NonNegative, Positive, PositiveNumber
+from i2moe.model.fusion_config import FusionConfig
+
+
+class SwitchGateConfig(FusionConfig):
+    """Settings of `i2moe.fusion.switchgate.SwitchGate`."""
+
+    module: ClassVar[str] = "i2moe.fusion.switchgate:SwitchGate"
+    method: Literal["switchgate"]
+    num_layers: Positive
+    num_heads: Positive
+    num_experts: Positive
+    capacity_factor: PositiveNumber  # in training an expert takes this times its even share of the tokens
+    balance_weight: NonNegative  # γ, weight of the load-balance loss

@@ -1,0 +1,1 @@
+"""What every model is made of; the fusion methods that it may be built over are in `i2moe.fusion`."""

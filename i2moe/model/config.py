@@ -1,0 +1,110 @@
+"""Typed settings of a model and its training; every value is checked when it is read. Imports no torch.
+
+Sources: the paper's Tables 7-10 name these hyperparameters; Appendix F names the encoders.
+"""
+
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+import i2moe.fusion
+from i2moe.base.strict import NonNegative, Positive, PositiveNumber, Probability, Strict, nearest
+from i2moe.model.fusion_config import FusionConfig, OwnFusionConfig
+
+
+def _find_fusion_configs() -> dict[str, type[FusionConfig]]:
+    """Find the settings that stand beside the fusion methods, by the method's name."""
+    found = {}
+    for module in pkgutil.iter_modules(i2moe.fusion.__path__):
+        if module.name.endswith("_config"):
+            content = vars(importlib.import_module(f"i2moe.fusion.{module.name}"))
+            for cls in content.values():
+                if isinstance(cls, type) and issubclass(cls, FusionConfig) and cls is not FusionConfig:
+                    found[get_args(cls.model_fields["method"].annotation)[0]] = cls
+    return found
+
+
+FUSION_CONFIGS = _find_fusion_configs()
+
+
+def _method_of(fusion: Any) -> str:  # noqa: ANN401 (a block of the file, or settings)
+    method = fusion.get("method") if isinstance(fusion, dict) else getattr(fusion, "method", None)
+    return f"[{method}]" if isinstance(method, str) and method in FUSION_CONFIGS else "[own]"
+
+
+if TYPE_CHECKING:
+    AnyFusionConfig = FusionConfig
+else:
+    _TAGGED = [Annotated[cls, Tag(f"[{method}]")] for method, cls in {**FUSION_CONFIGS, "own": OwnFusionConfig}.items()]
+    AnyFusionConfig = Annotated[Union[tuple(_TAGGED)], Discriminator(_method_of)]  # noqa: UP007 (made from a list)
+
+
+class InteractionConfig(Strict):
+    """What turns a fusion method into an I2MoE; all but the first key are for the ablations of section 7."""
+
+    loss_weight: NonNegative  # λ, `interaction_loss_weight` in Tables 7-10; 0 makes no perturbed views
+    compare: Literal["logits", "latent"] = "logits"  # what the interaction losses compare
+    experts: Literal["all", "synergy-redundancy"] = "all"
+    views: Literal["all", "two"] = "all"  # perturb every modality, or two drawn anew for each sample
+    replacement: Literal["random", "mean", "zero"] = "random"  # Table 5
+
+
+class ReweightingConfig(Strict):
+    """Settings of `i2moe.model.interaction.Reweighting`; `*_rw` in Tables 7-10."""
+
+    hidden_dim: Positive
+    num_layers: Positive
+    temperature: PositiveNumber
+
+
+AnyReweightingConfig = Annotated[
+    Annotated[Literal["global"], Tag("[global]")] | Annotated[ReweightingConfig, Tag("[mlp]")],
+    Discriminator(lambda value: "[global]" if isinstance(value, str) else "[mlp]"),
+]
+
+
+class ModelConfig(Strict):
+    """One model for one dataset: encoders, fusion, how it is trained; an I2MoE where `interaction` is given."""
+
+    encoder: Literal["mlp", "maxout", "lstm", "gru", "patch"]
+    encoder_dim: Positive
+    num_patches: Positive
+    hidden_dim: Positive
+    dropout: Probability
+    fusion: AnyFusionConfig
+    interaction: InteractionConfig | None = None
+    reweighting: AnyReweightingConfig | None = None  # global: one weight per expert for all samples
+    learning_rate: PositiveNumber
+    class_weights: Annotated[list[PositiveNumber], Field(min_length=2)] | None = None  # of the cross-entropy
+    batch_size: Positive
+    epochs: Positive
+    selection: str  # the validation metric that picks the best epoch; `i2moe.metrics` lists them by task
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_the_fusion_method(cls, values: Any) -> Any:  # noqa: ANN401 (anything may stand in the file)
+        fusion = values.get("fusion") if isinstance(values, dict) else None
+        method = fusion.get("method") if isinstance(fusion, dict) else "mult"
+        if not (isinstance(method, str) and (method in FUSION_CONFIGS or ":" in method)):
+            raise ValueError(
+                f"fusion.method {method!r} is unknown; {nearest(method, FUSION_CONFIGS)}; or a module of your own as "
+                "module:Class"
+            )
+        return values
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        heads = getattr(self.fusion, "num_heads", 1)
+        name, width = self.fusion.attention_width(self.hidden_dim)
+        if width % heads:
+            divisors = [n for n in range(1, width + 1) if width % n == 0]
+            best = min(divisors, key=lambda n: abs(n - heads))
+            raise ValueError(
+                f"fusion.num_heads {heads} does not divide {name} {width}; "
+                f"allowed: {', '.join(map(str, divisors))}; did you mean {best}?"
+            )
+        if (self.interaction is None) != (self.reweighting is None):
+            raise ValueError("an I2MoE needs both `interaction` and `reweighting`; a vanilla model has neither")
+        return self

@@ -1,0 +1,1 @@
+"""Encoders: one modality's array → tokens [B, P, H]; one file per kind of array."""

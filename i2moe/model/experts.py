@@ -1,0 +1,164 @@
+"""Run E fusion modules at once, on one view or all: parameters are stacked and `torch.vmap` maps over the expert axis.
+
+Shapes: E experts, V views, B samples, M modalities, P tokens a modality, H hidden_dim, C outputs.
+"""
+
+import copy
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state
+
+from i2moe.model.fusion import Fused, Fusion
+
+# On a CPU, experts with more token numbers than this run one by one: stacked, their temporaries do not fit its caches.
+# With fewer, what counts is the number of operations, each of which waits for all threads.
+CPU_LIMIT = 2**16
+
+
+class Views(NamedTuple):
+    """How to make the perturbed views of a batch."""
+
+    replacements: list[Tensor]  # M tensors, [E, B, P, H] or, the same for all experts, [B, P, H]
+    replaced: Tensor | None  # [V - 1, B], the modality that view v + 1 replaces; None: view v + 1 replaces modality v
+
+
+class Experts(nn.Module):
+    """E fusion modules of one architecture, with stacked parameters.
+
+    The first forward pass that `torch.vmap` cannot trace (data-dependent control flow in a module of your own, say)
+    switches to a plain loop over the experts, with one warning: the same result, only slower.
+    """
+
+    def __init__(self, modules: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.num_experts = len(modules)
+        self.vectorised = True
+        parameters, buffers = stack_module_state(list(modules))
+        self.stacked = nn.ParameterDict(
+            {_flat(name): nn.Parameter(value.detach()) for name, value in parameters.items()},
+        )
+        self._buffer_names = list(buffers)
+        for name, value in buffers.items():
+            self.register_buffer(_flat(name), value)
+        # In a tuple, so that the skeleton's own (meta) parameters are neither trained nor counted nor saved.
+        self._skeleton = (_OnViews(copy.deepcopy(modules[0]).to("meta")),)
+
+    def forward(self, tokens: list[Tensor], views: Views | None = None) -> Fused:
+        """Run every expert on the intact tokens, or on all views.
+
+        Args:
+            tokens: M tensors [B, P, H].
+            views: how to perturb; None runs the intact view alone.
+
+        Returns:
+            What the fusion method gives, each tensor with E in front: logits [E, V·B, C], view after view.
+        """
+        # Not in `train()`: trainers restore the training flag of each module without calling it.
+        self._skeleton[0].train(self.training)
+        if self.vectorised and not _too_large(tokens, views):
+            try:
+                return self._forward_vmap(tokens, views)
+            except RuntimeError as error:
+                warnings.warn(f"experts run one by one, since vmap cannot trace them: {error}", stacklevel=2)
+                self.vectorised = False
+        return self._forward_loop(tokens, views)
+
+    def _forward_vmap(self, tokens: list[Tensor], views: Views | None) -> Fused:
+        mapped = torch.vmap(self._call, in_dims=(0, None, _expert_axes(views)), randomness="different")
+        return Fused(**mapped(self._state(), tokens, views))
+
+    def _forward_loop(self, tokens: list[Tensor], views: Views | None) -> Fused:
+        """Do what `forward` does, expert by expert."""
+        states = {name: value.unbind() for name, value in self._state().items()}
+        outputs = []
+        for expert in range(self.num_experts):
+            own = views and views._replace(replacements=[_own(tensor, expert) for tensor in views.replacements])
+            outputs.append(self._call({name: values[expert] for name, values in states.items()}, tokens, own))
+        return Fused(**{name: torch.stack([output[name] for output in outputs]) for name in outputs[0]})
+
+    def _call(self, state: dict[str, Tensor], tokens: list[Tensor], views: Views | None) -> dict[str, Tensor]:
+        """Run one expert; what it does not give is left out, since vmap returns tensors only."""
+        output: Any = functional_call(self._skeleton[0], state, (tokens, views))
+        fused = output if isinstance(output, Fused) else Fused(output)
+        return {name: value for name, value in fused._asdict().items() if value is not None}
+
+    def _state(self) -> dict[str, Tensor]:
+        """Return the stacked parameters and buffers under the names that the single module has in `_OnViews`."""
+        parameters = {f"fusion.{name.replace('/', '.')}": value for name, value in self.stacked.items()}
+        buffers = {f"fusion.{name}": self.get_buffer(_flat(name)) for name in self._buffer_names}
+        return parameters | buffers
+
+
+class _OnViews(nn.Module):
+    """One fusion module on one view or all; `functional_call` needs them to be one module's forward."""
+
+    def __init__(self, fusion: nn.Module) -> None:
+        super().__init__()
+        self.fusion = fusion
+
+    def forward(self, tokens: list[Tensor], views: Views | None) -> Any:  # noqa: ANN401 (Fused, or logits)
+        if views is None:
+            return self.fusion(tokens)
+        if not isinstance(self.fusion, Fusion):
+            return self.fusion(_lay_out(tokens, views.replacements, views.replaced))
+        intact, instead = self.fusion.embed(tokens), self.fusion.embed(views.replacements)
+        return self.fusion.fuse(_lay_out(intact, instead, views.replaced))
+
+
+def _lay_out(intact: list[Any], instead: list[Any], replaced: Tensor | None) -> list[Any]:
+    """Lay the views of each modality one after the other along the batch.
+
+    Args:
+        intact: M tensors or tuples of tensors, [B, ·].
+        instead: what replaces them, alike.
+        replaced: see `Views`.
+
+    Returns:
+        Alike, with V·B rows.
+    """
+    num_modalities = len(intact)
+    return [
+        _views_of(own, other, index, num_modalities, replaced)
+        if isinstance(own, Tensor)
+        else tuple(_views_of(*pair, index, num_modalities, replaced) for pair in zip(own, other, strict=True))
+        for index, (own, other) in enumerate(zip(intact, instead, strict=True))
+    ]
+
+
+def _views_of(own: Tensor, other: Tensor, index: int, num_modalities: int, replaced: Tensor | None) -> Tensor:
+    """Lay one modality's views along the batch: its own rows [B, ·], or the other ones where it is replaced."""
+    if replaced is None:
+        views = [other if index == view else own for view in range(num_modalities)]
+    else:
+        is_replaced = (replaced == index).view(*replaced.shape, *[1] * (own.dim() - 1))
+        views = [torch.where(mask, other, own) for mask in is_replaced]
+    return torch.cat([own, *views])
+
+
+def _expert_axes(views: Views | None) -> Any:  # noqa: ANN401 (vmap's nested axes)
+    """Say which tensors of the views have the expert axis."""
+    if views is None:
+        return None
+    axes = [0 if tensor.dim() == _PER_EXPERT_DIMS else None for tensor in views.replacements]
+    return Views(axes, None)  # type: ignore[arg-type]
+
+
+def _own(tensor: Tensor, expert: int) -> Tensor:
+    return tensor[expert] if tensor.dim() == _PER_EXPERT_DIMS else tensor
+
+
+def _too_large(tokens: list[Tensor], views: Views | None) -> bool:
+    num_views = 1 if views is None else 1 + len(tokens if views.replaced is None else views.replaced)
+    return tokens[0].device.type == "cpu" and num_views * sum(tensor.numel() for tensor in tokens) > CPU_LIMIT
+
+
+_PER_EXPERT_DIMS = 4  # [E, B, P, H]
+
+
+def _flat(name: str) -> str:
+    """Return a parameter's dotted name in a form that a registered name may have."""
+    return name.replace(".", "/")

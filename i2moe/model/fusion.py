@@ -1,0 +1,109 @@
+"""What every fusion method shares: its interface, its sizes, what it returns, and how it is built.
+
+Shapes: B samples, M modalities, P tokens per modality, H hidden_dim, C outputs, D width of the fused latent.
+"""
+
+import importlib
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from i2moe.base.errors import InputError
+from i2moe.model.fusion_config import FusionConfig, OwnFusionConfig
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a fusion method must know of the tokens it gets and of the logits it gives."""
+
+    num_modalities: int  # M
+    num_patches: int  # P
+    hidden_dim: int  # H
+    num_outputs: int  # C
+    dropout: float  # for the method to use
+
+
+class Fused(NamedTuple):
+    """What a fusion method says of a batch."""
+
+    logits: Tensor  # [B, C]
+    latent: Tensor | None = None  # [B, D], what the head sees
+    balance_loss: Tensor | None = None  # scalar, of a sparse method in training: how unevenly its experts are used
+
+
+class Fusion(nn.Module):
+    """A fusion method in two steps, so that views of a sample can share the first one.
+
+    `embed` treats each modality by itself and draws no random numbers; an I2MoE's views of a sample differ in one
+    modality, so that each modality is embedded once intact and once replaced, not once a view. `fuse` is the rest.
+    """
+
+    def embed(self, tokens: list[Tensor]) -> list[Any]:
+        """Map each of M token tensors [B, P, H] to a tensor, or a tuple of tensors, with B rows."""
+        return list(tokens)
+
+    def fuse(self, embedded: list[Any]) -> Fused:
+        """Fuse what `embed` gave for each of the M modalities."""
+        raise NotImplementedError
+
+    def forward(self, tokens: list[Tensor]) -> Fused:
+        """Fuse M token tensors [B, P, H]."""
+        return self.fuse(self.embed(tokens))
+
+
+def build_fusion(config: FusionConfig, sizes: Sizes) -> nn.Module:
+    """Build a fusion method, or a module of your own that `method: module:Class` names.
+
+    Args:
+        config: the method and the keyword arguments of its class.
+        sizes: the positional argument of its class.
+
+    Raises:
+        InputError: when a module of your own cannot be imported or built, or does not map tokens to logits.
+    """
+    cls = import_fusion(config.path)
+    try:
+        fusion: nn.Module = cls(sizes, **config.arguments())
+    except TypeError as error:
+        called = ", ".join(["sizes", *config.arguments()])
+        raise InputError(f"fusion.method {config.method}: {error}; it is called with {called}") from error
+    if isinstance(config, OwnFusionConfig):
+        _check_shape(config.method, fusion, sizes)
+    return fusion
+
+
+def import_fusion(path: str) -> type[nn.Module]:
+    """Import the class that `module:Class` names.
+
+    Raises:
+        InputError: when there is no such module or class.
+    """
+    module_name, _, class_name = path.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise InputError(
+            f"fusion.method {path}: cannot import {module_name!r} ({error}); put its file into the folder own/ "
+            "and name it own.FILE:CLASS, or install its package"
+        ) from error
+    cls = getattr(module, class_name, None)
+    if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
+        raise InputError(f"fusion.method {path}: {module.__file__} has no nn.Module class {class_name!r}")
+    return cls
+
+
+def _check_shape(path: str, fusion: nn.Module, sizes: Sizes) -> None:
+    """Refuse a module that does not map M tensors [B, P, H] to logits [B, C]."""
+    tokens = [torch.zeros(2, sizes.num_patches, sizes.hidden_dim)] * sizes.num_modalities
+    with torch.no_grad():
+        output = fusion.eval()(tokens)
+    fusion.train()
+    logits = output.logits if isinstance(output, Fused) else output
+    shape = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if shape != [len(tokens[0]), sizes.num_outputs]:
+        raise InputError(
+            f"fusion.method {path}: for {len(tokens)} tensors {list(tokens[0].shape)} it gives {shape}; "
+            f"allowed: logits {[len(tokens[0]), sizes.num_outputs]}, one row per sample and one column per output"
+        )

@@ -1,0 +1,40 @@
+"""What the settings of every fusion method share; each method's own stand beside its class in `i2moe.fusion`."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import ConfigDict, Field
+
+from i2moe.base.strict import Strict
+
+
+class FusionConfig(Strict):
+    """Base of the fusion methods' settings: which method, and the keyword arguments of its class."""
+
+    module: ClassVar[str]  # where the class is, `module:Class`
+    method: str
+
+    @property
+    def path(self) -> str:
+        """Where the method's class is, `module:Class`."""
+        return self.module
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of the method's class."""
+        return self.model_dump(exclude={"method", "balance_weight"})
+
+    def attention_width(self, hidden_dim: int) -> tuple[str, int]:
+        """Return the key and the value of the width that attention heads share among them."""
+        return "hidden_dim", hidden_dim
+
+
+class OwnFusionConfig(FusionConfig):
+    """A fusion module of your own, `module:Class`; all other keys are keyword arguments of the class."""
+
+    model_config = ConfigDict(extra="allow")
+
+    method: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
+
+    @property
+    def path(self) -> str:
+        """Where the class is, `module:Class`."""
+        return self.method

@@ -1,0 +1,158 @@
+"""InteractionMoE: uniqueness, synergy and redundancy experts, perturbed views and reweighting (paper 3.2–3.4).
+
+Shapes: B samples, M modalities, P tokens a modality, H hidden_dim, C outputs, E experts (M + 2), V views (M + 1).
+"""
+
+import copy
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from i2moe.base.errors import InputError
+from i2moe.model.config import InteractionConfig
+from i2moe.model.experts import Experts, Views
+from i2moe.model.fusion import Fused
+from i2moe.model.losses import InteractionLosses, interaction_losses
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of a batch; only an I2MoE has experts, and only a sparse fusion method a balance loss."""
+
+    logits: Tensor  # [B, C]
+    expert_logits: Tensor | None = None  # [B, E, C]
+    weights: Tensor | None = None  # [B, E], each row sums to 1
+    interaction_losses: dict[str, Tensor] = field(default_factory=dict)  # by expert name, in training only
+    balance_loss: Tensor | None = None  # scalar; mean over the experts of an I2MoE
+
+
+def expert_names(modalities: list[str], experts: str = "all") -> list[str]:
+    """Name the experts in their order: uniqueness of each modality (unless left out), synergy, redundancy."""
+    uniqueness = [f"uniqueness_{name}" for name in modalities] if experts == "all" else []
+    return [*uniqueness, "synergy", "redundancy"]
+
+
+class Reweighting(nn.Module):
+    """MLP from the modality means to one weight an expert: softmax(MLP(concatenated means) / temperature)."""
+
+    def __init__(
+        self, in_dim: int, num_experts: int, *, hidden_dim: int, num_layers: int, temperature: float, dropout: float
+    ) -> None:
+        super().__init__()
+        self.temperature = temperature
+        widths = [in_dim] + [hidden_dim] * (num_layers - 1)
+        layers: list[nn.Module] = []
+        for width, next_width in pairwise(widths):
+            layers += [nn.Linear(width, next_width), nn.ReLU(), nn.Dropout(dropout)]
+        self.mlp = nn.Sequential(*layers, nn.Linear(widths[-1], num_experts))
+
+    def forward(self, tokens: list[Tensor]) -> Tensor:
+        """Map M token tensors [B, P, H] to weights [B, E]."""
+        means = torch.cat([modality.mean(dim=1) for modality in tokens], dim=1)
+        return torch.softmax(self.mlp(means) / self.temperature, dim=1)
+
+
+class GlobalWeights(nn.Module):
+    """One learned weight an expert, the same for all samples: what the ablation Simple-Weight has for reweighting."""
+
+    def __init__(self, num_experts: int) -> None:
+        super().__init__()
+        self.scores = nn.Parameter(torch.zeros(num_experts))
+
+    def forward(self, tokens: list[Tensor]) -> Tensor:
+        """Return weights [B, E] for M token tensors [B, P, H]."""
+        return torch.softmax(self.scores, dim=0).expand(len(tokens[0]), -1)
+
+
+class InteractionMoE(nn.Module):
+    """A mixture of M + 2 interaction experts over one fusion method (Equation 1), or an ablation of it (section 7).
+
+    All experts start as copies of `fusion`, as in the paper; the interaction losses make them differ. The weights
+    always see the intact tokens.
+    """
+
+    def __init__(
+        self,
+        fusion: nn.Module,
+        reweighting: nn.Module,
+        modalities: list[str],
+        losses: InteractionLosses,
+        config: InteractionConfig,
+    ) -> None:
+        """Build the mixture.
+
+        Args:
+            fusion: maps M token tensors [B, P, H] to logits [B, C], or to `Fused`.
+            reweighting: maps the same tensors to the experts' weights [B, E].
+            modalities: names, in the order of the token tensors; they name the experts.
+            losses: the role losses of the task.
+            config: which experts there are, and how they are perturbed and compared.
+
+        Raises:
+            ValueError: with fewer than two modalities there is no interaction.
+        """
+        super().__init__()
+        if len(modalities) < 2:  # noqa: PLR2004
+            raise ValueError(f"interaction experts need at least two modalities, got {modalities}")
+        self.modalities = modalities
+        self.expert_names = expert_names(modalities, config.experts)
+        self.losses = losses
+        self.config = config
+        self.experts = Experts([copy.deepcopy(fusion) for _ in self.expert_names])
+        self.reweighting = reweighting
+        self.mean_tokens: list[Tensor] | None = None  # M tensors [1, P, H]; who trains with `mean` gives them
+
+    def forward(self, tokens: list[Tensor]) -> Prediction:
+        """Predict; in training also run the perturbed views and compute the interaction losses, unless they weigh 0.
+
+        Args:
+            tokens: M tensors [B, P, H], in modality order.
+        """
+        weights = self.reweighting(tokens)
+        views = self._views(tokens) if self.training and self.config.loss_weight else None
+        fused = self.experts(tokens, views)
+        batch = len(tokens[0])
+        expert_logits = fused.logits[:, :batch]  # [E, B, C]; the intact view comes first
+        losses = {}
+        if views is not None:
+            compared = torch.unflatten(self._compared(fused), 1, (-1, batch))  # [E, V, B, ·]
+            losses = interaction_losses(compared, self.expert_names, len(tokens), self.losses, views.replaced)
+        return Prediction(
+            logits=torch.einsum("ebc,be->bc", expert_logits, weights),
+            expert_logits=expert_logits.transpose(0, 1),
+            weights=weights,
+            interaction_losses=losses,
+            balance_loss=None if fused.balance_loss is None else fused.balance_loss.mean(),
+        )
+
+    def _compared(self, fused: Fused) -> Tensor:
+        """Return what the interaction losses compare, [E, V·B, ·]: logits, or the latents of Latent-Contrastive."""
+        if self.config.compare == "logits":
+            return fused.logits
+        if fused.latent is None:
+            raise InputError(
+                "interaction.compare: latent needs a fusion method that returns `i2moe.model.fusion.Fused`"
+            )
+        return fused.latent
+
+    def _views(self, tokens: list[Tensor]) -> Views:
+        """Decide what replaces the modalities (Equations 2 and 3; Table 5), and which of them in which view.
+
+        Noise is N(0, 1) and drawn anew for every expert and pass. Less-Forward draws two modalities a sample.
+        """
+        match self.config.replacement:
+            case "random":
+                num_experts = len(self.expert_names)
+                replacements = [torch.randn_like(own.expand(num_experts, *own.shape)) for own in tokens]
+            case "zero":
+                replacements = [torch.zeros_like(own) for own in tokens]
+            case "mean":
+                if self.mean_tokens is None:
+                    raise RuntimeError("set `mean_tokens` before a training pass with replacement `mean`")
+                replacements = [mean.expand_as(own) for mean, own in zip(self.mean_tokens, tokens, strict=True)]
+        if self.config.views == "all":
+            return Views(replacements, None)
+        order = torch.rand(len(tokens[0]), len(tokens), device=tokens[0].device).argsort(dim=1)
+        return Views(replacements, order[:, :2].t())

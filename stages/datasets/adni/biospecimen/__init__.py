@@ -1,0 +1,1 @@
+"""Biospecimen tables."""

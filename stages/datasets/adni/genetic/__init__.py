@@ -1,0 +1,1 @@
+"""SNPs from PLINK files."""

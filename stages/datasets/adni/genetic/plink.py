@@ -1,0 +1,269 @@
+"""PLINK 1 trios (.bed, .bim, .fam), merged by variant id with alleles checked, and read in blocks of variants.
+
+Format: cog-genomics.org/plink/1.9/formats. A genotype is the number of copies of A1, the .bim file's first allele, of
+the first trio; -127 where the call is missing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from bed_reader import open_bed
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from i2moe.base.errors import InputError
+from stages.datasets.adni.settings import GeneticSettings
+
+FOLDER = "plink"  # under the raw path
+MISSING = -127
+BLOCK = 4096  # variants read at a time
+SNP_MAJOR = b"\x6c\x1b\x01"
+AUTOSOMES = [str(number) for number in range(1, 23)]
+COMPLEMENT = {"A": "T", "T": "A", "C": "G", "G": "C"}
+VARIANT_COLUMNS = ["chromosome", "id", "centimorgan", "position", "a1", "a2"]
+
+
+@dataclass(frozen=True)
+class Trio:
+    """Genotypes of a set of people: the .bed file, its variants (a row of the .bim file each) and its people (IID)."""
+
+    bed: Path
+    variants: pd.DataFrame
+    people: list[str]
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Trios seen as one: V variants with the first trio's A1 and A2, sorted by chromosome and position.
+
+    `columns` and `swapped` say by trio where each variant stands [V], and whether its A1 is the merged A2.
+    `counts` says how many variants each check removed or changed.
+    """
+
+    trios: list[Trio]
+    variants: pd.DataFrame
+    columns: list[NDArray[np.int64]]
+    swapped: list[NDArray[np.bool_]]
+    counts: dict[str, int]
+
+    def people(self) -> dict[str, tuple[int, int]]:
+        """Return trio and row of each person; of the first trio where several have them."""
+        found: dict[str, tuple[int, int]] = {}
+        for number, trio in enumerate(self.trios):
+            for row, person in enumerate(trio.people):
+                found.setdefault(person, (number, row))
+        return found
+
+
+def find_trios(raw: str) -> list[Trio]:
+    """Read all trios of the folder `plink`, in order of name.
+
+    Raises:
+        InputError: when there is none, or a file of one is missing or wrong.
+    """
+    folder = Path(raw) / FOLDER
+    beds = sorted(folder.glob("*.bed"))
+    if not beds:
+        raise InputError(f"{folder} holds no .bed file: put ADNI's PLINK trios (.bed, .bim, .fam) there")
+    return [read_trio(bed) for bed in beds]
+
+
+def read_trio(bed: Path) -> Trio:
+    """Read a trio's variants and people, and check that the .bed file fits them.
+
+    Raises:
+        InputError: naming file, row and remedy.
+    """
+    variants = _read_columns(bed.with_suffix(".bim"), VARIANT_COLUMNS)
+    people = _read_columns(bed.with_suffix(".fam"), ["fid", "iid", "father", "mother", "sex", "phenotype"])
+    twice = people["iid"].duplicated().to_numpy()
+    if twice.any():
+        raise InputError(
+            f"{bed.with_suffix('.fam')} row {int(twice.argmax()) + 1}: its IID stands in an earlier row too: "
+            "keep one row a person with PLINK's --remove"
+        )
+    position = pd.to_numeric(variants["position"], errors="coerce")
+    if position.isna().any():
+        row = int(position.isna().to_numpy().argmax()) + 1
+        raise InputError(f"{bed.with_suffix('.bim')} row {row}: the position is no number: make the trio again")
+    _check_bed(bed, len(people), len(variants))
+    return Trio(bed, variants.assign(position=position.astype(np.int64)), people["iid"].tolist())
+
+
+def _read_columns(path: Path, names: list[str]) -> pd.DataFrame:
+    """Read a file of columns between blanks, as text."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing: a trio needs .bed, .bim and .fam of one name")
+    rows = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    for row, values in enumerate(rows, start=1):
+        if len(values) != len(names):
+            raise InputError(f"{path} row {row} has {len(values)} columns, not {len(names)}: make the trio again")
+    if not rows:
+        raise InputError(f"{path} is empty: make the trio again")
+    return pd.DataFrame(rows, columns=names, dtype=str)
+
+
+def _check_bed(bed: Path, num_people: int, num_variants: int) -> None:
+    """Compare size and first bytes with what .bim and .fam say."""
+    with bed.open("rb") as stream:
+        start = stream.read(len(SNP_MAJOR))
+    if start != SNP_MAJOR:
+        raise InputError(f"{bed} is no variant-major PLINK 1 .bed file: make it with PLINK 1.9's --make-bed")
+    expected = len(SNP_MAJOR) + num_variants * -(-num_people // 4)
+    if bed.stat().st_size != expected:
+        raise InputError(
+            f"{bed} has {bed.stat().st_size} bytes; {num_variants} variants of its .bim times {num_people} people of "
+            f"its .fam need {expected}: take the three files of one trio as they were made"
+        )
+
+
+def merge(trios: list[Trio], settings: GeneticSettings) -> Merged:
+    """Merge trios on variant id: the autosomal SNPs that all of them have, with the first one's alleles.
+
+    Positions may be of different genome builds and are not compared; the first trio's count. A variant's alleles may
+    stand in either order and on either strand; A/T and C/G read the same on both strands, so that these cannot be
+    told apart.
+
+    Raises:
+        InputError: when alleles do not fit and `mismatched` is error, or no variant is left.
+    """
+    counts: dict[str, int] = {}
+    tables = [_usable(trio, counts) for trio in trios]
+    first = _shared(tables, counts)
+    keep = np.ones(len(first), bool)
+    if len(trios) > 1 and settings.ambiguous == "drop":
+        keep = (first["a1"].map(COMPLEMENT) != first["a2"]).to_numpy()
+        _add(counts, "ambiguous strand", int((~keep).sum()))
+    columns, swapped = [], []
+    for trio, table in zip(trios, tables, strict=True):
+        own = table.iloc[pd.Index(table["id"]).get_indexer(first["id"])]
+        fits, is_swapped = _compare(first, own, counts)
+        if settings.mismatched == "error" and not fits[keep].all():
+            row = int(own["column"].to_numpy()[np.flatnonzero(keep & ~fits)[0]]) + 1
+            raise InputError(
+                f"{trio.bed.with_suffix('.bim')} row {row}: chromosome or alleles do not fit those of the variant in "
+                f"{trios[0].bed.with_suffix('.bim').name} on either strand: remove it, or set "
+                "data.adni.genetic.mismatched to drop"
+            )
+        _add(counts, "mismatched", int((keep & ~fits).sum()))
+        keep = keep & fits
+        columns.append(own["column"].to_numpy())
+        swapped.append(is_swapped)
+    if not keep.any():
+        raise InputError(f"{trios[0].bed.parent}: no autosomal SNP is in all trios: {counts}: are the ids of one kind?")
+    variants = first[keep].reset_index(drop=True)
+    return Merged(trios, variants, [own[keep] for own in columns], [own[keep] for own in swapped], counts)
+
+
+def _shared(tables: list[pd.DataFrame], counts: dict[str, int]) -> pd.DataFrame:
+    """Return the first trio's variants that all trios have, by chromosome and position."""
+    first = tables[0]
+    is_shared = first["id"].isin(set.intersection(*(set(table["id"]) for table in tables)))
+    _add(counts, "not in every trio", int((~is_shared).sum()))
+    order = first["chromosome"].map({name: number for number, name in enumerate(AUTOSOMES)})
+    first = first.assign(order=order)[is_shared].sort_values(["order", "position"], kind="stable", ignore_index=True)
+    return first[["chromosome", "id", "position", "a1", "a2"]]
+
+
+def _usable(trio: Trio, counts: dict[str, int]) -> pd.DataFrame:
+    """Return the autosomal SNPs of a trio whose id stands there once, with their column in the .bed file."""
+    table = trio.variants.assign(column=np.arange(len(trio.variants)))
+    table[["a1", "a2"]] = table[["a1", "a2"]].apply(lambda alleles: alleles.str.upper())
+    table["chromosome"] = table["chromosome"].str.removeprefix("chr")
+    for name, is_wrong in (
+        ("not on an autosome", ~table["chromosome"].isin(AUTOSOMES)),
+        ("alleles other than A, C, G, T", ~(table["a1"].isin(COMPLEMENT) & table["a2"].isin(COMPLEMENT))),
+        ("id several times", table["id"].duplicated(keep=False)),
+    ):
+        wrong = is_wrong.reindex(table.index)
+        _add(counts, name, int(wrong.sum()))
+        table = table[~wrong]
+        if table.empty:
+            raise InputError(f"{trio.bed.with_suffix('.bim')} has no autosomal SNP: {counts}")
+    return table
+
+
+def _compare(
+    first: pd.DataFrame, own: pd.DataFrame, counts: dict[str, int]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Compare a trio's alleles with the first trio's: do they fit, and are they in the other order; each [V]."""
+    a1, a2, b1, b2 = (table[name].to_numpy(str) for table in (first, own) for name in ("a1", "a2"))
+    other1, other2 = (own[name].map(COMPLEMENT).to_numpy(str) for name in ("a1", "a2"))
+    same, swapped = (b1 == a1) & (b2 == a2), (b1 == a2) & (b2 == a1)
+    flipped = ~same & ~swapped & (other1 == a1) & (other2 == a2)
+    both = ~same & ~swapped & (other1 == a2) & (other2 == a1)
+    _add(counts, "alleles swapped", int((swapped | both).sum()))
+    _add(counts, "strand flipped", int((flipped | both).sum()))
+    fits = (same | swapped | flipped | both) & (first["chromosome"].to_numpy() == own["chromosome"].to_numpy())
+    return fits, swapped | both
+
+
+def _add(counts: dict[str, int], name: str, number: int) -> None:
+    counts[name] = counts.get(name, 0) + number
+
+
+class Genotypes:
+    """The genotypes of N people, whichever trio each is in."""
+
+    def __init__(self, merged: Merged, people: list[str]) -> None:
+        """Find the people.
+
+        Args:
+            merged: the trios.
+            people: IIDs, in order.
+
+        Raises:
+            InputError: when no trio has one of them.
+        """
+        places = merged.people()
+        lost = next((row for row, person in enumerate(people) if person not in places), None)
+        if lost is not None:
+            raise InputError(
+                f"{merged.trios[0].bed.parent}: no .fam file has sample {lost + 1}: rerun the cohort stage"
+            )
+        self.merged = merged
+        self.num_people = len(people)
+        trio_of, row_of = np.array([places[person] for person in people]).T
+        self.rows = [np.flatnonzero(trio_of == number) for number in range(len(merged.trios))]
+        self.rows_in_bed = [row_of[rows] for rows in self.rows]
+
+    def read(self, variants: NDArray[np.int64]) -> NDArray[np.int8]:
+        """Return the genotypes of some variants, by number [N, b]."""
+        block = np.empty((self.num_people, len(variants)), dtype=np.int8, order="F")
+        for number, trio in enumerate(self.merged.trios):
+            if len(self.rows[number]):
+                part = self._read_trio(trio, self.rows_in_bed[number], self.merged.columns[number][variants])
+                swapped = self.merged.swapped[number][variants]
+                part[:, swapped] = np.where(part[:, swapped] == MISSING, MISSING, 2 - part[:, swapped])
+                block[self.rows[number]] = part
+        return block
+
+    @staticmethod
+    def _read_trio(trio: Trio, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int8]:
+        names: dict[str, Any] = dict.fromkeys(("fid", "iid", "father", "mother", "sex", "pheno"))
+        names |= dict.fromkeys(("chromosome", "sid", "cm_position", "bp_position", "allele_1", "allele_2"))
+        sizes = {"iid_count": len(trio.people), "sid_count": len(trio.variants)}
+        with open_bed(trio.bed, **sizes, properties=names) as bed:
+            part: NDArray[np.int8] = bed.read(np.s_[rows, columns], dtype="int8")
+        return part
+
+    def blocks(self, variants: NDArray[np.int64], what: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int8]]]:
+        """Yield numbers and genotypes of some variants, a block at a time, with a progress bar."""
+        with tqdm(total=len(variants), desc=what, unit="variant", mininterval=1, delay=2, dynamic_ncols=True) as bar:
+            for start in range(0, len(variants), BLOCK):
+                numbers = variants[start : start + BLOCK]
+                yield numbers, self.read(numbers)
+                bar.update(len(numbers))
+
+    def missing_share(self) -> NDArray[np.float64]:
+        """Return each person's share of missing genotypes [N]."""
+        everything = np.arange(len(self.merged.variants))
+        missing = np.zeros(self.num_people, dtype=np.int64)
+        for _, block in self.blocks(everything, "missing genotypes"):
+            missing += (block == MISSING).sum(axis=1)
+        share: NDArray[np.float64] = missing / len(everything)
+        return share

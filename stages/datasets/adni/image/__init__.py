@@ -1,0 +1,1 @@
+"""MRI: grey-matter maps, or FreeSurfer's measures."""

@@ -1,0 +1,147 @@
+"""NIfTI maps on an atlas's grid: read whole, checked, and reduced to the grey-matter voxels."""
+
+import gzip
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2moe.base.errors import InputError
+from stages.datasets.adni.settings import ImageSettings
+
+if TYPE_CHECKING:
+    from nibabel.spatialimages import SpatialImage
+
+DIMENSIONS = 3
+AFFINE_TOLERANCE = 1e-3  # mm; headers hold affines as 32-bit floats
+
+
+def read_nifti(path: Path) -> "SpatialImage":
+    """Read a NIfTI-1 or NIfTI-2 file into memory; a compressed one to its end, where its checksum stands.
+
+    Raises:
+        InputError: for a missing, truncated or corrupt file, or one of another kind.
+    """
+    from nibabel.nifti1 import Nifti1Image
+    from nibabel.nifti2 import Nifti2Image
+
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing: put it there, or correct data.adni.raw") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} is no whole gzip file: make or download it again") from error
+    for kind in (Nifti1Image, Nifti2Image):
+        if kind.header_class.may_contain_header(content):
+            image: SpatialImage = _parse(path, content, kind)
+            return image
+    raise InputError(f"{path} is no NIfTI file: make or download it again")
+
+
+def _parse(path: Path, content: bytes, kind: Any) -> Any:  # noqa: ANN401 (nibabel's classes have no common type)
+    from nibabel.spatialimages import HeaderDataError, ImageDataError
+
+    try:
+        image = kind.from_bytes(content)
+        needed = int(image.dataobj.offset) + int(np.prod(image.shape)) * image.get_data_dtype().itemsize
+    except (HeaderDataError, ImageDataError, ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"{path} has no readable NIfTI header: make or download it again") from error
+    if len(content) < needed:
+        raise InputError(f"{path} is cut off: {len(content)} of {needed} bytes: make or download it again")
+    return image
+
+
+@dataclass(frozen=True)
+class Grid:
+    """An atlas's grid and the voxels that are kept of it.
+
+    `mask` is true at the atlas's grey matter. Where `downsample` voxels a side become one, `block` has the number of
+    the coarse voxel of each mask voxel [V], and `coarse` is true at these [D', H', W'].
+    """
+
+    path: Path
+    affine: NDArray[np.float64]
+    mask: NDArray[np.bool_]
+    block: NDArray[np.int64]
+    coarse: NDArray[np.bool_]
+    resample: bool
+
+    def read(self, path: Path) -> NDArray[np.float32]:
+        """Return a map's values at the coarse voxels, each the mean over its grey-matter voxels.
+
+        Raises:
+            InputError: for a file that cannot be read, is not 3-D, lies on another grid, or is not finite there.
+        """
+        image = read_nifti(path)
+        if len(image.shape) != DIMENSIONS:
+            raise InputError(f"{path} is {len(image.shape)}-D, of shape {image.shape}: bring one 3-D map a scan")
+        if self.resample:
+            image = self._resampled(image)
+        self._check_grid(path, image)
+        values = np.asarray(image.dataobj, dtype=np.float32)[self.mask]
+        if not np.isfinite(values).all():
+            raise InputError(f"{path} holds NaN or infinity in grey matter: make it again")
+        if self.coarse.shape == self.mask.shape:
+            return values
+        sums = np.bincount(self.block, weights=values)
+        return (sums / np.bincount(self.block)).astype(np.float32)
+
+    def _resampled(self, image: "SpatialImage") -> "SpatialImage":
+        """Return the map on the atlas's grid, by linear interpolation, where it is on another."""
+        from nibabel.processing import resample_from_to
+
+        if image.shape == self.mask.shape and self._is_close(image):
+            return image
+        resampled: SpatialImage = resample_from_to(image, (self.mask.shape, self.affine), order=1)
+        return resampled
+
+    def _is_close(self, image: "SpatialImage") -> bool:
+        return bool(np.allclose(image.affine, self.affine, rtol=0, atol=AFFINE_TOLERANCE))
+
+    def _check_grid(self, path: Path, image: "SpatialImage") -> None:
+        """Refuse a map that does not lie on the atlas's grid, saying how it differs."""
+        from nibabel.orientations import aff2axcodes
+
+        remedy = "bring maps on the atlas's grid, or set data.adni.image.resample to true"
+        if image.shape != self.mask.shape:
+            raise InputError(f"{path} has shape {image.shape}, the atlas {self.mask.shape}: {remedy}")
+        own, expected = ("".join(aff2axcodes(affine)) for affine in (image.affine, self.affine))
+        if own != expected:
+            raise InputError(f"{path} has orientation {own}, the atlas {expected}: {remedy}")
+        if not self._is_close(image):
+            far = float(np.abs(image.affine - self.affine).max())
+            raise InputError(f"{path} has another affine than the atlas, by up to {far:g}: {remedy}")
+
+
+def read_grid(raw: str, settings: ImageSettings) -> Grid:
+    """Read the atlas: its grid and its grey matter.
+
+    Raises:
+        InputError: for an atlas that cannot be read, is not 3-D, or lacks the label.
+    """
+    path = Path(raw) / settings.atlas
+    image = read_nifti(path)
+    if len(image.shape) != DIMENSIONS:
+        raise InputError(f"{path} is {len(image.shape)}-D, of shape {image.shape}: bring a 3-D label map")
+    mask = np.asarray(image.dataobj) == settings.grey_matter
+    if not mask.any():
+        raise InputError(
+            f"{path} has no voxel of label {settings.grey_matter}: correct data.adni.image.grey_matter or .atlas"
+        )
+    block, coarse = _blocks(mask, settings.downsample)
+    return Grid(path, np.asarray(image.affine), mask, block, coarse, settings.resample)
+
+
+def _blocks(mask: NDArray[np.bool_], factor: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Number the cubes of `factor` voxels a side that hold grey matter; incomplete cubes at the far sides count."""
+    coarse_shape = tuple(-(-length // factor) for length in mask.shape)
+    cube = np.ravel_multi_index(tuple(axis // factor for axis in np.nonzero(mask)), coarse_shape)
+    numbers, block = np.unique(cube, return_inverse=True)
+    coarse = np.zeros(coarse_shape, bool)
+    coarse.flat[numbers] = True
+    return block, coarse

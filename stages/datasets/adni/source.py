@@ -1,0 +1,181 @@
+"""ADNI's tables as LONI hands them out: found by pattern whatever the download date, read as text, keyed by RID.
+
+Column names and codes are those of ADNI's data dictionary (DATADIC). Phases of the study spell column names in
+different cases; here they are upper case.
+"""
+
+import csv
+import gzip
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from i2moe.base.errors import InputError
+from i2moe.base.strict import nearest
+
+CLASSES = ["CN", "MCI", "Dementia"]
+DIAGNOSES = {1.0: 0, 2.0: 1, 3.0: 2}  # DXSUM's DIAGNOSIS: 1 CN, 2 MCI, 3 Dementia
+PTID = re.compile(r"^\d{3}_S_(\d{4,5})$")
+MISSING = ("", "NA", "NaN", "-4", "-4.0", "-1", "-1.0")  # -4: not asked or not applicable, -1: confirmed missing
+DATES = ("VISDATE", "EXAMDATE")  # a table has one of them, or both: the first that stands in it
+# Names that differ from the table's own name and what LONI adds before and after it.
+SPELLINGS = {"BLENNOWPLASMANFL": "BLENNOWPLASMANFL(?:LONG)?"}
+OPTIONAL = ("BLENNOWPLASMANFL",)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A raw table: its name, where it lies, and its rows as text, NaN where missing, indexed by line in the file."""
+
+    name: str
+    path: Path
+    rows: pd.DataFrame
+
+    def require(self, columns: list[str]) -> None:
+        """Refuse the table when a column is missing.
+
+        Raises:
+            InputError: naming the column and the nearest name.
+        """
+        for column in columns:
+            if column not in self.rows:
+                raise InputError(
+                    f"{self.path} has no column {column!r}; {nearest(column, self.rows.columns)}: is this the table "
+                    "as downloaded?"
+                )
+
+    def rid(self) -> "pd.Series[int]":
+        """Return each row's roster id, the number at the end of a PTID.
+
+        Raises:
+            InputError: for a row without one, or whose PTID has another.
+        """
+        if "RID" not in self.rows:
+            self.require(["PTID"])
+            return self._rid_of_ptid().astype(int)
+        numbers = self.numbers("RID")
+        self.refuse(numbers.isna(), "RID", "is empty")
+        if "PTID" in self.rows:
+            known = self.rows["PTID"].notna()
+            self.refuse(known & (self._rid_of_ptid() != numbers), "PTID", "does not end in the row's RID")
+        return numbers.astype(int)
+
+    def _rid_of_ptid(self) -> "pd.Series[float]":
+        found = self.rows["PTID"].str.extract(PTID)[0]
+        self.refuse(found.isna() & self.rows["PTID"].notna(), "PTID", "is no id such as 011_S_0002")
+        return found.astype(float)
+
+    def numbers(self, column: str) -> "pd.Series[float]":
+        """Return a column as numbers; of `<200` and `>1700`, an assay's limits, the limit.
+
+        Raises:
+            InputError: for anything else that is no number.
+        """
+        text = self.rows[column].str.strip().str.lstrip("<>")
+        values = pd.to_numeric(text, errors="coerce")
+        self.refuse(text.notna() & ~np.isfinite(values), column, "holds something else than a number")
+        return values
+
+    def dates(self) -> "pd.Series[Any]":
+        """Return the date of each row's visit, NaT where there is none.
+
+        Raises:
+            InputError: when the table has no such column, or a value is no date.
+        """
+        column = next((name for name in DATES if name in self.rows), None)
+        if column is None:
+            raise InputError(
+                f"{self.path} has neither column {' nor '.join(DATES)}: download it again, or leave it out of the "
+                "tables of data.adni"
+            )
+        dates = pd.to_datetime(self.rows[column], errors="coerce", format="mixed")
+        self.refuse(self.rows[column].notna() & dates.isna(), column, "is no date")
+        return dates
+
+    def refuse(self, flags: "pd.Series[bool]", column: str, problem: str) -> None:
+        """Refuse the table when a row is flagged; the message names the row, never its content.
+
+        Raises:
+            InputError: for the first flagged row.
+        """
+        if flags.any():
+            row = self.rows.index[int(np.flatnonzero(flags)[0])]
+            raise InputError(
+                f"{self.path} row {row}: column {column!r} {problem}: correct it or download the file again"
+            )
+
+
+def find_table(raw: Path, name: str) -> Path | None:
+    """Return the file of a table, or None where an optional table is not there.
+
+    Raises:
+        InputError: when a needed table is missing; when several files match, listing them.
+    """
+    pattern = re.compile(rf"^(?:All_Subjects_|ADNI_)?{SPELLINGS.get(name, name)}(?:_.*)?\.csv(?:\.gz)?$")
+    found = sorted(path for path in raw.iterdir() if pattern.match(path.name))
+    if len(found) > 1:
+        raise InputError(f"{raw}: {', '.join(path.name for path in found)} are all {name}: leave one of them there")
+    if not found and name not in OPTIONAL:
+        raise InputError(
+            f"{raw / name}_<date>.csv is missing: download the table {name} from LONI to this folder, or correct "
+            "data.adni.raw"
+        )
+    return found[0] if found else None
+
+
+def read_table(name: str, path: Path) -> Table:
+    """Read a whole table.
+
+    Raises:
+        InputError: for a file that cannot be read, an empty one, a repeated column, or a row of another length.
+    """
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(
+            path, "rt", encoding="utf-8-sig", errors="replace", newline=""
+        ) as stream:
+            reader = csv.reader(stream, strict=True)
+            header = [name.strip().upper() for name in next(reader, [])]
+            lines, rows = _rows(path, reader, len(header))
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
+        raise InputError(f"{path} cannot be read ({type(error).__name__}): download it again") from error
+    twice = [name for name in header if header.count(name) > 1]
+    if twice or not rows:
+        raise InputError(f"{path} {f'has column {twice[0]!r} twice' if twice else 'has no rows'}: download it again")
+    table = pd.DataFrame(rows, columns=header, index=pd.Index(lines, name="row"), dtype=object)
+    return Table(name, path, table.mask(table.isin(MISSING)))
+
+
+def _rows(path: Path, reader: Any, width: int) -> tuple[list[int], list[list[str]]]:  # noqa: ANN401 (csv's reader)
+    """Return the rows with the line that each begins on."""
+    lines, rows, line = [], [], reader.line_num + 1
+    for row in reader:
+        if len(row) != width:
+            raise InputError(
+                f"{path} row {line} has {len(row)} values, the header {width}: is the file complete? Download it again"
+            )
+        lines.append(line)
+        rows.append(row)
+        line = reader.line_num + 1
+    return lines, rows
+
+
+def load_table(raw: str, name: str) -> Table | None:
+    """Find and read a table; None where an optional one is not there."""
+    folder = Path(raw)
+    if not folder.is_dir():
+        raise InputError(f"{raw} is no folder: put ADNI's files there, or correct data.adni.raw")
+    path = find_table(folder, name)
+    return None if path is None else read_table(name, path)
+
+
+def needed_table(raw: str, name: str) -> Table:
+    """Find and read a table that is not optional."""
+    table = load_table(raw, name)
+    if table is None:
+        raise InputError(f"{raw}: the table {name} is missing: download it from LONI to this folder")
+    return table

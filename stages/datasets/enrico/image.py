@@ -1,0 +1,89 @@
+"""Images of ENRICO: a screenshot or wireframe as the features of VGG-11's frozen convolutions."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from i2moe.base.errors import InputError
+from i2moe.base.strict import nearest
+from i2moe.contract.cohort import read_cohort
+from stages.datasets.enrico.augment import draw_change, prepare_copy
+from stages.datasets.enrico.settings import ImageSettings, Settings
+from stages.datasets.enrico.source import IMAGES, image_path
+from stages.shared.base import paths
+from stages.shared.base.command import run
+from stages.shared.base.params import load_block
+from stages.shared.features import save
+from stages.shared.files import write_whole
+from stages.shared.images.image_features import write_image_features
+from stages.shared.images.images import Extractor, Item
+from stages.shared.images.vgg import build_vgg, fingerprint, untrained_note
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+CHANNELS, STRIDE = 512, 32  # of VGG-11's convolutions: five poolings halve height and width
+
+
+def image(modality: Annotated[str, typer.Argument(help="screenshot or wireframe")]) -> None:
+    """Write data/features/enrico/<modality>.npy, .copies.npy and .json.
+
+    Raises:
+        InputError: for a modality that is not of the cohort, or the first image that cannot be decoded.
+    """
+    settings = load_block("data.enrico", Settings)
+    if modality not in settings.modalities:
+        raise InputError(f"{modality!r} is none of data.enrico.modalities; {nearest(modality, settings.modalities)}")
+    table = read_cohort(paths.cohort("enrico"))
+    is_train = (table["split"] == "train").to_numpy()
+    items = [Item(image_path(settings.raw, modality, own), own) for own in table["sample_id"]]
+    train = [item for item, own in zip(items, is_train, strict=True) if own]
+    copies = [item._replace(copy=1 + number) for item in train for number in range(settings.image.copies)]
+    extractor = build_extractor(settings.image, modality)
+    about = {
+        "kind": "image",
+        "source": str(items[0].path.parent),
+        "height": settings.image.height,
+        "width": settings.image.width,
+        "augment": settings.image.augment,
+    }
+    write_image_features("enrico", modality, items, copies, is_train, extractor, about)
+    if not copies:
+        # DVC has no outputs that are there at times only.
+        none = np.empty((len(train), 0, *extractor.shape), np.float16)
+        write_whole(paths.features("enrico") / f"{modality}.copies.npy", lambda partial: save(partial, none))
+
+
+def build_extractor(settings: ImageSettings, modality: str) -> Extractor:
+    """Build VGG-11's convolutions; images are resized to their input, and copies changed first."""
+    key = "data.enrico.image.weights"
+    network = build_vgg("vgg11", settings.weights, settings.seed, key).get_submodule("features")
+    size = (settings.width, settings.height)
+    is_drawn = modality == "wireframe"
+
+    def prepare(screen: "Image.Image", item: Item) -> "Image.Image":
+        from PIL import Image
+
+        if not item.copy:
+            return screen.resize(size, Image.Resampling.BILINEAR)
+        change = draw_change(settings.seed, item.sample_id, item.copy)
+        return prepare_copy(screen, change, settings.augment, size, is_drawn=is_drawn)
+
+    return Extractor(
+        network=network,
+        prepare=prepare,
+        width=settings.width,
+        height=settings.height,
+        shape=(CHANNELS, settings.height // STRIDE, settings.width // STRIDE),
+        batch_size=settings.batch_size,
+        name=f"VGG-11's convolutions, weights {settings.weights}",
+        key=fingerprint(network, "vgg11", size),
+        remedy=f"unpack it again from {IMAGES[modality][0]}.zip, or list its screen under data.enrico.exclude",
+        note=untrained_note(settings.weights, "VGG-11", settings.seed),
+        augmentation=repr((sorted(settings.augment), settings.seed, is_drawn)),
+    )
+
+
+if __name__ == "__main__":
+    run(image)

@@ -1,0 +1,59 @@
+"""The settings under data.enrico and synthetic.enrico: every choice that turns ENRICO's files into samples."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from i2moe.base.strict import Positive, Strict, in_order, once_each
+
+MODALITIES = ("screenshot", "wireframe")
+AugmentationName = Literal["horizontal_flip", "crop", "colour"]
+
+
+class ImageSettings(Strict):
+    """Screens as VGG-11's convolution features."""
+
+    weights: str  # none | a name of torchvision's | a local file
+    seed: Annotated[int, Field(ge=0)]  # of weights `none`, and of augmentation
+    height: Annotated[int, Field(ge=32)]  # pixels that the network sees
+    width: Annotated[int, Field(ge=32)]
+    augment: list[AugmentationName]
+    copies: Annotated[int, Field(ge=0)]  # augmented copies of each train sample
+    batch_size: Positive  # images
+
+    @field_validator("augment")
+    @classmethod
+    def _once_each(cls, names: list[str]) -> list[str]:
+        return once_each(names)
+
+    @model_validator(mode="after")
+    def _copies_are_augmented(self) -> Self:
+        if bool(self.augment) != bool(self.copies):
+            raise ValueError(
+                f"augment {self.augment} with copies {self.copies}; allowed: names of augmentations with 1 copy or "
+                "more, or neither"
+            )
+        return self
+
+
+class Settings(Strict):
+    """ENRICO."""
+
+    raw: str
+    modalities: Annotated[list[Literal["screenshot", "wireframe"]], Field(min_length=1)]
+    split: Literal["shares", "official"]
+    exclude: list[int]  # screen ids
+    issues: Literal["keep", "drop_high", "drop"]  # screens of issues.csv
+    image: ImageSettings
+
+    @field_validator("modalities")
+    @classmethod
+    def _in_order(cls, names: list[str]) -> list[str]:
+        return in_order(names, MODALITIES)
+
+
+class SyntheticSettings(Strict):
+    """The synthetic ENRICO."""
+
+    screens: Annotated[int, Field(ge=60)]  # with fewer, a topic could not be in every split
+    seed: Annotated[int, Field(ge=0)]

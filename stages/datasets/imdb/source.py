@@ -1,0 +1,204 @@
+"""MM-IMDb's raw files: the archive's folder of JSON and JPEG files, or the ready-made multimodal_imdb.hdf5.
+
+Sources: the archive and the HDF5 of Arevalo et al. 2017 (gmu-mmimdb); the latter's rows are movies, `features` means of
+word vectors, `vgg_features` VGG-16's, and its splits stand in the attribute that Fuel's H5PYDataset reads.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from i2moe.base.errors import InputError
+from stages.shared.prefetch import read_ahead
+
+if TYPE_CHECKING:
+    import h5py
+
+# The 23 most frequent genres, of which the dataset's labels are; this order is that of the official arrays.
+GENRES = (
+    "Drama", "Comedy", "Romance", "Thriller", "Crime", "Action", "Adventure", "Horror", "Documentary", "Mystery",
+    "Sci-Fi", "Fantasy", "Family", "Biography", "War", "History", "Music", "Animation", "Musical", "Western", "Sport",
+    "Short", "Film-Noir",
+)  # fmt: skip
+DATASET, SPLIT, HDF5 = "dataset", "split.json", "multimodal_imdb.hdf5"
+FOLDS = {"train": "train", "dev": "validation", "test": "test"}
+HDF5_ROWS = {"train": 15552, "dev": 2608, "test": 7799}  # of the ready-made file, in this order
+REMEDY = "unpack mmimdb.tar.gz there, or set data.imdb.raw to the file multimodal_imdb.hdf5"
+
+
+@dataclass(frozen=True)
+class Movies:
+    """All movies of the raw data: a row each of movie_id, has_json, has_poster, genres (a list) and fold, or none."""
+
+    table: pd.DataFrame
+    plots: list[str]  # the longest plot of each, empty where there is none; no plots in an HDF5
+
+
+def find_hdf5(raw: str) -> Path | None:
+    """Return the ready-made HDF5 where `raw` names it, or None for the archive's folder.
+
+    Raises:
+        InputError: when there is neither, or both.
+    """
+    path = Path(raw)
+    if path.is_file():
+        return path
+    has_folder, has_hdf5 = (path / DATASET).is_dir(), (path / HDF5).is_file()
+    if has_folder and has_hdf5:
+        raise InputError(f"{path} holds both {DATASET}/ and {HDF5}: set data.imdb.raw to the HDF5, or move it away")
+    if not has_folder and not has_hdf5:
+        raise InputError(f"{path} holds no folder {DATASET}/: {REMEDY}")
+    return path / HDF5 if has_hdf5 else None
+
+
+def read_folder(raw: str, *, official: bool) -> Movies:
+    """Read genres and the longest plot of every movie, and its fold in split.json if that is wanted.
+
+    Raises:
+        InputError: for a JSON file that is none, or whose genres or plots are no lists of text; for a wrong split.json.
+    """
+    folder = Path(raw) / DATASET
+    files = sorted(path for path in folder.iterdir() if path.suffix in (".json", ".jpeg"))
+    movies = sorted({path.stem for path in files})
+    posters = {path.stem for path in files if path.suffix == ".jpeg"}
+    described = {path.stem for path in files if path.suffix == ".json"}
+    if not described:
+        raise InputError(f"{folder} holds no <id>.json: {REMEDY}")
+    paths = [folder / f"{movie}.json" for movie in movies if movie in described]
+    bar = tqdm(read_ahead(_read_json, paths, ahead=64), total=len(paths), desc="movies", unit="movie", delay=2)
+    by_movie = dict(zip((path.stem for path in paths), bar, strict=True))
+    nothing: tuple[list[str], str] = ([], "")
+    folds = read_folds(Path(raw) / SPLIT) if official else {}
+    table = pd.DataFrame(
+        {
+            "movie_id": movies,
+            "has_json": [movie in described for movie in movies],
+            "has_poster": [movie in posters for movie in movies],
+            "genres": [by_movie.get(movie, nothing)[0] for movie in movies],
+            "fold": [folds.get(movie, "") for movie in movies],
+        }
+    )
+    return Movies(table, [by_movie.get(movie, nothing)[1] for movie in movies])
+
+
+def _read_json(path: Path) -> tuple[list[str], str]:
+    """Return genres and the longest plot of a movie; none where its file has none."""
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:  # not JSON, or not UTF-8
+        raise InputError(f"{path} is no JSON file: unpack the archive again") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no JSON object: unpack the archive again")
+    return _texts(path, content, "genres"), max(_texts(path, content, "plot"), key=len, default="")
+
+
+def _texts(path: Path, content: dict[str, Any], key: str) -> list[str]:
+    values = content.get(key) or []
+    values = [values] if isinstance(values, str) else values
+    if not (isinstance(values, list) and all(isinstance(value, str) for value in values)):
+        raise InputError(f"{path}: key {key!r} is no list of texts: unpack the archive again")
+    return [text for value in values if (text := value.strip())]
+
+
+def read_folds(path: Path) -> dict[str, str]:
+    """Return the official split of each movie from split.json.
+
+    Raises:
+        InputError: for a missing or broken file, a missing fold, or a movie in two folds.
+    """
+    remedy = "take it from the archive, or set data.imdb.split to shares"
+    if not path.is_file():
+        raise InputError(f"{path} is missing: {remedy}")
+    try:
+        content = json.loads(path.read_bytes())
+        folds = {name: [str(movie) for movie in content[name]] for name in FOLDS}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} does not hold the lists {', '.join(FOLDS)}: {remedy}") from error
+    split_of: dict[str, str] = {}
+    for name, movies in folds.items():
+        for movie in movies:
+            if movie in split_of:
+                raise InputError(f"{path}: movie {movie} stands in it twice: {remedy}")
+            split_of[movie] = FOLDS[name]
+    return split_of
+
+
+def open_hdf5(path: Path) -> "h5py.File":
+    """Open the ready-made HDF5.
+
+    Raises:
+        InputError: for a file that is none, or lacks an array.
+    """
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise InputError(f"{path} is no whole HDF5 file: download it again") from error
+    rows = None
+    for name, rank in {"genres": 2, "imdb_ids": 1, "features": 2, "vgg_features": 2}.items():
+        if name not in file or file[name].ndim != rank:
+            raise InputError(f"{path} has no array {name!r} with {rank} axes: is this multimodal_imdb.hdf5?")
+        rows = len(file[name]) if rows is None else rows
+        if len(file[name]) != rows:
+            raise InputError(f"{path}: {name!r} has {len(file[name])} rows, 'genres' {rows}: download it again")
+    return file
+
+
+def read_hdf5(path: Path, *, official: bool) -> Movies:
+    """Read the movies' ids and genres, and their folds if that is wanted; rows stay in the file's order.
+
+    Raises:
+        InputError: for a repeated id, genres without names or other than 0 and 1, or unknown folds.
+    """
+    with open_hdf5(path) as file:
+        ids = pd.Series(file["imdb_ids"][:]).map(_text)
+        repeated = ids.duplicated().to_numpy()
+        if repeated.any():
+            raise InputError(f"{path}: row {int(np.flatnonzero(repeated)[0])} of 'imdb_ids' repeats an earlier id")
+        names = _target_names(file)
+        labels = file["genres"][:]
+        if len(names) != labels.shape[1] or not np.isin(labels, (0, 1)).all():
+            raise InputError(
+                f"{path}: 'genres' is not 0 and 1, or its attribute 'target_names' does not name its columns: "
+                "download it again"
+            )
+        folds = _hdf5_folds(path, file) if official else np.full(len(ids), "")
+    genres = [[names[column] for column in np.flatnonzero(row)] for row in labels]
+    table = pd.DataFrame({"movie_id": ids, "has_json": True, "has_poster": True, "genres": genres, "fold": folds})
+    return Movies(table, [])
+
+
+def _target_names(file: "h5py.File") -> list[str]:
+    """Return the names of the columns of 'genres', which its attribute lists as JSON; none where it does not."""
+    try:
+        return [str(name) for name in json.loads(_text(file["genres"].attrs.get("target_names", "[]")))]
+    except (ValueError, TypeError):
+        return []
+
+
+def _hdf5_folds(path: Path, file: "h5py.File") -> NDArray[np.str_]:
+    """Return each row's split: by the attribute `split`, or by the known numbers of rows."""
+    num_rows = len(file["genres"])
+    folds = np.full(num_rows, "", dtype="<U10")
+    if "split" in file.attrs:
+        for entry in file.attrs["split"]:
+            if _text(entry["source"]) == "genres" and _text(entry["split"]) in FOLDS:
+                folds[int(entry["start"]) : int(entry["stop"])] = FOLDS[_text(entry["split"])]
+    elif num_rows == sum(HDF5_ROWS.values()):
+        folds[:] = np.repeat([FOLDS[name] for name in HDF5_ROWS], list(HDF5_ROWS.values()))
+    else:
+        raise InputError(
+            f"{path} has {num_rows} rows and no attribute 'split' that tells their folds: set data.imdb.split to shares"
+        )
+    return folds
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,41 @@
+"""The table of all movies, which the movies stage writes and later stages read."""
+
+import json
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from i2moe.base.errors import InputError
+from i2moe.contract.cohort import read_cohort
+from stages.shared.base import paths
+
+TABLE, PLOTS = "movies.json", "plots.npy"
+
+
+def read_movies() -> pd.DataFrame:
+    """Read the table of all movies, in the order of plots.npy and of an HDF5's rows.
+
+    Raises:
+        InputError: when the movies stage has not run.
+    """
+    path = paths.interim("imdb") / TABLE
+    if not path.exists():
+        raise InputError(f"{path} is missing: run the movies stage first")
+    return pd.DataFrame(json.loads(path.read_text()))
+
+
+def read_rows() -> tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the cohort, each sample's row among all movies [N], and whether it is in train [N].
+
+    Raises:
+        InputError: when cohort and movies are not of one run.
+    """
+    table = read_cohort(paths.cohort("imdb"))
+    position = {movie: row for row, movie in enumerate(read_movies()["movie_id"])}
+    rows = table["sample_id"].map(position)
+    if rows.isna().any():
+        raise InputError(
+            f"{paths.cohort('imdb')} has other movies than {paths.interim('imdb')}: rerun the cohort stage"
+        )
+    return table, rows.to_numpy(np.int64), (table["split"] == "train").to_numpy()

@@ -1,0 +1,101 @@
+"""Plots as means of word vectors, as Arevalo et al. 2017 make them."""
+
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2moe.base.errors import InputError
+
+if TYPE_CHECKING:
+    from gensim.models import KeyedVectors
+
+LEADING_URL = re.compile(r"^https?://.*$", re.MULTILINE)
+MARKS = re.compile(r"[~*+^_#\[\]|`]")
+DIGITS = re.compile(r"[0-9]+")
+PUNCTUATION = re.compile(r"""([-/'".,:;?!()])""")
+TEXT_SUFFIX = ".txt"
+
+
+@dataclass(frozen=True)
+class PlotVectors:
+    """Mean vectors of N plots [N, D], 0 where no word has a vector; how many words each has, and how many with one."""
+
+    means: NDArray[np.float32]
+    words: NDArray[np.int64]
+    known: NDArray[np.int64]
+
+
+def tokenise(plot: str) -> list[str]:
+    """Cut a plot into words as the dataset's authors do.
+
+    Lower case; `<br />` and marks are spaces; a line that starts with a URL is L, digits are N; punctuation is split
+    off.
+    """
+    text = LEADING_URL.sub(" L ", plot.lower().replace("<br />", " ").strip())
+    text = DIGITS.sub(" N ", MARKS.sub(" ", text))
+    return PUNCTUATION.sub(r" \1 ", text).split()
+
+
+def mean_vectors(plots: list[str], path: Path) -> PlotVectors:
+    """Average the vectors of each plot's words, every occurrence counted; words without a vector are left out.
+
+    Args:
+        plots: N texts, empty where there is none.
+        path: of word vectors in word2vec's format.
+
+    Raises:
+        InputError: for vectors that cannot be read, are not finite, or are of none of the words.
+    """
+    from scipy.sparse import csr_array
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    counter = CountVectorizer(analyzer=tokenise, dtype=np.int64)
+    try:
+        counts = csr_array(counter.fit_transform(plots))
+    except ValueError as error:  # no word at all
+        raise InputError("no plot has a word: are these MM-IMDb's files?") from error
+    names = counter.get_feature_names_out()
+    vectors = load_vectors(path)
+    found = np.array([vectors.key_to_index.get(name, -1) for name in names])
+    is_known = found >= 0
+    if not is_known.any():
+        raise InputError(f"{path} has a vector for none of the plots' words: is it of their language?")
+    own = vectors.vectors[found[is_known]].astype(np.float32)
+    del vectors
+    bad = ~np.isfinite(own).all(axis=1)
+    if bad.any():
+        raise InputError(f"{path}: the vector of {str(names[is_known][bad][0])!r} is not finite: download it again")
+    in_vectors = counts[:, is_known]
+    known = in_vectors.sum(axis=1)
+    means = (in_vectors @ own) / np.maximum(known, 1)[:, None]
+    return PlotVectors(means.astype(np.float32), counts.sum(axis=1), known)
+
+
+def load_vectors(path: Path) -> "KeyedVectors":
+    """Load word vectors in word2vec's binary format, or in its text format where the name ends in .txt; .gz too.
+
+    Raises:
+        InputError: for a missing or broken file.
+    """
+    from gensim.models import KeyedVectors
+
+    if not path.is_file():
+        raise InputError(
+            f"{path} is missing: put word vectors there, such as GoogleNews-vectors-negative300.bin.gz, and set "
+            "data.imdb.plot.vectors to the file's name"
+        )
+    print(f"{path}: reading; 3 million words of 300 numbers take a minute")
+    is_text = TEXT_SUFFIX in path.suffixes
+    try:
+        return KeyedVectors.load_word2vec_format(str(path), binary=not is_text, unicode_errors="replace")
+    except (ValueError, EOFError, OSError, zlib.error, MemoryError, OverflowError) as error:
+        kind = "text" if is_text else "binary"
+        raise InputError(
+            f"{path} is no whole file of word2vec's {kind} format (a .txt file is read as text, any other as binary): "
+            "download it again"
+        ) from error

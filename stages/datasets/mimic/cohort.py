@@ -1,0 +1,215 @@
+"""Cohort of MIMIC-IV: adults with several admissions, one index admission each, and death within a year of it.
+
+The paper (Appendix E.2) names the population and the label; the order and the detail of the filters are settings.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from i2moe.base.errors import InputError
+from stages.datasets.mimic.settings import CohortSettings, Settings
+from stages.datasets.mimic.source import Source, open_source, require_tables
+from stages.shared.base import paths
+from stages.shared.base.command import run
+from stages.shared.base.params import load_block
+from stages.shared.cohort.cohorts import Cohort, write_cohort
+from stages.shared.cohort.shares import SplitParams
+
+CLASSES = ["survived", "died"]
+
+Filter = Callable[[pd.DataFrame], "pd.Series[bool]"]
+Step = dict[str, str | int]
+
+
+def cohort() -> None:
+    """Write data/cohorts/mimic.csv, .json with the flow table, and mimic.visits.csv, the admissions of each sample."""
+    settings = load_block("data.mimic", Settings)
+    with open_source(settings.raw, settings.memory_limit) as source:
+        num_patients, admissions = read_admissions(source, settings)
+    candidates, index, flow = select(admissions, settings, num_patients)
+    if index.empty:
+        raise InputError(f"{settings.raw}: no patient is left after {flow[-1]['filter']!r}: relax data.mimic.cohort")
+    index = index.assign(sample_id=index["subject_id"].astype(str)).sort_values("sample_id")
+    write_cohort(
+        paths.cohort("mimic"),
+        Cohort(
+            dataset="mimic",
+            task="binary",
+            classes=CLASSES,
+            modalities=list(settings.modalities),
+            licence="restricted",
+            sample_ids=index["sample_id"].to_numpy(str),
+            groups=None,
+            labels=dies_within(index, settings.cohort.mortality_days),
+            num_raw=num_patients,
+            filters={str(step["filter"]): int(step["patients_removed"]) for step in flow},
+            flow=flow,
+        ),
+        load_block("split", SplitParams),
+    )
+    visits(candidates, index, settings.cohort.max_visits).to_csv(paths.visits("mimic"), index=False)
+
+
+def read_admissions(source: Source, settings: Settings) -> tuple[int, pd.DataFrame]:
+    """Return how many patients there are, and a row an admission: times, age, death, and what the admission has.
+
+    Raises:
+        InputError: for a missing table or column, an empty or repeated id, or a patient that `patients` lacks.
+    """
+    require_tables(source, settings)
+    patients = _read_keyed(source, "patients", "subject_id")
+    admissions = _read_keyed(source, "admissions", "hadm_id")
+    unknown = ~admissions["subject_id"].isin(patients["subject_id"]).to_numpy()
+    if unknown.any():
+        raise InputError(
+            f"{source.path('admissions')} row {_first(unknown)}: its subject_id is not in "
+            f"{source.path('patients')}: take both tables from one release"
+        )
+    table = admissions.merge(patients, on="subject_id")
+    table["age"] = table["anchor_age"] + table["admittime"].dt.year - table["anchor_year"]
+    table["discharge_date"] = table["dischtime"].dt.normalize()
+    for name, having in _having(source, settings).items():
+        table[f"has_{name}"] = table["hadm_id"].isin(having)
+    return len(patients), table.sort_values(["subject_id", "admittime", "hadm_id"], ignore_index=True)
+
+
+def _read_keyed(source: Source, table: str, key: str) -> pd.DataFrame:
+    """Read a whole table whose rows have an id each."""
+    rows = source.query(f"FROM {source.scan(table)}", table).df()
+    for flags, problem in ((rows[key].isna(), "is empty"), (rows[key].duplicated(), "stands in an earlier row too")):
+        if flags.any():
+            raise InputError(
+                f"{source.path(table)} row {_first(flags.to_numpy())}: column {key!r} {problem}: "
+                "download the file again"
+            )
+    return rows
+
+
+def _having(source: Source, settings: Settings) -> dict[str, "pd.Series[Any]"]:
+    """Return by modality the hadm_ids that have it: a lab or vital, a diagnosis of the wanted ICD versions, a note."""
+    measured = paths.interim("mimic") / "measurements.parquet"
+    if not measured.exists():
+        raise InputError(f"{measured} is missing: run the measurements stage first")
+    versions = ", ".join(map(str, settings.cohort.icd_versions))
+    coded = f"SELECT DISTINCT hadm_id FROM {source.scan('diagnoses_icd')} WHERE icd_version IN ({versions})"  # noqa: S608
+    having = {
+        "lab": pd.read_parquet(measured, columns=["hadm_id"])["hadm_id"],
+        "code": source.query(coded, "diagnoses_icd").df()["hadm_id"],
+    }
+    if "note" in settings.modalities:
+        noted = f"SELECT note_id, hadm_id FROM {source.scan('discharge')}"  # noqa: S608
+        notes = source.query(noted, "discharge").df()
+        repeated = notes["note_id"].duplicated().to_numpy()
+        if repeated.any():
+            raise InputError(
+                f"{source.path('discharge')} row {_first(repeated)}: column 'note_id' stands in an earlier row too: "
+                "download the file again"
+            )
+        having["note"] = notes["hadm_id"]
+    return having
+
+
+def select(
+    admissions: pd.DataFrame, settings: Settings, num_patients: int
+) -> tuple[pd.DataFrame, pd.DataFrame, list[Step]]:
+    """Apply the filters in order.
+
+    Args:
+        admissions: a row an admission, in order of patient and time.
+        settings: of the dataset.
+        num_patients: in the raw data, with or without admissions.
+
+    Returns:
+        The admissions that pass every filter but completeness, which may be steps of a sequence; the index
+        admissions, one a patient; and the flow table: by filter, patients and admissions removed and left.
+    """
+    flow = [_step("without any admission", num_patients, len(admissions), admissions)]
+    kept = _apply(_filters(settings.cohort), admissions, flow)
+    complete = _apply({f"without {name}": _has(name) for name in settings.modalities}, kept, flow)
+    index = complete.groupby("subject_id", sort=False).nth(0 if settings.cohort.index_visit == "first" else -1)
+    name = f"not the patient's {settings.cohort.index_visit} complete admission"
+    flow.append(_step(name, complete["subject_id"].nunique(), len(complete), index))
+    return kept, index, flow
+
+
+def _apply(filters: dict[str, Filter], table: pd.DataFrame, flow: list[Step]) -> pd.DataFrame:
+    """Keep what meets each filter, one after another, and add a row of the flow table for each."""
+    for name, keep in filters.items():
+        left = table[keep(table)]
+        flow.append(_step(name, table["subject_id"].nunique(), len(table), left))
+        table = left
+    return table
+
+
+def _has(modality: str) -> Filter:
+    return lambda table: table[f"has_{modality}"]
+
+
+def _filters(settings: CohortSettings) -> dict[str, Filter]:
+    """Return by name what an admission must meet to stay, in order."""
+    several: dict[str, Filter] = {
+        f"patient with fewer than {settings.min_admissions} admissions": lambda table: (
+            table.groupby("subject_id")["hadm_id"].transform("size") >= settings.min_admissions
+        )
+    }
+    alive: dict[str, Filter] = {}
+    if settings.drop_death_at_discharge:
+        alive = {"death at or before discharge": lambda table: ~_dead_at_discharge(table)}
+    return {
+        f"younger than {settings.min_age} years": lambda table: table["age"] >= settings.min_age,
+        **(alive | several if settings.count_after_death_drop else several | alive),
+        f"no diagnosis in ICD-{' or ICD-'.join(map(str, settings.icd_versions))}": _has("code"),
+    }
+
+
+def _dead_at_discharge(table: pd.DataFrame) -> "pd.Series[bool]":
+    flagged = (table["hospital_expire_flag"] == 1) | table["deathtime"].notna()
+    return flagged | (table["dod"] <= table["discharge_date"])
+
+
+def _step(name: str, patients: int, admissions: int, left: pd.DataFrame) -> Step:
+    """Return a row of the flow table, from the counts before the filter and the admissions left after it."""
+    patients_left = left["subject_id"].nunique()
+    return {
+        "filter": name,
+        "patients_removed": patients - patients_left,
+        "admissions_removed": admissions - len(left),
+        "patients_left": patients_left,
+        "admissions_left": len(left),
+    }
+
+
+def dies_within(index: pd.DataFrame, days: int) -> NDArray[np.int64]:
+    """Return 1 where the patient dies within so many days of the index discharge, else 0 [N].
+
+    MIMIC-IV knows deaths up to a year after a patient's last discharge (mimic.mit.edu), so that no date of death is a
+    valid 0 for up to 365 days.
+    """
+    dies: NDArray[np.int64] = ((index["dod"] - index["discharge_date"]).dt.days <= days).to_numpy(np.int64)
+    return dies
+
+
+def visits(candidates: pd.DataFrame, index: pd.DataFrame, max_visits: int) -> pd.DataFrame:
+    """Return the steps of each sample's sequence: sample_id, step from 0, hadm_id; the index admission is the last."""
+    last = index.set_index("subject_id")[["sample_id", "admittime", "hadm_id"]]
+    table = candidates.join(last, on="subject_id", how="inner", suffixes=("", "_of_index"))
+    earlier = table["admittime"] < table["admittime_of_index"]
+    table = table[earlier | (table["hadm_id"] == table["hadm_id_of_index"])]
+    table = (
+        table.groupby("subject_id", sort=False).tail(max_visits).sort_values(["sample_id", "admittime"], kind="stable")
+    )
+    table["step"] = table.groupby("sample_id", sort=False).cumcount()
+    return table[["sample_id", "step", "hadm_id"]]
+
+
+def _first(flags: NDArray[np.bool_]) -> int:
+    """Return the line of the first flagged row, counting a header as line 1."""
+    return int(np.flatnonzero(flags)[0]) + 2
+
+
+if __name__ == "__main__":
+    run(cohort)

@@ -1,0 +1,99 @@
+"""Labs and vitals of MIMIC-IV by visit: mean and last value of each, imputed and scaled with the train split."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from i2moe.base.errors import InputError
+from stages.datasets.mimic.lab.items import read_items
+from stages.datasets.mimic.sequences import Visits, fitted_on_visits, read_samples, write_sequence
+from stages.datasets.mimic.settings import LabSettings, Settings
+from stages.shared.base import paths
+from stages.shared.base.command import run
+from stages.shared.base.params import load_block
+
+
+def labs() -> None:
+    """Write data/features/mimic/lab.npy [N, T, F], .lengths.npy and .json."""
+    settings = load_block("data.mimic", Settings)
+    visits = read_samples()
+    items = read_items()
+    features = items[(items["kind"] == "lab") | settings.lab.vitals]["feature"].unique().tolist()
+    values = read_values(visits, features, settings.lab.summaries)
+    array, names, fitted = impute_and_scale(values, features, visits.is_train, settings.lab)
+    counts = json.loads((paths.interim("mimic") / "measurements.json").read_text())
+    missing = dict(zip(features, np.isnan(values[:, :, 0]).mean(axis=0).round(4).tolist(), strict=True))
+    description = {
+        "source": settings.raw,
+        "features": names,
+        "without_value_in_train": [name for name in features if f"{name}_{settings.lab.summaries[0]}" not in names],
+        "share_of_visits_missing": missing,
+        "values_in_raw_data": {name: counts[name] for name in features if name in counts},
+        "fitted": fitted_on_visits(visits, "imputed values, means, scales") | fitted,
+    }
+    write_sequence("lab", array, visits, settings.cohort.max_visits, description)
+    rarest = sorted(features, key=lambda name: -missing[name])[:5]
+    print(f"  most often missing in a visit: {', '.join(f'{name} {missing[name]:.0%}' for name in rarest)}")
+
+
+def read_values(visits: Visits, features: list[str], summaries: Sequence[str]) -> NDArray[np.float64]:
+    """Return the measurements of the visits [V, features, summaries], NaN where there is none."""
+    path = paths.interim("mimic") / "measurements.parquet"
+    with duckdb.connect() as connection:
+        connection.register("visits", visits.table())
+        found = connection.execute(
+            f"SELECT visit, feature::VARCHAR AS feature, {', '.join(summaries)} "  # noqa: S608
+            f"FROM read_parquet('{path}') JOIN visits USING (hadm_id)"
+        ).df()
+    values = np.full((len(visits.hadm_id), len(features), len(summaries)), np.nan)
+    found = found[found["feature"].isin(features)]
+    position = found["feature"].map({name: index for index, name in enumerate(features)}).to_numpy(int)
+    values[found["visit"].to_numpy(), position] = found[list(summaries)].to_numpy()
+    return values
+
+
+def impute_and_scale(
+    values: NDArray[np.float64], features: list[str], is_train: NDArray[np.bool_], settings: LabSettings
+) -> tuple[NDArray[np.float32], list[str], dict[str, list[float]]]:
+    """Fill with the train visits' medians or means, standardise with their means and scales, mark what was filled.
+
+    Args:
+        values: [V, features, summaries], NaN where missing.
+        features: names.
+        is_train: [V].
+        settings: summaries, imputation, and whether there are indicators.
+
+    Returns:
+        The array [V, F] with its F names, and the imputed values, means and scales of its numbers. Features that no
+        train visit has are left out.
+
+    Raises:
+        InputError: when no feature is left.
+    """
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    present = np.asarray(np.isfinite(values[is_train, :, 0]).any(axis=0))
+    kept = [name for name, is_present in zip(features, present, strict=True) if is_present]
+    if not kept:
+        raise InputError(f"{paths.interim('mimic')}: no train visit has any measurement: is this the right raw data?")
+    table = values[:, present].reshape(len(values), -1)
+    imputer, scaler = SimpleImputer(strategy=settings.impute), StandardScaler()
+    steps = make_pipeline(imputer, scaler).fit(table[is_train])
+    parts = [steps.transform(table)]
+    names = [f"{name}_{summary}" for name in kept for summary in settings.summaries]
+    if settings.missing_indicators:
+        parts.append(np.isnan(values[:, present, 0]))
+        names += [f"{name}_missing" for name in kept]
+    array: NDArray[Any] = np.concatenate(parts, axis=1).astype(np.float32)
+    fitted = {"imputed": imputer.statistics_, "means": scaler.mean_, "scales": scaler.scale_}
+    return array, names, {name: values.tolist() for name, values in fitted.items()}
+
+
+if __name__ == "__main__":
+    run(labs)

@@ -1,0 +1,163 @@
+"""Discharge notes of MIMIC-IV by visit, as TF-IDF and SVD fitted on train, or as a local model's embeddings."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from i2moe.base.errors import InputError
+from stages.datasets.mimic.sequences import Visits, fitted_on_visits, read_samples, write_sequence
+from stages.datasets.mimic.settings import NoteSettings, Settings
+from stages.datasets.mimic.source import Source, open_source
+from stages.shared.base.command import run
+from stages.shared.base.params import load_block
+
+BLANK = re.compile(r"_{2,}")  # what de-identification leaves of a name, a date or a number
+NOTES_AT_ONCE = 500
+WINDOWS_AT_ONCE = 16  # of a model's tokens
+
+Embed = Callable[[list[str]], NDArray[np.floating]]  # notes to features [N, D]
+
+
+def notes() -> None:
+    """Write data/features/mimic/note.npy [N, T, dim], .lengths.npy and .json; zeros where a visit has no note."""
+    settings = load_block("data.mimic", Settings)
+    visits = read_samples()
+    with open_source(settings.raw, settings.memory_limit) as source:
+        load_notes(source, visits)
+        array, has_note, about = embed_notes(source, visits, settings.note)
+    description = {
+        "source": settings.raw,
+        "visits_with_note": int(has_note.sum()),
+        **about,
+    }
+    write_sequence("note", array, visits, settings.cohort.max_visits, description)
+
+
+def load_notes(source: Source, visits: Visits) -> None:
+    """Put the note of each visit into DuckDB, the latest where a visit has several; one pass over the raw table."""
+    source.connection.register("visits", visits.table().assign(is_train=visits.is_train))
+    source.query(
+        f"""
+        CREATE TEMP TABLE notes AS SELECT visit, is_train, note_id, charttime, text
+        FROM {source.scan("discharge")} JOIN visits USING (hadm_id) WHERE text IS NOT NULL
+        """,  # noqa: S608
+        "discharge",
+    )
+
+
+def embed_notes(
+    source: Source, visits: Visits, settings: NoteSettings
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], dict[str, Any]]:
+    """Embed and standardise: features [V, D], zeros without a note; which visits have one [V]; a description.
+
+    Raises:
+        InputError: when there are too few notes or terms, or the model cannot be loaded.
+    """
+    from sklearn.preprocessing import StandardScaler
+
+    if settings.model is None:
+        embed, about = fit_terms(source, settings)
+        fitted = "terms, document frequencies, SVD, means, scales"
+    else:
+        embed, about = load_model(settings.model), {"model": settings.model}
+        fitted = "means, scales"
+    blocks = [(visit, embed(texts).astype(np.float32)) for visit, texts in stream(source, "true")]
+    array = np.zeros((len(visits.hadm_id), blocks[0][1].shape[1]), dtype=np.float32)
+    has_note = np.zeros(len(array), dtype=bool)
+    for visit, block in blocks:
+        array[visit], has_note[visit] = block, True
+    scaler = StandardScaler().fit(array[has_note & visits.is_train])
+    array[has_note] = scaler.transform(array[has_note])
+    return array, has_note, about | {"fitted": fitted_on_visits(visits, fitted)}
+
+
+def fit_terms(source: Source, settings: NoteSettings) -> tuple[Embed, dict[str, Any]]:
+    """Fit TF-IDF and truncated SVD on the train visits' notes."""
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(preprocessor=clean, min_df=settings.min_notes, max_features=settings.max_terms)
+    try:
+        terms = vectorizer.fit_transform(text for _, texts in stream(source, "is_train") for text in texts)
+    except ValueError as error:
+        raise InputError(
+            f"{source.path('discharge')}: no term is in {settings.min_notes} train notes: lower "
+            "data.mimic.note.min_notes"
+        ) from error
+    if settings.dim >= min(terms.shape):
+        raise InputError(
+            f"{source.path('discharge')}: {terms.shape[0]} train notes with {terms.shape[1]} terms are too few for "
+            f"data.mimic.note.dim {settings.dim}; allowed: less than {min(terms.shape)}"
+        )
+    svd = TruncatedSVD(settings.dim, random_state=settings.seed).fit(terms)
+    explained = round(float(svd.explained_variance_ratio_.sum()), 4)
+    about = {"terms": terms.shape[1], "explained_variance": explained}
+    return lambda texts: svd.transform(vectorizer.transform(texts)), about
+
+
+def load_model(folder: str) -> Embed:
+    """Load a Hugging Face encoder from a local folder; a note's embedding is the mean of its tokens' last states.
+
+    A note longer than the model's window is cut into windows, all of which count. The model stays as it is.
+    """
+    try:
+        from transformers import AutoModel, AutoTokenizer
+    except ImportError as error:
+        raise InputError("data.mimic.note.model needs the package transformers: pip install 'i2moe[notes]'") from error
+    import torch
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"data.mimic.note.model: {folder} holds no Hugging Face model with its tokenizer: name its local folder"
+        ) from error
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model.to(device)
+    window = min(tokenizer.model_max_length, model.config.max_position_embeddings)
+
+    def embed(texts: list[str]) -> NDArray[np.float64]:
+        cut = tokenizer(
+            [clean(text) for text in texts], truncation=True, max_length=window, return_overflowing_tokens=True
+        )
+        note_of = np.array(cut.pop("overflow_to_sample_mapping"))
+        sums, counts = np.zeros((len(texts), model.config.hidden_size)), np.zeros(len(texts))
+        for start in range(0, len(note_of), WINDOWS_AT_ONCE):
+            part = {name: values[start : start + WINDOWS_AT_ONCE] for name, values in cut.items()}
+            tokens = tokenizer.pad(part, return_tensors="pt").to(device)
+            with torch.inference_mode():
+                states = model(**tokens).last_hidden_state
+            mask = tokens["attention_mask"].unsqueeze(-1)
+            own = note_of[start : start + WINDOWS_AT_ONCE]
+            np.add.at(sums, own, (states * mask).sum(dim=1).double().cpu().numpy())
+            np.add.at(counts, own, mask.sum(dim=(1, 2)).cpu().numpy())
+        return sums / counts[:, None]
+
+    return embed
+
+
+def stream(source: Source, condition: str) -> Iterator[tuple[list[int], list[str]]]:
+    """Yield the visits and texts of the notes that meet an SQL condition, some at a time, in order of visit."""
+    chosen = f"SELECT arg_max(note_id, (charttime, note_id)) FROM notes WHERE {condition} GROUP BY visit"  # noqa: S608
+    total = len(source.connection.execute(chosen).fetchall())
+    rows = source.connection.execute(
+        f"SELECT visit, text FROM notes WHERE note_id IN ({chosen}) ORDER BY visit"  # noqa: S608
+    )
+    with tqdm(total=total, desc="notes", unit="note", mininterval=1, delay=2, dynamic_ncols=True) as bar:
+        while block := rows.fetchmany(NOTES_AT_ONCE):
+            yield [visit for visit, _ in block], [text for _, text in block]
+            bar.update(len(block))
+
+
+def clean(text: str) -> str:
+    """Return a note in lower case without the blanks of de-identification."""
+    return BLANK.sub(" ", text).lower()
+
+
+if __name__ == "__main__":
+    run(notes)

@@ -1,0 +1,57 @@
+"""Feature arrays over visits: V visits of N samples, at most T a sample, are padded to [N, T, F]."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.shared.features import fitted_on_train, write_sequences
+from stages.shared.visits import read_visits
+
+
+@dataclass(frozen=True)
+class Visits:
+    """All visits of all samples, in cohort order and by time: hadm_id, cohort row, step and whether in train, [V]."""
+
+    hadm_id: NDArray[np.int64]
+    row: NDArray[np.int64]
+    step: NDArray[np.int64]
+    is_train: NDArray[np.bool_]
+
+    def table(self) -> pd.DataFrame:
+        """Return hadm_id and the visit's number, for DuckDB to join."""
+        return pd.DataFrame({"hadm_id": self.hadm_id, "visit": np.arange(len(self.hadm_id))})
+
+
+def read_samples() -> Visits:
+    """Read the visits that the cohort stage wrote.
+
+    Raises:
+        InputError: when cohort and visits are not of one run.
+    """
+    visits = read_visits("mimic")
+    return Visits(
+        hadm_id=visits["hadm_id"].to_numpy(np.int64),
+        row=visits["row"].to_numpy(),
+        step=visits["step"].to_numpy(np.int64),
+        is_train=visits["is_train"].to_numpy(),
+    )
+
+
+def write_sequence(
+    modality: str, features: NDArray[Any], visits: Visits, steps: int, description: dict[str, Any]
+) -> None:
+    """Pad features [V, F] to [N, T, F] with zeros at the end, and write them with lengths [N] and description."""
+    lengths = np.bincount(visits.row)
+    padded = np.zeros((len(lengths), steps, features.shape[1]), dtype=features.dtype)
+    padded[visits.row, visits.step] = features
+    write_sequences("mimic", modality, padded, lengths, description)
+
+
+def fitted_on_visits(visits: Visits, what: str) -> dict[str, Any]:
+    """Describe what was fitted, on how many samples and visits."""
+    is_train = np.zeros(visits.row.max() + 1, dtype=bool)
+    is_train[visits.row] = visits.is_train
+    return fitted_on_train(is_train, what) | {"visits": int(visits.is_train.sum())}

@@ -1,0 +1,78 @@
+"""Cohort of CMU-MOSI: utterances with text, their sentiment from -3 to 3, and whole videos in one split."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2moe.base.errors import InputError
+from stages.datasets.mosi.settings import Settings
+from stages.datasets.mosi.utterances import Utterances, read_utterances
+from stages.shared.base import paths
+from stages.shared.base.command import run
+from stages.shared.base.params import load_block
+from stages.shared.cohort.cohorts import Cohort, write_cohort
+from stages.shared.cohort.shares import SplitParams
+
+MAX_SENTIMENT = 3  # and -3 the least
+SPLIT_OF = {"train": "train", "valid": "validation", "test": "test"}  # a fold's
+WITHOUT_TEXT = "without text"
+
+
+def cohort() -> None:
+    """Write data/cohorts/mosi.csv and .json with the flow table."""
+    settings = load_block("data.mosi", Settings)
+    utterances = read_utterances(settings.raw)
+    check_labels(utterances)
+    write_cohort(paths.cohort("mosi"), select(utterances, settings), load_block("split", SplitParams))
+
+
+def check_labels(utterances: Utterances) -> None:
+    """Refuse labels that are no sentiment.
+
+    Raises:
+        InputError: for the first that is NaN or outside -3 to 3.
+    """
+    utterances.refuse(np.isnan(utterances.label), "labels", "is NaN")
+    outside = np.abs(utterances.label) > MAX_SENTIMENT
+    utterances.refuse(outside, "labels", f"lies outside -{MAX_SENTIMENT} to {MAX_SENTIMENT}")
+
+
+def select(utterances: Utterances, settings: Settings) -> Cohort:
+    """Return the utterances that have text, by sample_id.
+
+    Raises:
+        InputError: when none has.
+    """
+    rows = np.argsort(utterances.sample_id)
+    rows = rows[utterances.length[rows] > 0]
+    removed = len(utterances.row) - len(rows)
+    if not len(rows):
+        raise InputError(f"{settings.raw}: the text of all {removed} utterances is 0: is this the right file?")
+    is_official = settings.split == "official"
+    if is_official:
+        _print_shared_videos(utterances, rows)
+    return Cohort(
+        dataset="mosi",
+        task="regression",
+        classes=[],
+        modalities=list(settings.modalities),
+        licence="restricted",
+        sample_ids=utterances.sample_id[rows],
+        groups=utterances.video[rows],
+        labels=utterances.label[rows],
+        num_raw=len(utterances.row),
+        splits=np.array([SPLIT_OF[fold] for fold in utterances.fold[rows]]) if is_official else None,
+        filters={WITHOUT_TEXT: removed},
+        flow=[{"filter": WITHOUT_TEXT, "utterances_removed": removed, "utterances_left": len(rows)}],
+    )
+
+
+def _print_shared_videos(utterances: Utterances, rows: NDArray[np.int64]) -> None:
+    """Say so where the file's folds share a video: a speaker's voice and face then stand in train and test."""
+    pairs = np.unique(np.stack([utterances.video[rows], utterances.fold[rows]]), axis=1)
+    shared = pairs.shape[1] - len(np.unique(pairs[0]))
+    if shared:
+        print(f"{utterances.path}: videos with utterances in more than one fold: {shared}")
+
+
+if __name__ == "__main__":
+    run(cohort)

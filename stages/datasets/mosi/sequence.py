@@ -1,0 +1,110 @@
+"""One modality of CMU-MOSI as sequences: real steps from the front, repaired and standardised with the train split."""
+
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import typer
+from numpy.typing import NDArray
+
+from i2moe.base.errors import InputError
+from i2moe.contract.cohort import read_cohort
+from stages.datasets.mosi.settings import MODALITIES, Settings
+from stages.datasets.mosi.utterances import Floats, Ints, Utterances, read_utterances
+from stages.shared.base import paths
+from stages.shared.base.command import run
+from stages.shared.base.params import load_block
+from stages.shared.features import fitted_on_train, write_sequences
+
+Bools = NDArray[np.bool_]
+
+
+def sequence(modality: Annotated[str, typer.Argument(help=", ".join(MODALITIES))]) -> None:
+    """Write data/features/mosi/MODALITY.npy [N, T, F], .lengths.npy and .json."""
+    if modality not in MODALITIES:
+        raise InputError(f"{modality!r} is no modality of CMU-MOSI; allowed: {', '.join(MODALITIES)}")
+    settings = load_block("data.mosi", Settings)
+    table = read_cohort(paths.cohort("mosi"))
+    utterances = read_utterances(settings.raw)
+    rows = find_rows(utterances, table["sample_id"].to_numpy(str))
+    is_train = (table["split"] == "train").to_numpy()
+    own = utterances.steps[modality]
+    lengths = utterances.length[rows]
+    sample, step = np.nonzero(np.arange(own.shape[1]) < lengths[:, None])
+    real = own[rows[sample], utterances.begin[rows][sample] + step]  # [S, F], all real steps
+    repaired, medians = repair(real, is_train[sample], settings.non_finite)
+    means, deviations = standardise(real, is_train[sample])
+    padded = np.zeros((len(rows), *own.shape[1:]), np.float32)
+    padded[sample, step] = real
+    fitted = {"means": means.tolist(), "deviations": deviations.tolist()} | medians
+    description = {
+        "source": settings.raw,
+        "num_features": own.shape[2],
+        "non_finite_values": repaired | {"become": settings.non_finite},
+        "fitted": fitted_on_train(is_train, ", ".join(fitted)) | {"steps": int(is_train[sample].sum())} | fitted,
+    }
+    write_sequences("mosi", modality, padded, lengths, description)
+    print(f"  {repaired['infinite']} infinite and {repaired['nan']} NaN values became {settings.non_finite}")
+
+
+def find_rows(utterances: Utterances, sample_ids: NDArray[np.str_]) -> Ints:
+    """Return where each sample [N] stands among the utterances.
+
+    Raises:
+        InputError: for a sample that is none of them, or has no text.
+    """
+    rows: Ints = pd.Index(utterances.sample_id).get_indexer(sample_ids)
+    if (rows < 0).any() or (utterances.length[rows] == 0).any():
+        raise InputError(
+            f"{paths.cohort('mosi')} has a sample that {utterances.path} has not, or not with text: rerun the cohort "
+            "stage"
+        )
+    return rows
+
+
+def repair(real: Floats, is_train: Bools, rule: str) -> tuple[dict[str, int], dict[str, Any]]:
+    """Replace infinity and NaN in place, before any scaling.
+
+    Args:
+        real: [S, F], all real steps.
+        is_train: [S].
+        rule: zero | median of the feature's finite values in train, 0 where it has none.
+
+    Returns:
+        How many values were infinite and how many NaN; the medians [F], for that rule.
+    """
+    is_bad = ~np.isfinite(real)
+    num_nan = int(np.isnan(real).sum())
+    counts = {"infinite": int(is_bad.sum()) - num_nan, "nan": num_nan}
+    if rule == "zero":
+        real[is_bad] = 0
+        return counts, {}
+    train = np.where(is_bad, np.nan, real)[is_train]
+    medians = np.zeros(real.shape[1], np.float32)
+    known = np.isfinite(train).any(axis=0)
+    medians[known] = np.nanmedian(train[:, known], axis=0)
+    real[is_bad] = np.broadcast_to(medians, real.shape)[is_bad]
+    return counts, {"medians": medians.tolist()}
+
+
+def standardise(real: Floats, is_train: Bools) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Scale in place to mean 0 and deviation 1 in train; a feature that is constant there is only shifted.
+
+    Args:
+        real: [S, F], all real steps.
+        is_train: [S].
+
+    Returns:
+        Means [F] and deviations [F].
+    """
+    train = real[is_train]
+    means = train.mean(axis=0, dtype=np.float64)
+    deviations = train.std(axis=0, dtype=np.float64)
+    is_constant = train.max(axis=0) == train.min(axis=0)
+    means[is_constant], deviations[is_constant] = train[0, is_constant], 1  # not what rounding makes of them
+    real[:] = (real - means) / deviations
+    return means, deviations
+
+
+if __name__ == "__main__":
+    run(sequence)

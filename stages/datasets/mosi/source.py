@@ -1,0 +1,155 @@
+"""CMU-MOSI's file: folds train, valid and test, each with vision, audio, text, labels and id, as .pkl, .npz or .hdf5.
+
+Per fold of n utterances: `vision`, `audio` and `text` [n, T, F], numbers, T words each and F features, each modality
+with its own F; `labels` [n, 1, 1], mean sentiment from -3 to 3; `id` [n, 3], video, start and end in seconds, as bytes
+or text. An array is called `train/vision` here and in .npz; in .hdf5 that is dataset `vision` in group `train`, in a
+pickle the entry `vision` of the dictionary that is the entry `train` of the whole.
+"""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2moe.base.errors import InputError, first_line
+from stages.datasets.mosi.settings import MODALITIES
+from stages.datasets.mosi.unpickle import Array, unpickle
+
+FOLDS = ("train", "valid", "test")
+KEYS = (*MODALITIES, "labels", "id")
+ID_PARTS = 3  # video, start, end
+AXES = ("utterances", "steps", "features")
+SEQUENCE, SHAPES = f"[{', '.join(AXES)}]", {"labels": "[utterances, 1, 1]", "id": "[utterances, 3]"}
+MAX_NAMES = 30  # of arrays that a message lists
+NUMBERS, TEXTS = "fiu", "SUO"  # kinds of NumPy's dtypes
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def read_arrays(raw: str) -> Arrays:
+    """Return the file's arrays by fold and key, such as train/vision, as they are stored.
+
+    Raises:
+        InputError: for a missing or unreadable file, a missing array, or one of the wrong type or shape.
+    """
+    path = Path(raw)
+    if not path.is_file():
+        raise InputError(f"{path} is no file: put mosi_data.pkl there, or correct data.mosi.raw")
+    readers = {".pkl": _read_pickle, ".npz": _read_npz, ".hdf5": _read_hdf5, ".h5": _read_hdf5}
+    if path.suffix not in readers:
+        raise InputError(f"{path}: data.mosi.raw names no {', '.join(readers)}: bring the arrays as one of these")
+    arrays = readers[path.suffix](path)
+    _check_kinds(path, arrays)
+    _check_sizes(path, arrays)
+    return arrays
+
+
+def _names() -> list[str]:
+    return [f"{fold}/{key}" for fold in FOLDS for key in KEYS]
+
+
+def _require(path: Path, present: list[str]) -> None:
+    """Refuse a file without one of the arrays."""
+    for name in _names():
+        if name not in present:
+            raise InputError(
+                f"{path} has no array {name!r}, only {sorted(present)[:MAX_NAMES]}: CMU-MOSI's file has "
+                f"{', '.join(KEYS)} in each of {', '.join(FOLDS)}"
+            )
+
+
+def _read_pickle(path: Path) -> Arrays:
+    content = unpickle(path)
+    folds = content.items() if isinstance(content, dict) else ()
+    entries = {f"{fold}/{key}": value for fold, own in folds if isinstance(own, dict) for key, value in own.items()}
+    _require(path, list(entries))
+    arrays = {name: entries[name].array for name in _names() if isinstance(entries[name], Array)}
+    for name in _names():
+        if arrays.get(name) is None:
+            raise InputError(f"{path}: {name} is no NumPy array: save it as one")
+    return arrays
+
+
+def _read_npz(path: Path) -> Arrays:
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path} is no whole .npz: download it again, or save the arrays with numpy.savez")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            _require(path, archive.files)
+            return {name: np.asarray(archive[name]) for name in _names()}
+    except InputError:
+        raise
+    except Exception as error:  # a broken archive raises many kinds
+        raise InputError(
+            f"{path} cannot be read as .npz ({first_line(error)}): save it again with numpy.savez, ids as an array of "
+            "strings"
+        ) from error
+
+
+def _read_hdf5(path: Path) -> Arrays:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            present = [f"{fold}/{key}" for fold in file if isinstance(file.get(fold), h5py.Group) for key in file[fold]]
+            _require(path, present)
+            return {name: _read_dataset(path, file, name) for name in _names()}
+    except InputError:
+        raise
+    except Exception as error:  # a broken file raises many kinds
+        raise InputError(f"{path} cannot be read as HDF5 ({first_line(error)}): download or save it again") from error
+
+
+def _read_dataset(path: Path, file: Any, name: str) -> NDArray[Any]:  # noqa: ANN401 (h5py has no types)
+    """Read an array that is stored in the file itself: HDF5 can point to any other file of the machine."""
+    import h5py
+
+    dataset = file[name]
+    if not isinstance(dataset, h5py.Dataset):
+        raise InputError(f"{path}: {name} is no dataset: save the array as one")
+    if dataset.file.filename != file.filename or dataset.external or dataset.is_virtual:
+        raise InputError(f"{path}: {name} lies in another file: save the array itself")
+    array: NDArray[Any] = dataset[()]
+    return np.asarray(array)
+
+
+def _check_kinds(path: Path, arrays: Arrays) -> None:
+    """Refuse an array whose type is another than its key's."""
+    for name in _names():
+        allowed, what = (TEXTS, "bytes or text") if name.endswith("/id") else (NUMBERS, "numbers")
+        if arrays[name].dtype.kind not in allowed:
+            raise InputError(f"{path}: {name} has dtype {arrays[name].dtype}, not {what}: save it as {what}")
+
+
+def _check_sizes(path: Path, arrays: Arrays) -> None:
+    """Refuse arrays that do not belong together: utterances of a fold, steps of all, features of a modality."""
+    first = FOLDS[0]
+    for fold in FOLDS:
+        for key in KEYS:
+            name, shape = f"{fold}/{key}", arrays[f"{fold}/{key}"].shape
+            if not _is_shape_of(key, shape):
+                raise InputError(f"{path}: {name} has shape {shape}, not {SHAPES.get(key, SEQUENCE)}: save it so")
+            _check_same(path, arrays, name, f"{fold}/{MODALITIES[0]}", axis=0)
+            if key in MODALITIES:
+                _check_same(path, arrays, name, f"{first}/{MODALITIES[0]}", axis=1)
+                _check_same(path, arrays, name, f"{first}/{key}", axis=2)
+
+
+def _is_shape_of(key: str, shape: tuple[int, ...]) -> bool:
+    """Tell whether an array may have this shape; labels may do without their axes of 1."""
+    if key == "labels":
+        return shape[1:] in ((), (1,), (1, 1)) and shape != ()
+    if key == "id":
+        return shape[1:] == (ID_PARTS,)
+    return len(shape) == len(AXES) and 0 not in shape[1:]
+
+
+def _check_same(path: Path, arrays: Arrays, name: str, other: str, axis: int) -> None:
+    """Refuse two arrays of which an axis differs."""
+    own, expected = arrays[name].shape[axis], arrays[other].shape[axis]
+    if own != expected:
+        raise InputError(
+            f"{path}: {name} has {own} {AXES[axis]}, {other} {expected}: are all arrays those of one file?"
+        )

@@ -1,0 +1,1 @@
+"""The stage that explains a trained model: one table per method."""

@@ -1,0 +1,39 @@
+"""Explain one model on one dataset, all seeds: one table per method that applies to it."""
+
+from typing import Annotated
+
+import typer
+
+from stages.shared.base import paths
+from stages.shared.base.command import run
+from stages.shared.base.params import load_block
+
+
+def explain(
+    dataset: Annotated[str, typer.Argument(help="a name of run.datasets")],
+    model: Annotated[str, typer.Argument(help="a name under models.DATASET")],
+) -> None:
+    """Write the explanations of all seeds of a model: results/explanations/DATASET/MODEL/METHOD.parquet."""
+    from i2moe.data import FeatureSet
+    from i2moe.inference import choose_device, load
+    from stages.explain.methods import METHODS, Explained
+    from stages.shared.explanations import EXPLAINED_SPLIT, write
+    from stages.shared.predictions import read
+    from stages.shared.runs import read_model
+
+    seeds = load_block("run.seeds", list[int])
+    device = choose_device(load_block("train.accelerator", str))
+    features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
+    config = read_model(dataset, model)
+    explained = Explained(
+        features=features,
+        predictions=read(paths.predictions(dataset, model), features.classes, EXPLAINED_SPLIT),
+        models=[load(features, config, paths.weights(dataset, model, seed), device) for seed in seeds],
+        seeds=seeds,
+    )
+    tables = {name: compute(explained) for name, compute in METHODS.items()}
+    write(paths.explanations(dataset, model), {name: table for name, table in tables.items() if table is not None})
+
+
+if __name__ == "__main__":
+    run(explain)

@@ -1,0 +1,143 @@
+"""The explanation methods, by name: each turns a trained model's seeds into one table, or None where it says nothing.
+
+A new method is a function here with a line in METHODS, and its figures in `stages.report.explanations`.
+
+Shapes: S seeds, N samples, E experts, C outputs.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from i2moe.data import FeatureSet
+from i2moe.explain.coalitions import coalition_logits
+from i2moe.explain.experts import agreement, is_dead, summarise_experts, summarise_seeds, telling_sample
+from i2moe.metrics import chance, lead_metric
+from i2moe.model.multimodal import MultimodalModel
+from i2moe.selection import TASK_METRICS, Array, compute_metrics
+from stages.shared.explanations import EXPLAINED_SPLIT, MIXTURE
+from stages.shared.predictions import SplitPredictions, output_names
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A trained model and what it says of the split that is explained."""
+
+    features: FeatureSet
+    predictions: SplitPredictions
+    models: list[MultimodalModel]  # by seed
+    seeds: list[int]
+
+    @property
+    def labels(self) -> Array:
+        """Labels of the N samples, [N] or [N, C]."""
+        return self.features.labels[self.features.rows(EXPLAINED_SPLIT)]
+
+    @property
+    def train_labels(self) -> Array:
+        """Labels of the train split."""
+        return self.features.labels[self.features.rows("train")]
+
+
+def experts(explained: Explained) -> pd.DataFrame | None:
+    """Return a row per expert over all seeds: its weights, and what it reaches alone."""
+    predictions = explained.predictions
+    if not predictions.experts:
+        return None
+    summaries = summarise_experts(
+        explained.features.task,
+        predictions.experts,
+        explained.labels,
+        predictions.expert_logits,
+        predictions.weights,
+        explained.train_labels,
+    )
+    for one in summaries:
+        dead = f", DEAD in {one.dead_seeds} of {one.num_seeds} seeds" if one.dead_seeds else ""
+        print(f"  {one.expert}: weight {one.mean_weight:.3f}, alone {one.alone:.3f} (chance {one.chance:.3f}){dead}")
+    return pd.DataFrame([asdict(summary) for summary in summaries])
+
+
+def expert_seeds(explained: Explained) -> pd.DataFrame | None:
+    """Return a row per expert and seed: its mean weight, and what it reaches alone."""
+    predictions = explained.predictions
+    if not predictions.experts:
+        return None
+    rows = summarise_seeds(
+        explained.features.task,
+        predictions.experts,
+        explained.labels,
+        predictions.expert_logits,
+        predictions.weights,
+        explained.seeds,
+    )
+    return pd.DataFrame([asdict(row) for row in rows])
+
+
+def agreements(explained: Explained) -> pd.DataFrame | None:
+    """Return the shares of samples on which the experts agree (Table 3), one row; none for regression."""
+    predictions, task = explained.predictions, explained.features.task
+    if not predictions.experts or task == "regression":
+        return None
+    return pd.DataFrame([agreement(task, explained.labels, predictions.logits, predictions.expert_logits)])
+
+
+def example(explained: Explained) -> pd.DataFrame | None:
+    """Explain one sample of the first seed as the paper's Figure 3 does, a row per expert and class; open data only."""
+    features, predictions = explained.features, explained.predictions
+    if not predictions.experts or features.licence != "open" or features.task not in ("binary", "multiclass"):
+        return None
+    labels = explained.labels
+    logits, expert_logits, weights = predictions.logits[0], predictions.expert_logits[0], predictions.weights[0]
+    index = telling_sample(labels, logits, expert_logits, weights)
+    metric = TASK_METRICS[features.task][lead_metric(features.task)]
+    constant = chance(features.task, explained.train_labels, labels)
+    dead = is_dead(
+        features.task, np.array([metric.compute(labels, own) for own in expert_logits.swapaxes(0, 1)]), constant
+    )
+    outputs = output_names(features.classes)
+    shown = zip(
+        [*predictions.experts, MIXTURE],
+        [*weights[index], 1.0],
+        [*dead, False],
+        [*expert_logits[index], logits[index]],
+        strict=True,
+    )
+    return pd.DataFrame(
+        {
+            "sample_id": predictions.sample_ids[index],
+            "seed": explained.seeds[0],
+            "label": features.classes[labels[index]],
+            "predicted": features.classes[int(logits[index].argmax())],
+            "expert": expert,
+            "weight": float(weight),
+            "dead": bool(is_at_chance),
+            "class": name,
+            "logit": float(value),
+        }
+        for expert, weight, is_at_chance, own in shown
+        for name, value in zip(outputs, own, strict=True)
+    )
+
+
+def coalitions(explained: Explained) -> pd.DataFrame:
+    """Score every subset of the modalities, a row per seed, subset and metric."""
+    features, labels = explained.features, explained.labels
+    rows = []
+    for seed, model in zip(explained.seeds, explained.models, strict=True):
+        for kept, logits in coalition_logits(model, features, EXPLAINED_SPLIT).items():
+            intact = " + ".join(kept) or "none"
+            scores = compute_metrics(features.task, labels, logits)
+            rows += [{"seed": seed, "intact": intact, "metric": name, "score": score} for name, score in scores.items()]
+    return pd.DataFrame(rows)
+
+
+METHODS: dict[str, Callable[[Explained], pd.DataFrame | None]] = {
+    "experts": experts,
+    "expert_seeds": expert_seeds,
+    "agreement": agreements,
+    "example": example,
+    "coalitions": coalitions,
+}

@@ -1,0 +1,1 @@
+"""The stage that writes the page, its tables and figures."""

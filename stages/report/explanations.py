@@ -1,0 +1,131 @@
+"""How each explanation method is shown: the columns of its table, its rows in the report's tables, its figures.
+
+A new method is an entry here, and a function in `stages.explain.methods` under the same name.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from stages.report import figures
+from stages.shared.explanations import Columns
+from stages.shared.predictions import SplitPredictions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The model that is shown, beside the tables of its explanations."""
+
+    metric: str  # the lead metric of the task
+    mixture: float  # what the whole model reaches in it
+    predictions: SplitPredictions
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of a table, and its caption."""
+
+    figure: Callable[[pd.DataFrame, Shown], "Figure"]
+    caption: Callable[[pd.DataFrame, Shown], str]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How the table of one method is shown."""
+
+    columns: Columns  # that must be there, and the type of their values
+    drawings: dict[str, Drawing] = field(default_factory=dict)  # by name, which is part of the file's
+    tabulate: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table  # to the rows of reports/tables
+
+
+def mean_by_metric(coalitions: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per subset of modalities, and the mean of each metric over seeds."""
+    return (
+        coalitions.pivot_table("score", "intact", "metric", sort=False, dropna=False)
+        .rename_axis(columns=None)
+        .reset_index()
+    )
+
+
+EXPLANATIONS: dict[str, Explanation] = {
+    "experts": Explanation(
+        columns={
+            "expert": str,
+            "mean_weight": float,
+            "std_weight": float,
+            "top_share": float,
+            "mean_contribution": float,
+            "alone": float,
+            "alone_low": float,
+            "alone_high": float,
+            "chance": float,
+            "dead_seeds": int,
+            "num_seeds": int,
+        },
+        drawings={
+            "weights": Drawing(
+                lambda table, shown: figures.weights_figure(table, shown.predictions.weights),
+                lambda table, shown: (  # noqa: ARG005 (every caption is called alike)
+                    "Weight of each expert over the test split, all seeds together; dots are single seeds' means, the "
+                    "dotted line equal weights. A grey, hatched expert is at chance alone in some seed: its weight "
+                    "there explains nothing."
+                ),
+            ),
+            "alone": Drawing(
+                lambda table, shown: figures.alone_figure(table, shown.mixture, shown.metric),
+                lambda table, shown: (  # noqa: ARG005
+                    f"Test {shown.metric} of each expert alone, mean over seeds with 95 % bootstrap interval."
+                ),
+            ),
+        },
+    ),
+    "expert_seeds": Explanation(columns={"expert": str, "seed": int, "mean_weight": float, "alone": float}),
+    "agreement": Explanation(
+        columns={
+            "disagree_correct": float,
+            "disagree_wrong": float,
+            "agree_correct": float,
+            "agree_wrong": float,
+        }
+    ),
+    "example": Explanation(
+        columns={
+            "sample_id": str,
+            "seed": int,
+            "label": str,
+            "predicted": str,
+            "expert": str,
+            "weight": float,
+            "dead": bool,
+            "class": str,
+            "logit": float,
+        },
+        drawings={
+            "example": Drawing(
+                lambda table, shown: figures.example_figure(table),  # noqa: ARG005
+                lambda table, shown: (  # noqa: ARG005
+                    "One test sample ({sample_id}, seed {seed}; true class {label!r}, predicted {predicted!r}): of "
+                    "those predicted right, the one whose experts differ most."
+                ).format(**table.iloc[0]),
+            )
+        },
+    ),
+    "coalitions": Explanation(
+        columns={"seed": int, "intact": str, "metric": str, "score": float},
+        tabulate=mean_by_metric,
+        drawings={
+            "modalities": Drawing(
+                lambda table, shown: figures.coalitions_figure(mean_by_metric(table), shown.metric),
+                lambda table, shown: (  # noqa: ARG005
+                    "What the whole model reaches when it sees only some modalities (the others at the train split's "
+                    "mean token), mean over seeds. This reading needs no weights and no names of experts."
+                ),
+            )
+        },
+    ),
+}

@@ -1,0 +1,165 @@
+"""The report's figures, drawn from tables and arrays; each function returns one matplotlib figure."""
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from stages.shared.explanations import MIXTURE
+
+mpl.use("Agg")
+# Fixed ids and no date: the same results give the same bytes.
+mpl.rcParams["svg.hashsalt"] = "i2moe"
+mpl.rcParams["svg.fonttype"] = "none"
+mpl.rcParams["font.family"] = "sans-serif"
+mpl.rcParams["axes.spines.top"] = False
+mpl.rcParams["axes.spines.right"] = False
+mpl.rcParams["figure.constrained_layout.use"] = True
+
+# Okabe & Ito's colours, which stay apart for colour-blind readers.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
+SYNERGY, REDUNDANCY, DEAD, WHOLE = "#D55E00", "#7F3C8D", "#BBBBBB", "#C1121F"
+
+
+def expert_colours(experts: list[str]) -> dict[str, str]:
+    """Give every expert its colour, the same in all figures."""
+    uniqueness = [name for name in experts if name.startswith("uniqueness_")]
+    colours = {name: PALETTE[index % 5] for index, name in enumerate(uniqueness)}
+    return colours | {"synergy": SYNERGY, "redundancy": REDUNDANCY}
+
+
+def _label(name: str, dead_seeds: int = 0, num_seeds: int = 0) -> str:
+    """Break an expert's name over two lines, and flag it where it is at chance alone."""
+    text = name.replace("_", "\n", 1)
+    return f"{text}\nDEAD in {dead_seeds}/{num_seeds}" if dead_seeds else text
+
+
+def weights_figure(experts: pd.DataFrame, weights: NDArray[np.float64]) -> Figure:
+    """Draw the weights over the test samples of all seeds, a violin an expert, dots for seed means (paper's Figure 4).
+
+    Args:
+        experts: the explain stage's table, a row an expert.
+        weights: [S, N, E].
+    """
+    figure, axes = _figure(1.5 + 1.15 * len(experts))
+    colours = expert_colours(experts["expert"].tolist())
+    pooled = weights.reshape(-1, weights.shape[2])
+    parts: Any = axes.violinplot(pooled, showmeans=False, showextrema=False, widths=0.85)
+    for position, (body, row) in enumerate(zip(parts["bodies"], experts.to_dict("records"), strict=True), start=1):
+        body.set_facecolor(DEAD if row["dead_seeds"] else colours[row["expert"]])
+        body.set_alpha(0.75)
+        if row["dead_seeds"]:
+            body.set_hatch("///")
+        means = weights[:, :, position - 1].mean(axis=1)
+        axes.scatter(np.full(len(means), position), means, color="black", s=14, zorder=3)
+    axes.axhline(1 / len(experts), color="grey", linewidth=0.8, linestyle=":")
+    axes.set(ylabel="weight on the test split", ylim=(0, None))
+    _expert_ticks(axes, experts, first=1)
+    return figure
+
+
+def alone_figure(experts: pd.DataFrame, mixture: float, metric: str) -> Figure:
+    """Draw each expert's metric alone, with its interval, against the mixture and chance (paper's Figure 5)."""
+    figure, axes = _figure(1.5 + 1.15 * len(experts))
+    colours = expert_colours(experts["expert"].tolist())
+    for position, row in enumerate(experts.to_dict("records")):
+        error = [[row["alone"] - row["alone_low"]], [row["alone_high"] - row["alone"]]]
+        colour, hatch = (DEAD, "///") if row["dead_seeds"] else (colours[row["expert"]], "")
+        axes.bar(position, row["alone"], yerr=np.maximum(error, 0), color=colour, hatch=hatch, alpha=0.85, capsize=3)
+    axes.axhline(mixture, color=WHOLE, label=f"mixture {mixture:.3f}")
+    chance = float(experts["chance"].iloc[0])
+    axes.axhline(chance, color="black", linestyle="--", linewidth=1, label=f"chance {chance:.3f}")
+    axes.set(ylabel=f"test {metric} alone")
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=2)
+    _expert_ticks(axes, experts, first=0)
+    return figure
+
+
+def curves_figure(curves: list[pd.DataFrame], experts: list[str]) -> Figure:
+    """Draw losses by epoch, a panel each: task, interaction by expert, router balance; those that the model has.
+
+    Thick lines are means over seeds, thin lines each seed.
+    """
+    colours = expert_colours(experts)
+    interaction = {f"train_{name}_loss": (name, colours[name]) for name in experts}
+    panels = {
+        "task loss": {"train_task_loss": ("train", PALETTE[0]), "validation_loss": ("validation", PALETTE[1])},
+        "interaction loss (train)": interaction,
+        "balance loss (train)": {"train_balance_loss": ("mean over layers", PALETTE[0])},
+    }
+    panels = {label: lines for label, lines in panels.items() if lines and set(lines) <= set(curves[0].columns)}
+    figure = Figure(figsize=(4.8 if len(panels) == 1 else 4.5 * len(panels), 3.2))
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for one, (label, lines) in zip(axes, panels.items(), strict=True):
+        _lines(one, curves, lines)
+        one.set_ylabel(label)
+    return figure
+
+
+def _lines(axes: Axes, curves: list[pd.DataFrame], lines: dict[str, tuple[str, str]]) -> None:
+    for column, (label, colour) in lines.items():
+        for one in curves:
+            axes.plot(one["epoch"], one[column], color=colour, marker=".", markersize=2, linewidth=0.6, alpha=0.4)
+        together = pd.concat(curves).groupby("epoch")[column].mean()
+        axes.plot(together.index, together, color=colour, marker=".", markersize=4, linewidth=1.8, label=label)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False, fontsize=8)
+
+
+def example_figure(example: pd.DataFrame) -> Figure:
+    """Draw one sample's logits, weights and weighted logits by expert, for the predicted class (paper's Figure 3)."""
+    predicted = example["predicted"].iloc[0]
+    shown = example[example["class"] == predicted]
+    own = shown[shown["expert"] != MIXTURE]
+    total = float(shown.loc[shown["expert"] == MIXTURE, "logit"].iloc[0])
+    names, dead = own["expert"].tolist(), own["dead"].tolist()
+    colours = [DEAD if is_dead else expert_colours(names)[name] for name, is_dead in zip(names, dead, strict=True)]
+    hatches = ["///" if is_dead else "" for is_dead in dead]
+    labels = [f"{name} (dead)" if is_dead else name for name, is_dead in zip(names, dead, strict=True)]
+    logits, weights = own["logit"].to_numpy(), own["weight"].to_numpy()
+    figure = Figure(figsize=(10, 1.3 + 0.33 * len(names)))
+    panels = figure.subplots(1, 3, sharey=True)
+    for axes, values, title in zip(
+        panels, (logits, weights, logits * weights), ("expert logit", "weight", "weight x logit"), strict=True
+    ):
+        bars = axes.barh(labels, values, color=colours, hatch=hatches, alpha=0.85)
+        axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=8)
+        axes.axvline(0, color="black", linewidth=0.8)
+        axes.margins(x=0.22)
+        axes.set_title(title, fontsize=10)
+    panels[0].invert_yaxis()
+    panels[2].set_xlabel(f"sum {total:.2f}: logit of {predicted!r}")
+    return figure
+
+
+def coalitions_figure(coalitions: pd.DataFrame, metric: str) -> Figure:
+    """Draw what the model reaches with every subset of its modalities.
+
+    Args:
+        coalitions: a row per subset, with its name (`intact`) and the mean of each metric over seeds.
+        metric: the one to draw.
+    """
+    figure = Figure(figsize=(6.5, 0.8 + 0.3 * len(coalitions)))
+    axes = figure.subplots()
+    bars = axes.barh(coalitions["intact"], coalitions[metric], color=PALETTE[0], alpha=0.85)
+    axes.bar_label(bars, fmt="%.3f", padding=3, fontsize=8)
+    axes.margins(x=0.12)
+    axes.invert_yaxis()
+    axes.set(xlabel=f"test {metric}", ylabel="modalities left intact")
+    return figure
+
+
+def _figure(width: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, 3.4))
+    return figure, figure.subplots()
+
+
+def _expert_ticks(axes: Axes, experts: pd.DataFrame, first: int) -> None:
+    labels = [_label(row["expert"], row["dead_seeds"], row["num_seeds"]) for row in experts.to_dict("records")]
+    axes.set_xticks(range(first, first + len(labels)), labels, fontsize=8)

@@ -1,0 +1,205 @@
+"""One self-contained page with its tables and figures, from what the other stages wrote."""
+
+import base64
+import io
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from i2moe.contract.descriptions import CohortDescription
+from i2moe.metrics import LABEL_PREFIX, lead_metric
+from stages.report import figures
+from stages.report.explanations import EXPLANATIONS, Shown
+from stages.report.tables import Tables, add_table, write_tables
+from stages.shared.base import paths
+from stages.shared.cards import REFERENCE, Card
+from stages.shared.explanations import EXPLAINED_SPLIT, read
+from stages.shared.files import write_whole
+from stages.shared.predictions import read as read_predictions
+from stages.shared.runs import Run, read_model, read_run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure for the page: embedded, so that the page is one file."""
+
+    data: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class ModelSection:
+    """What the page says of one model on one dataset."""
+
+    name: str
+    settings: str
+    findings: list[str]
+    experts: list[dict[str, Any]]
+    pictures: list[Picture]
+
+
+@dataclass(frozen=True)
+class DatasetSection:
+    """What the page says of one dataset."""
+
+    name: str
+    label: str
+    cohort: CohortDescription
+    notes: dict[str, str]
+    metrics: list[str]
+    performance: list[dict[str, Any]]  # a row per model: its name and a cell per metric
+    labels: list[dict[str, Any]]  # of a multilabel task a row per label: its name and the AUROC by model
+    models: list[ModelSection]
+
+
+def report() -> None:
+    """Write reports/index.html, tables/*.csv and *.md, and figures/*.svg for what runs."""
+    run = read_run()
+    tables: Tables = defaultdict(list)
+    sections = [dataset_section(run, dataset, tables) for dataset in run.datasets]
+    write_tables(tables, run.datasets)
+    page = paths.REPORTS / "index.html"
+    write_whole(page, lambda partial: partial.write_text(render(run, sections)))
+    print(f"{page}: {', '.join(run.datasets)} x {', '.join(run.models)}")
+
+
+def dataset_section(run: Run, dataset: str, tables: Tables) -> DatasetSection:
+    """Collect a dataset's numbers, add them to the tables, and draw its figures."""
+    card = Card.read(paths.card(dataset))
+    scores = [score_rows(dataset, model) for model in [*run.models, REFERENCE]]
+    is_label = scores[0]["metric"].str.startswith(LABEL_PREFIX)
+    performance, labels = [table[~is_label] for table in scores], [table[is_label] for table in scores]
+    tables["performance"] += performance
+    tables["labels"] += labels if is_label.any() else []
+    return DatasetSection(
+        name=dataset,
+        label=run.datasets[dataset],
+        cohort=card.cohort,
+        notes=card.notes,
+        metrics=performance[0]["metric"].tolist(),
+        performance=[
+            {"model": table["model"].iloc[0], "cells": [score_cell(row) for row in table.to_dict("records")]}
+            for table in performance
+        ],
+        labels=label_rows(labels),
+        models=[model_section(run, dataset, model, card.cohort, tables) for model in run.models],
+    )
+
+
+def label_rows(tables: list[pd.DataFrame]) -> list[dict[str, Any]]:
+    """Lay the labels' AUROCs of all models side by side."""
+    rows = zip(*(table.to_dict("records") for table in tables), strict=True)
+    return [
+        {"label": row[0]["metric"].removeprefix(LABEL_PREFIX), "cells": [score_cell(cell) for cell in row]}
+        for row in rows
+    ]
+
+
+def score_rows(dataset: str, model: str) -> pd.DataFrame:
+    """Return the test scores of a model."""
+    table = pd.read_csv(paths.scores(dataset, model))
+    table = table[table["split"] == EXPLAINED_SPLIT].drop(columns="split")
+    table.insert(0, "dataset", dataset)
+    table.insert(1, "model", model)
+    return table
+
+
+def score_cell(row: dict[str, Any]) -> str:
+    """Write one score: mean ± standard deviation over seeds [95 % bootstrap interval]."""
+    if pd.isna(row["mean"]):
+        return "undefined"
+    std = "" if pd.isna(row["std"]) else f" ± {row['std']:.3f}"
+    return f"{row['mean']:.3f}{std} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def model_section(run: Run, dataset: str, model: str, cohort: CohortDescription, tables: Tables) -> ModelSection:
+    """Collect one model's explanations, add them to the tables, and draw its figures."""
+    folder = paths.explanations(dataset, model)
+    explained = {name: read(folder, name, method.columns) for name, method in EXPLANATIONS.items()}
+    metric = lead_metric(cohort.task)
+    shown = Shown(
+        metric=metric,
+        mixture=float(score_rows(dataset, model).set_index("metric").loc[metric, "mean"]),
+        predictions=read_predictions(paths.predictions(dataset, model), cohort.classes, EXPLAINED_SPLIT),
+    )
+    curves = [pd.read_csv(paths.curves(dataset, model, seed)) for seed in run.seeds]
+    drawn = {
+        "curves": (
+            figures.curves_figure(curves, shown.predictions.experts),
+            "Losses by epoch; thin lines are single seeds.",
+        )
+    }
+    for name, table in explained.items():
+        if table is not None:
+            add_table(tables, name, dataset, model, EXPLANATIONS[name].tabulate(table))
+            for figure, own in EXPLANATIONS[name].drawings.items():
+                drawn[figure] = (own.figure(table, shown), own.caption(table, shown))
+    experts, seeds = explained["experts"], explained["expert_seeds"]
+    return ModelSection(
+        name=model,
+        settings=read_model(dataset, model).model_dump_json(exclude_none=True),
+        findings=[] if experts is None or seeds is None else find(experts, seeds, metric),
+        experts=[] if experts is None else experts.to_dict("records"),
+        pictures=[picture(f"{dataset}-{model}-{name}", *both) for name, both in drawn.items()],
+    )
+
+
+def find(experts: pd.DataFrame, seeds: pd.DataFrame, metric: str) -> list[str]:
+    """Say in sentences what the expert table shows, each with its caveat.
+
+    Args:
+        experts: a row per expert.
+        seeds: a row per expert and seed.
+        metric: that of an expert alone.
+    """
+    rows = experts.to_dict("records")
+    heaviest, lightest = (pick(rows, key=lambda row: row["mean_weight"]) for pick in (max, min))
+    found = [
+        (
+            f"{heaviest['expert']} has the largest mean weight ({heaviest['mean_weight']:.2f}), {lightest['expert']} "
+            f"the smallest ({lightest['mean_weight']:.2f}); equal weights would be {1 / len(rows):.2f}."
+        )
+    ]
+    by_expert = seeds.groupby("expert")["mean_weight"]
+    spread = float((by_expert.max() - by_expert.min()).max())
+    if spread > 1 / len(rows):
+        found.append(
+            f"A mean weight differs by up to {spread:.2f} between seeds, more than an equal share: do not read the "
+            "weights of one seed."
+        )
+    return found + [_dead_finding(row, metric) for row in rows if row["dead_seeds"]]
+
+
+def _dead_finding(row: dict[str, Any], metric: str) -> str:
+    return (
+        f"{row['expert']} gets {row['mean_weight']:.2f} of the weight, but is at chance alone in {row['dead_seeds']} "
+        f"of {row['num_seeds']} seeds ({metric} {row['alone']:.3f} over all seeds, chance {row['chance']:.3f}): "
+        "a dead expert, whose weight is no evidence of that interaction."
+    )
+
+
+def picture(name: str, figure: "Figure", caption: str) -> Picture:
+    """Save a figure as SVG, and return it embedded for the page."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    write_whole(paths.REPORTS / "figures" / f"{name}.svg", lambda partial: partial.write_bytes(buffer.getvalue()))
+    return Picture(f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}", caption)
+
+
+def render(run: Run, sections: list[DatasetSection]) -> str:
+    """Fill the page's template."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    return environment.get_template("report.html").render(run=run, sections=sections, reference=REFERENCE)

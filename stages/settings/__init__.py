@@ -1,0 +1,1 @@
+"""The stage that reads all of params.yaml first."""

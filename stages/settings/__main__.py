@@ -1,0 +1,46 @@
+"""Check every key of params.yaml, and write what runs and each model's settings in full."""
+
+import shutil
+
+from i2moe.model.config import ModelConfig
+from i2moe.model.fusion_config import OwnFusionConfig
+from stages.settings.params import load_params
+from stages.settings.sources import source_files
+from stages.shared.base import paths
+from stages.shared.base.command import run
+from stages.shared.files import hash_files
+from stages.shared.runs import ModelSettings, write_settings
+
+
+def settings() -> None:
+    """Write results/settings/run.json and DATASET/MODEL.json, and results/checked, once all of params.yaml is right."""
+    params = load_params()
+    models = {
+        paths.model_settings(dataset, model): describe(params.model(dataset, model))
+        for dataset in params.run.datasets
+        for model in params.run.models
+    }
+    shutil.rmtree(paths.SETTINGS, ignore_errors=True)
+    write_settings(paths.run_settings(), params.to_run())
+    for path, own in models.items():
+        write_settings(path, own)
+    # Its text never changes: who depends on it waits for this stage, and runs no more often for it.
+    paths.CHECKED.write_text("params.yaml was right when this was written\n")
+
+
+def describe(config: ModelConfig) -> ModelSettings:
+    """Return all that a model is made of: its settings, and a hash of its fusion method's source.
+
+    Raises:
+        InputError: when a fusion of your own cannot be imported.
+    """
+    if isinstance(config.fusion, OwnFusionConfig):
+        from i2moe.model.fusion import import_fusion  # with torch, which all other settings do without
+
+        import_fusion(config.fusion.path)
+    module = config.fusion.path.partition(":")[0]
+    return ModelSettings(config=config, fusion_source=hash_files(source_files(module)))
+
+
+if __name__ == "__main__":
+    run(settings)

@@ -1,0 +1,135 @@
+"""All of params.yaml as typed, checked settings; a dataset's own are found in its folder."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import Field, create_model, field_validator, model_validator
+
+import stages.datasets
+from i2moe.base.errors import InputError
+from i2moe.base.strict import Positive, Seed, Strict, nearest, once_each
+from i2moe.model.config import ModelConfig
+from stages.datasets.tables.settings import TableParams
+from stages.settings.models import resolve_models
+from stages.shared.base import paths
+from stages.shared.base.params import check, read_params
+from stages.shared.cohort.shares import SplitParams
+from stages.shared.runs import HardwareParams, Run
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+
+
+class RunParams(Strict):
+    """What to run."""
+
+    datasets: Annotated[list[str], Field(min_length=1)]
+    models: Annotated[list[str], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    max_epochs: Positive | None
+    max_batch_size: Positive | None
+
+    @field_validator("datasets", "models", "seeds")
+    @classmethod
+    def _once_each(cls, values: list[Any]) -> list[Any]:
+        return once_each(values)
+
+
+class Datasets(Strict):
+    """Every dataset there is: tables by name, and a block for each that has a folder of its own."""
+
+    tables: dict[Name, TableParams]
+
+    def raw(self) -> dict[str, str]:
+        """Return where the raw files of each dataset lie."""
+        own = {name: getattr(self, name) for name in type(self).model_fields if name != "tables"}
+        return {name: block.raw for name, block in {**self.tables, **own}.items() if block is not None}
+
+    @field_validator("tables")
+    @classmethod
+    def _leave_names_alone(cls, tables: dict[str, TableParams]) -> dict[str, TableParams]:
+        for name in tables:
+            if name in cls.model_fields:
+                raise ValueError(f"{name!r} is the name of a dataset with stages of its own; allowed: any other name")
+        return tables
+
+
+def _found_in_folders(kind: str) -> dict[str, Any]:
+    """Find the class of this name in each dataset's `settings.py`; each may be absent from params.yaml."""
+    found = {}
+    for folder in pkgutil.iter_modules(stages.datasets.__path__):
+        content = importlib.import_module(f"stages.datasets.{folder.name}.settings")
+        if hasattr(content, kind):
+            found[folder.name] = (getattr(content, kind) | None, None)
+    return found
+
+
+if TYPE_CHECKING:
+    DataParams = Datasets
+    SyntheticParams = Strict
+else:
+    DataParams = create_model("DataParams", __base__=Datasets, **_found_in_folders("Settings"))
+    SyntheticParams = create_model("SyntheticParams", __base__=Strict, **_found_in_folders("SyntheticSettings"))
+
+
+class Params(Strict):
+    """All of params.yaml; `models` holds the resolved settings by dataset and model."""
+
+    run: RunParams
+    split: SplitParams
+    synthetic: SyntheticParams = SyntheticParams()
+    data: DataParams
+    train: HardwareParams
+    models: dict[str, dict[str, ModelConfig]]
+
+    @model_validator(mode="after")
+    def _run_what_exists(self) -> Self:
+        known = self.data.raw()
+        for dataset in self.run.datasets:
+            if dataset not in known:
+                raise ValueError(f"run.datasets: unknown dataset {dataset!r}; {nearest(dataset, known)}")
+            for model in self.run.models:
+                if model not in self.models[dataset]:
+                    hint = nearest(model, self.models[dataset])
+                    raise ValueError(f"run.models: unknown model {model!r} for dataset {dataset}; {hint}")
+        return self
+
+    def label(self, dataset: str) -> str:
+        """Return how a report names a dataset: one whose raw files are the synthetic ones is called synthetic."""
+        is_synthetic = Path(self.data.raw()[dataset]).is_relative_to(paths.synthetic(dataset))
+        return f"{dataset} (synthetic)" if is_synthetic else dataset
+
+    def model(self, dataset: str, model: str) -> ModelConfig:
+        """Return a model's settings, with its epochs and batch size capped by `run`."""
+        config = self.models[dataset][model]
+        capped = {
+            "epochs": min(config.epochs, self.run.max_epochs or config.epochs),
+            "batch_size": min(config.batch_size, self.run.max_batch_size or config.batch_size),
+        }
+        return config.model_copy(update=capped)
+
+    def to_run(self) -> Run:
+        """Return what the report must know of the run."""
+        return Run(
+            datasets={dataset: self.label(dataset) for dataset in self.run.datasets},
+            models=self.run.models,
+            seeds=self.run.seeds,
+            max_epochs=self.run.max_epochs,
+            max_batch_size=self.run.max_batch_size,
+            split_seed=self.split.seed,
+        )
+
+
+def load_params(path: Path = paths.PARAMS) -> Params:
+    """Read and check all of params.yaml.
+
+    Raises:
+        InputError: naming each wrong key, its value, what is allowed and the nearest valid name.
+    """
+    raw = read_params(path)
+    try:
+        resolved = resolve_models(raw)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return check(resolved, Params, path)

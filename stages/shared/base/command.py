@@ -1,0 +1,23 @@
+"""What every stage's command line shares: --help, and one clear line instead of a traceback for bad input."""
+
+import os
+import sys
+from collections.abc import Callable
+
+import typer
+
+from i2moe.base.errors import InputError
+
+# Before torch is imported: by default, threads that wait spin for so long that a second program on the machine makes
+# small models ten times slower. Spinning a little less costs nothing on an idle machine.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+
+def run(stage: Callable[..., None]) -> None:
+    """Run a stage function as a command; an InputError ends in its message and exit code 1."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(stage)
+    try:
+        app()
+    except InputError as error:
+        sys.exit(f"error: {error}")

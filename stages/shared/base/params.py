@@ -1,0 +1,119 @@
+"""Blocks of params.yaml as typed, checked settings: each stage reads its own and no other."""
+
+import functools
+import io
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from i2moe.base.errors import InputError
+from i2moe.base.strict import nearest
+from stages.shared.base import paths
+
+Block = TypeVar("Block")
+# What pydantic adds to a key to say which of several types it tried.
+UNION_PART = re.compile(r"^(\[.*\]|str|list\[.*\]|constrained-.*)$")
+MODEL_DEPTH = 3  # models.DATASET.MODEL
+
+
+def load_block(key: str, kind: type[Block]) -> Block:
+    """Read and check one block of params.yaml.
+
+    Args:
+        key: where it stands, such as `data.adni`.
+        kind: what it must be.
+
+    Raises:
+        InputError: naming each wrong key, its value, what is allowed and the nearest valid name.
+    """
+    value: Any = read_params()
+    for name in key.split("."):
+        if not isinstance(value, dict) or name not in value:
+            raise InputError(f"{paths.PARAMS}: {key} is missing: take the block from the project's own params.yaml")
+        value = value[name]
+    return check(value, kind, paths.PARAMS, key)
+
+
+def read_params(path: Path = paths.PARAMS) -> dict[str, Any]:
+    """Read a file of parameters as it stands.
+
+    Raises:
+        InputError: for a file that is missing, is not YAML, or holds no keys.
+    """
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        raw = _parse(path.read_text(), path.name)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing: run this in the project's root") from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict):
+        raise InputError(f"{path}: no keys found; take the file from the project's repository")
+    return raw
+
+
+@functools.lru_cache(maxsize=1)
+def _parse(content: str, name: str) -> Any:  # noqa: ANN401 (anything may be there)
+    """Parse YAML once, though a stage reads several blocks; errors point at lines of a file of this name."""
+    from ruamel.yaml import YAML
+
+    stream = io.StringIO(content)
+    stream.name = name  # type: ignore[attr-defined]
+    return YAML(typ="safe", pure=True).load(stream)
+
+
+def check(value: Any, kind: type[Block], path: Path, key: str = "") -> Block:  # noqa: ANN401 (anything may be there)
+    """Turn what stands in a file into typed settings.
+
+    Args:
+        value: what stands there.
+        kind: what it must be.
+        path: of the file, for errors.
+        key: where in the file the value stands; nothing for the whole.
+
+    Raises:
+        InputError: naming each wrong key, its value, what is allowed and the nearest valid name.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        raise InputError(f"{path}: " + "; ".join(_problems(error, key))) from error
+
+
+def _problems(error: ValidationError, key: str) -> list[str]:
+    """Say each problem once, though every model that inherits a wrong value has it."""
+    places = defaultdict(list)
+    for detail in error.errors():
+        place, problem = _describe(detail, key)
+        places[problem].append(place)
+    problems = []
+    for problem, where in places.items():
+        more = f" (and {len(where) - 1} more)" if len(where) > 1 and where[0].startswith("models.") else ""
+        problems.append(f"{where[0]}{more}{problem}")
+    return list(dict.fromkeys(problems))
+
+
+def _describe(error: ErrorDetails, key: str) -> tuple[str, str]:
+    """Say where something is wrong, and what: key, value, what is allowed, nearest valid name.
+
+    Of a model's setting, the place is the model (`models.DATASET.MODEL`), so that what models share can be told.
+    """
+    inside = [str(part) for part in error["loc"] if not UNION_PART.match(str(part))]
+    parts = [*key.split("."), *inside] if key else inside
+    depth = MODEL_DEPTH if parts[:1] == ["models"] else len(parts)
+    place, rest = ".".join(parts[:depth]), "".join(f".{part}" for part in parts[depth:])
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return place, f"{rest}: {message}" if place else message
+    if error["type"] == "missing":
+        return place, f"{rest} is missing"
+    hint = ""
+    if error["type"] == "literal_error":
+        valid = [choice.strip(" '") for choice in error["ctx"]["expected"].replace(" or ", ",").split(",")]
+        hint = f"; {nearest(error['input'], valid)}"
+    return place, f"{rest}: {message}, not {error['input']!r}{hint}"

@@ -1,0 +1,89 @@
+"""Where every file lies, relative to the project's root, in which every stage runs."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+EXAMPLES = Path("data/examples")
+REPORTS = Path("reports")
+SETTINGS = Path("results/settings")
+CHECKED = Path("results/checked")  # that params.yaml was checked; what reads raw files depends on it
+
+
+def run_settings() -> Path:
+    """Return what runs, as the settings stage checked it."""
+    return SETTINGS / "run.json"
+
+
+def model_settings(dataset: str, model: str) -> Path:
+    """Return a model's settings in full, as the settings stage resolved them."""
+    return SETTINGS / dataset / f"{model}.json"
+
+
+def cohort(dataset: str) -> Path:
+    """Return the cohort's CSV; its JSON lies beside it."""
+    return Path("data/cohorts") / f"{dataset}.csv"
+
+
+def synthetic(dataset: str) -> Path:
+    """Return the folder of a dataset's synthetic raw files."""
+    return Path("data/synthetic") / dataset
+
+
+def interim(dataset: str) -> Path:
+    """Return the folder of what several of a dataset's stages read and no model does."""
+    return Path("data/interim") / dataset
+
+
+def image_features(key: str) -> Path:
+    """Return the folder of features of single images that a network, named by the key, has seen; no DVC output."""
+    return Path("data/.images") / key
+
+
+def visits(dataset: str) -> Path:
+    """Return the visits behind each sample: the steps of a sequence, or the one visit that a sample shows."""
+    return Path("data/cohorts") / f"{dataset}.visits.csv"
+
+
+def features(dataset: str) -> Path:
+    """Return the folder of a dataset's feature arrays."""
+    return Path("data/features") / dataset
+
+
+def weights(dataset: str, model: str, seed: int) -> Path:
+    """Return the weights of a run's best epoch."""
+    return Path("results/models") / dataset / model / f"{seed}.ckpt"
+
+
+def curves(dataset: str, model: str, seed: int) -> Path:
+    """Return a run's learning curves."""
+    return Path("results/curves") / dataset / model / f"{seed}.csv"
+
+
+def resume(dataset: str, model: str, seed: int, key: str) -> Path:
+    """Return the folder of an unfinished run's checkpoints; no DVC output, so that it survives a kill."""
+    return Path("results/.resume") / dataset / model / str(seed) / key
+
+
+def metrics(dataset: str, model: str) -> Path:
+    """Return the test metrics' mean and standard deviation over seeds, which DVC shows; in git."""
+    return Path("results/metrics") / dataset / f"{model}.json"
+
+
+def scores(dataset: str, model: str) -> Path:
+    """Return every split's metrics by seed, with intervals; in git."""
+    return Path("results/metrics") / dataset / f"{model}.csv"
+
+
+def card(dataset: str) -> Path:
+    """Return what the report must know of a dataset."""
+    return Path("results/cards") / f"{dataset}.json"
+
+
+def predictions(dataset: str, model: str) -> Path:
+    """Return the per-sample predictions of all seeds."""
+    return Path("results/predictions") / dataset / f"{model}.parquet"
+
+
+def explanations(dataset: str, model: str) -> Path:
+    """Return the folder of a model's explanations."""
+    return Path("results/explanations") / dataset / model

@@ -1,0 +1,20 @@
+"""What the report must know of a dataset, in one file that depends on nothing but the dataset."""
+
+from pathlib import Path
+
+from i2moe.contract.descriptions import CohortDescription, Description
+from stages.shared.files import write_whole
+
+REFERENCE = "linear-reference"  # stands where a model's name stands
+
+
+class Card(Description):
+    """`results/cards/<dataset>.json`."""
+
+    cohort: CohortDescription
+    notes: dict[str, str]  # by modality, what a reader of results must know
+
+
+def write_card(path: Path, card: Card) -> None:
+    """Write a dataset's card."""
+    write_whole(path, lambda partial: partial.write_text(card.to_json()))

@@ -1,0 +1,150 @@
+"""Split a cohort and write it by the data contract (`i2moe.data`); every dataset's cohort stage ends here."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from i2moe.base.errors import InputError
+from i2moe.contract.cohort import SPLITS
+from i2moe.contract.descriptions import CohortDescription, SplitCounts, Task
+from stages.shared.cohort.shares import SplitParams
+from stages.shared.cohort.split import assign_splits, iterative_splits, stratify_by
+from stages.shared.files import write_whole
+
+
+@dataclass
+class Cohort:
+    """Who is in, in sorted order of sample_id.
+
+    `labels` are class indices [N], numbers [N] for regression, or [N, C] of 0 and 1 for multilabel.
+    `splits` are the splits of the dataset's authors, by sample; none to split by shares and seed.
+    `filters` counts the samples that each filter removed from the `num_raw` there were. `flow` says it step by step: a
+    row per filter, its name first, then counts removed and left.
+    """
+
+    dataset: str
+    task: Task
+    classes: list[str]
+    modalities: list[str]
+    licence: Literal["open", "restricted"]
+    sample_ids: NDArray[np.str_]
+    groups: NDArray[np.str_] | None
+    labels: NDArray[Any]
+    num_raw: int
+    splits: NDArray[np.str_] | None = None
+    filters: dict[str, int] = field(default_factory=dict)
+    flow: list[dict[str, str | int]] = field(default_factory=list)
+
+
+def write_cohort(path: Path, cohort: Cohort, shares: SplitParams) -> None:
+    """Split the cohort and write its CSV and JSON.
+
+    Raises:
+        InputError: when a class is too small to be in every split; nothing is written then. In splits of the
+            dataset's authors only train must have every class.
+    """
+    splits = _split(cohort, shares) if cohort.splits is None else cohort.splits
+    _check_splits(cohort, splits)
+    ids = cohort.sample_ids
+    columns = {"sample_id": ids, "group_id": ids if cohort.groups is None else cohort.groups, "split": splits}
+    table = pd.DataFrame(columns | _label_columns(cohort))
+    description = _describe(cohort, splits)
+    write_whole(path, lambda partial: table.to_csv(partial, index=False, lineterminator="\n"))
+    write_whole(path.with_suffix(".json"), lambda partial: partial.write_text(description.to_json()))
+    _print_counts(path, description)
+
+
+def _split(cohort: Cohort, shares: SplitParams) -> NDArray[np.str_]:
+    """Split by shares and seed: multilabel by iterative stratification, groups whole, others stratified by label."""
+    _check_classes(cohort)
+    try:
+        if cohort.task == "multilabel" and cohort.groups is None:
+            return iterative_splits(cohort.labels, shares)
+        return assign_splits(stratify_by(cohort.task, cohort.labels, shares), cohort.groups, shares)
+    except InputError as error:
+        raise InputError(f"{cohort.dataset}: {error}") from error
+
+
+def _check_classes(cohort: Cohort) -> None:
+    """Refuse a class with fewer samples than there are splits."""
+    if cohort.task not in ("binary", "multiclass"):
+        return
+    sizes = np.bincount(cohort.labels, minlength=len(cohort.classes))
+    for name, size in zip(cohort.classes, sizes, strict=True):
+        if size < len(SPLITS):
+            raise InputError(
+                f"{cohort.dataset}: class {name!r} has {size} samples, too few for train, validation and test: "
+                "leave it out of the data or bring more samples"
+            )
+
+
+def _check_splits(cohort: Cohort, splits: NDArray[np.str_]) -> None:
+    """Refuse an empty split, or one without a class; of the authors' splits only train must have all."""
+    for split in SPLITS:
+        inside = cohort.labels[splits == split]
+        if not len(inside):
+            raise InputError(f"{cohort.dataset}: the {split} split is empty: there are too few samples or groups")
+        for name in _absent_classes(cohort, split, inside):
+            if cohort.splits is None or split == "train":
+                change = "change split.seed or the shares" if cohort.splits is None else "split by shares"
+                raise InputError(
+                    f"{cohort.dataset}: class {name!r} is absent from the {split} split: {change}, bring more samples "
+                    "of it, or leave it out of the data"
+                )
+            print(f"{cohort.dataset}: class {name!r} is absent from the official {split} split")
+
+
+def _absent_classes(cohort: Cohort, split: str, inside: NDArray[Any]) -> list[str]:
+    """Return the classes that none of a split's labels is; of a multilabel task only train must have every label."""
+    if cohort.task in ("binary", "multiclass"):
+        return [name for index, name in enumerate(cohort.classes) if index not in inside]
+    if cohort.task == "multilabel" and split == "train":
+        return [name for name, number in zip(cohort.classes, inside.sum(axis=0), strict=True) if not number]
+    return []
+
+
+def _label_columns(cohort: Cohort) -> dict[str, NDArray[Any]]:
+    if cohort.task == "multilabel":
+        return {f"label_{name}": cohort.labels[:, index] for index, name in enumerate(cohort.classes)}
+    if cohort.task == "regression":
+        return {"label": cohort.labels}
+    return {"label": np.array(cohort.classes)[cohort.labels]}
+
+
+def _describe(cohort: Cohort, splits: NDArray[np.str_]) -> CohortDescription:
+    return CohortDescription(
+        dataset=cohort.dataset,
+        task=cohort.task,
+        classes=cohort.classes,
+        modalities=cohort.modalities,
+        licence=cohort.licence,
+        samples_in_raw_data=cohort.num_raw,
+        removed=cohort.filters,
+        flow=cohort.flow,
+        samples=len(splits),
+        split="official" if cohort.splits is not None else "by shares",
+        groups=len(splits) if cohort.groups is None else len(np.unique(cohort.groups)),
+        splits={split: _count(cohort, splits == split) for split in SPLITS},
+    )
+
+
+def _count(cohort: Cohort, inside: NDArray[np.bool_]) -> SplitCounts:
+    labels, samples = cohort.labels[inside], int(inside.sum())
+    if cohort.task == "regression":
+        return SplitCounts(samples=samples, mean_label=float(labels.mean()), std_label=float(labels.std()))
+    sizes = labels.sum(axis=0) if cohort.task == "multilabel" else np.bincount(labels, minlength=len(cohort.classes))
+    return SplitCounts(
+        samples=samples, classes={name: int(size) for name, size in zip(cohort.classes, sizes, strict=True)}
+    )
+
+
+def _print_counts(path: Path, description: CohortDescription) -> None:
+    print(f"{path}: {description.samples_in_raw_data} samples in the raw data")
+    for reason, removed in description.removed.items():
+        print(f"  - {removed} {reason}")
+    sizes = ", ".join(f"{split} {counts.samples}" for split, counts in description.splits.items())
+    print(f"  = {description.samples} samples: {sizes}")

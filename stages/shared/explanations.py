@@ -1,0 +1,63 @@
+"""The explanations of a model: a table per method, written by the explain stage and read by the report.
+
+Tables are Parquet files, so that a column keeps its type. Who reads a table says which columns it needs, of which type.
+"""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from i2moe.base.errors import InputError
+
+EXPLAINED_SPLIT = "test"  # what explanations and the report are about
+MIXTURE = "mixture"  # stands where an expert's name stands, for the whole model
+
+Columns = dict[str, type]
+
+
+def write(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
+    """Write a model's explanations, by method; those of an earlier run go."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, table in tables.items():
+        table.to_parquet(_file(folder, name), index=False)
+
+
+def read(folder: Path, name: str, columns: Columns) -> pd.DataFrame | None:
+    """Read the table of a method; None where the method says nothing of the model.
+
+    Args:
+        folder: of the model's explanations.
+        name: of the method.
+        columns: the columns that are needed, and the type of their values: str, int, float or bool.
+
+    Raises:
+        InputError: for a file that is not a table, or lacks a column, or has values of another type in it.
+    """
+    path = _file(folder, name)
+    if not path.exists():
+        return None
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's own errors are of these kinds
+        raise InputError(f"{path} is not a readable Parquet file: rerun the explain stage") from error
+    for column, kind in columns.items():
+        if column not in table:
+            raise InputError(f"{path} has no column {column!r}, only {list(table.columns)}: rerun the explain stage")
+        if not _holds(table[column], kind):
+            raise InputError(f"{path} column {column!r} does not hold {kind.__name__}: rerun the explain stage")
+    return table
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.parquet"
+
+
+def _holds(column: "pd.Series[object]", kind: type) -> bool:
+    """Tell whether a column's values are of a type."""
+    if kind is str:
+        return bool(pd.api.types.infer_dtype(column, skipna=False) == "string")
+    if kind is float:
+        return bool(pd.api.types.is_float_dtype(column))
+    return bool((pd.api.types.is_bool_dtype if kind is bool else pd.api.types.is_integer_dtype)(column))

@@ -1,0 +1,74 @@
+"""Where every feature stage ends: arrays and their description, written whole or not at all."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2moe.contract.descriptions import ModalityDescription
+from stages.shared.base import paths
+from stages.shared.files import write_whole
+
+
+def write_features(
+    dataset: str, modality: str, write: Callable[[Path], object], describe: Callable[[], dict[str, Any]]
+) -> Path:
+    """Write a modality's array, then its description; return the array's path.
+
+    Args:
+        dataset: name.
+        modality: name.
+        write: fills a file beside the array's path, which is then moved there; a failure leaves nothing.
+        describe: gives what the JSON says (`ModalityDescription`), once the array is complete.
+    """
+    path = paths.features(dataset) / f"{modality}.npy"
+    write_whole(path, write)
+    description = ModalityDescription.model_validate(describe())
+    write_whole(path.with_suffix(".json"), lambda partial: partial.write_text(description.to_json()))
+    return path
+
+
+def write_vectors(dataset: str, modality: str, array: NDArray[Any], description: dict[str, Any]) -> None:
+    """Write vectors [N, F] with their description."""
+    about = {"kind": "vector", "shape": [array.shape[1]]} | description
+    path = write_features(dataset, modality, lambda partial: save(partial, array), lambda: about)
+    print(f"{path}: {array.shape[0]} x {array.shape[1]}")
+
+
+def write_sequences(
+    dataset: str, modality: str, array: NDArray[Any], lengths: NDArray[np.int64], description: dict[str, Any]
+) -> None:
+    """Write sequences [N, T, F], padded at the end, with their lengths [N] and description."""
+    write_whole(paths.features(dataset) / f"{modality}.lengths.npy", lambda partial: save(partial, lengths))
+    about = {"kind": "sequence", "shape": list(array.shape[1:])} | description
+    path = write_features(dataset, modality, lambda partial: save(partial, array), lambda: about)
+    shape = " x ".join(map(str, array.shape))
+    print(f"{path}: {shape}, {lengths.sum()} steps, mean length {lengths.mean():.2f}")
+
+
+def save(path: Path, array: NDArray[Any]) -> None:
+    """Save an array in a file of any name; numpy.save alone would append .npy to it."""
+    with path.open("wb") as stream:
+        np.save(stream, array)
+
+
+def save_blocks(path: Path, blocks: Iterable[NDArray[Any]], dtype: str, shape: tuple[int, ...]) -> None:
+    """Save an array of little-endian numbers that is made some rows at a time, and never whole in memory.
+
+    Args:
+        path: of the NPY file, of any name.
+        blocks: the rows, in order.
+        dtype: of the file, such as `<f2`.
+        shape: of the whole array.
+    """
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, {"descr": dtype, "fortran_order": False, "shape": shape})
+        for block in blocks:
+            stream.write(block.astype(dtype).tobytes())
+
+
+def fitted_on_train(is_train: NDArray[np.bool_], what: str) -> dict[str, Any]:
+    """Describe what was fitted, and on how many samples."""
+    return {"split": "train", "samples": int(is_train.sum()), "what": what}

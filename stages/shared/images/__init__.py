@@ -1,0 +1,1 @@
+"""Images through frozen networks, as a dataset's arrays."""

@@ -1,0 +1,202 @@
+"""Images through a frozen network, each once: its features stay on disk, so that a kill or another split costs little.
+
+Posters (MM-IMDb) and screens (ENRICO) share this: files are read ahead and decoded, go through the network in batches,
+and are appended to a store. `image_features.py` then scales them with the train split and writes the arrays.
+"""
+
+import hashlib
+import io
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from i2moe.base.errors import InputError, first_line
+from stages.shared.base import paths
+from stages.shared.prefetch import read_ahead
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+    from torch import nn
+
+# Of ImageNet, on which torchvision's weights were trained (torchvision.models).
+CHANNEL_MEAN, CHANNEL_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+WHITE = (255, 255, 255, 255)
+MAX_PIXELS = 2**26  # of an image: more is neither poster nor screen
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+class Item(NamedTuple):
+    """An image to look at: its file, and what to make of it: 0 as it is, or the number of an augmented copy."""
+
+    path: Path
+    sample_id: str
+    copy: int = 0
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A frozen network, and all that decides what it makes of a file."""
+
+    network: "nn.Module"  # images [B, 3, H, W], scaled by channel, to features [B, …]
+    prepare: Callable[["Image.Image", Item], "Image.Image"]  # to the size that the network sees
+    width: int  # pixels
+    height: int
+    shape: tuple[int, ...]  # of one image's features
+    batch_size: int
+    name: str  # of network, weights and layer, for people
+    key: str  # of network, weights and preparation: features of one key may stand in one store
+    remedy: str  # for a file that cannot be decoded
+    note: str | None  # what a reader of results must know
+    augmentation: str = ""  # how `prepare` makes copies: copies made otherwise are others, plain images stay the same
+
+
+class Store:
+    """Features of single images, in the order they were made: `features.f32` [n, F] and `keys.txt`, a line each.
+
+    Only ever appended to. What a kill left half written is cut off when the store is opened again.
+    """
+
+    def __init__(self, folder: Path, num_features: int) -> None:
+        self.num_features = num_features
+        self.features, self.names = folder / "features.f32", folder / "keys.txt"
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (self.features, self.names):
+            path.touch()
+        lines = self.names.read_text().splitlines(keepends=True)
+        self.keys = [line.rstrip("\n") for line in lines if line.endswith("\n")]
+        del self.keys[self.features.stat().st_size // (4 * num_features) :]
+        with self.names.open("r+") as stream:
+            stream.truncate(sum(len(key) + 1 for key in self.keys))
+        with self.features.open("r+b") as stream:
+            stream.truncate(len(self.keys) * 4 * num_features)
+
+    def append(self, keys: list[str], features: Floats) -> None:
+        """Append features [n, F]; names come last, for they say what is complete."""
+        with self.features.open("ab") as stream:
+            stream.write(np.ascontiguousarray(features, dtype=np.float32).tobytes())
+        with self.names.open("a") as stream:
+            stream.write("".join(f"{key}\n" for key in keys))
+        self.keys += keys
+
+    def array(self) -> Floats:
+        """Memory-map all features [n, F]."""
+        return np.memmap(self.features, np.float32, "r", shape=(len(self.keys), self.num_features))
+
+
+def embed(items: Sequence[Item], extractor: Extractor) -> tuple[Floats, Ints]:
+    """Return features [n, F], memory-mapped, and the row of each item among them; only new images are computed.
+
+    Raises:
+        InputError: for the first file that is missing or cannot be decoded.
+    """
+    store = Store(paths.image_features(extractor.key), int(np.prod(extractor.shape)))
+    keys = list(read_ahead(lambda item: _key(item, extractor), items, ahead=64))
+    known = set(store.keys)
+    new = {key: item for key, item in zip(keys, items, strict=True) if key not in known}
+    if new:
+        bar = tqdm(total=len(new), desc="images", unit="image", mininterval=1, delay=2, dynamic_ncols=True)
+        with bar:
+            for names, features in forward(new, extractor):
+                _check_finite(features, [new[name] for name in names], extractor)
+                store.append(names, features)
+                bar.update(len(names))
+    position = {key: row for row, key in enumerate(store.keys)}
+    return store.array(), np.array([position[key] for key in keys], dtype=np.int64)
+
+
+def _key(item: Item, extractor: Extractor) -> str:
+    """Name what the network sees by the file's content, and of a copy also by what it is made of."""
+    digest = hashlib.blake2b(_content(item.path), digest_size=16)
+    if item.copy:
+        digest.update(repr((extractor.augmentation, item.sample_id, item.copy)).encode())
+    return digest.hexdigest()
+
+
+def _check_finite(features: Floats, items: list[Item], extractor: Extractor) -> None:
+    finite = np.isfinite(features).all(axis=1)
+    if not finite.all():
+        path = items[int(np.flatnonzero(~finite)[0])].path
+        raise InputError(f"{path}: {extractor.name} gives NaN or infinity: are these the right weights?")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): put it there") from error
+
+
+def forward(new: dict[str, Item], extractor: Extractor) -> Iterator[tuple[list[str], Floats]]:
+    """Yield keys and features [n, F], a batch at a time.
+
+    The last batch is filled up, so that all are computed alike: an image's features do not depend on where a kill, or
+    another cohort, put it.
+    """
+    import torch
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    # Channels last: VGG on a CPU then takes two thirds of the time.
+    network = extractor.network.eval().to(device).to(memory_format=torch.channels_last)
+    mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (CHANNEL_MEAN, CHANNEL_STD))
+    size = extractor.batch_size
+    images = read_ahead(lambda item: decode(item, extractor), new.values(), ahead=size)
+    names = iter(new)
+    while chunk := list(itertools.islice(images, size)):
+        filled = np.stack(chunk + [chunk[-1]] * (size - len(chunk)))
+        with torch.inference_mode():
+            pixels = torch.from_numpy(filled).to(device).permute(0, 3, 1, 2).float() / 255
+            features = network(((pixels - mean) / std).contiguous(memory_format=torch.channels_last))
+        yield list(itertools.islice(names, len(chunk))), _rows(features, len(chunk))
+
+
+def _rows(features: "torch.Tensor", num: int) -> Floats:
+    """Return the first `num` images' features as rows [num, F], channels first whatever the memory format."""
+    rows: Floats = features[:num].cpu().contiguous().flatten(1).numpy()
+    return rows
+
+
+def decode(item: Item, extractor: Extractor) -> NDArray[np.uint8]:
+    """Read an image as RGB on white ground, prepared for the network [H, W, 3].
+
+    Raises:
+        InputError: for a file that is no whole JPEG or PNG image.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    content = _content(item.path)
+    try:
+        with Image.open(io.BytesIO(content), formats=["JPEG", "PNG"]) as image:
+            _check_size(image)
+            image.draft("RGB", (extractor.width, extractor.height))  # a JPEG much larger is decoded at a fraction
+            prepared = extractor.prepare(_flatten(image), item)
+    except UnidentifiedImageError as error:
+        raise InputError(f"{item.path} is no JPEG or PNG image: {extractor.remedy}") from error
+    except Exception as error:  # Pillow's decoders raise many kinds
+        raise InputError(f"{item.path} cannot be decoded ({first_line(error)}): {extractor.remedy}") from error
+    return np.asarray(prepared, dtype=np.uint8)
+
+
+def _check_size(image: "Image.Image") -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"{image.width} x {image.height} pixels are too many")
+
+
+def _flatten(image: "Image.Image") -> "Image.Image":
+    """Return an image as RGB, what is transparent in white."""
+    from PIL import Image
+
+    if image.mode.startswith("I;16"):  # which Pillow would cut off at 255
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layer = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, WHITE), layer).convert("RGB")

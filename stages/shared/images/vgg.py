@@ -1,0 +1,82 @@
+"""Torchvision's VGG networks, frozen: with trained weights by name or file, or with random ones."""
+
+import hashlib
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any
+
+from i2moe.base.errors import InputError, first_line
+
+if TYPE_CHECKING:
+    from torch import nn
+
+UNTRAINED = "none"
+
+
+def build_vgg(architecture: str, weights: str, seed: int, key: str) -> "nn.Module":
+    """Build a torchvision VGG with trained or with random weights.
+
+    Args:
+        architecture: vgg11 | vgg16.
+        weights: `none`, a name of torchvision's (downloaded on first use), or a local file of a state dict.
+        seed: of random weights.
+        key: of params.yaml, for errors.
+
+    Raises:
+        InputError: when the weights are neither, cannot be downloaded, or are not of this network.
+    """
+    import torch
+    from torchvision import models
+
+    if weights == UNTRAINED:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network: nn.Module = models.get_model(architecture, weights=None)
+        return network
+    named = models.get_model_weights(architecture)
+    if weights in named.__members__:
+        network = models.get_model(architecture, weights=None, init_weights=False)
+        _load_named(network, named[weights], key)
+        return network
+    if not Path(weights).is_file():
+        names = ", ".join(named.__members__)
+        raise InputError(f"{key}: {weights!r} is no file; allowed: none, {names}, or a local file of weights")
+    network = models.get_model(architecture, weights=None, init_weights=False)
+    problem = f"{key}: {weights} is no state dict of torchvision's {architecture}"
+    _load_state(network, weights, problem, f"name its file, such as that of {next(iter(named)).url}")
+    return network
+
+
+def _load_named(network: "nn.Module", weights: Any, key: str) -> None:  # noqa: ANN401 (torchvision is not typed)
+    """Load weights of torchvision's, downloaded on first use, checked by their hash, and tensors only."""
+    try:
+        network.load_state_dict(weights.get_state_dict(progress=True, check_hash=True, weights_only=True))
+    except (OSError, RuntimeError, UnpicklingError) as error:  # no connection; a download cut short
+        raise InputError(
+            f"{key}: torchvision cannot download {weights} ({first_line(error)}): bring {weights.url} to this machine "
+            "and name the file"
+        ) from error
+
+
+def _load_state(network: "nn.Module", path: str, problem: str, remedy: str) -> None:
+    """Load a local file of weights, which may hold tensors and nothing that could be executed."""
+    import torch
+
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # torch names many kinds of broken file
+        raise InputError(f"{problem} ({first_line(error)}): {remedy}") from error
+
+
+def fingerprint(network: "nn.Module", *more: object) -> str:
+    """Hash a network's weights and whatever else decides on its features."""
+    digest = hashlib.blake2b(repr(more).encode(), digest_size=12)
+    for name, value in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.contiguous().numpy())
+    return digest.hexdigest()
+
+
+def untrained_note(weights: str, network: str, seed: int) -> str | None:
+    """Return what a reader must know of features by random weights; None for trained ones."""
+    return f"untrained image features ({network} with random weights, seed {seed})" if weights == UNTRAINED else None

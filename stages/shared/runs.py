@@ -1,0 +1,76 @@
+"""What the settings stage writes and later stages read: what runs, and each model's settings in full."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from i2moe.base.errors import InputError
+from i2moe.base.strict import Count, Positive, Seed, Strict
+from i2moe.model.config import ModelConfig
+from stages.shared.base import paths
+from stages.shared.files import write_whole
+
+Kind = TypeVar("Kind", bound=Strict)
+
+
+class HardwareParams(Strict):
+    """The settings under `train`: where training runs, with Lightning's names and values."""
+
+    accelerator: str
+    devices: Positive
+    strategy: str
+    precision: str
+    num_workers: Count
+
+
+class Run(Strict):
+    """`results/settings/run.json`: what the report shows."""
+
+    datasets: dict[str, str]  # by name, how the report calls it
+    models: list[str]
+    seeds: list[Seed]
+    max_epochs: Positive | None
+    max_batch_size: Positive | None
+    split_seed: Seed
+
+
+class ModelSettings(Strict):
+    """`results/settings/<dataset>/<model>.json`: all that a model is made of."""
+
+    config: ModelConfig
+    fusion_source: str  # hash of the fusion method's source: when that changes, the model trains again
+
+
+def write_settings(path: Path, settings: Strict) -> None:
+    """Write settings as JSON."""
+    write_whole(path, lambda partial: partial.write_text(settings.model_dump_json(indent=2) + "\n"))
+
+
+def read_run() -> Run:
+    """Read what runs.
+
+    Raises:
+        InputError: for a file that is missing or broken.
+    """
+    return _read(paths.run_settings(), Run)
+
+
+def read_model(dataset: str, model: str) -> ModelConfig:
+    """Read a model's settings on a dataset, capped as `run` says.
+
+    Raises:
+        InputError: for a file that is missing or broken.
+    """
+    return _read(paths.model_settings(dataset, model), ModelSettings).config
+
+
+def _read(path: Path, kind: type[Kind]) -> Kind:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing: run the settings stage (python -m stages.settings) first") from error
+    except ValidationError as error:
+        raise InputError(
+            f"{path} is not what the settings stage writes: run python -m stages.settings again"
+        ) from error

@@ -1,0 +1,65 @@
+"""Metrics of a model over splits and seeds: one table, and the summary that `dvc metrics` shows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from i2moe.metrics import LABEL_PREFIX, bootstrap_interval, label_metrics
+from i2moe.selection import TASK_METRICS
+
+DECIMALS = 6
+EVALUATED_SPLITS = ("validation", "test")
+
+
+def score_table(
+    task: str, labels: dict[str, NDArray[Any]], logits: dict[str, NDArray[Any]], seeds: list[int], classes: list[str]
+) -> pd.DataFrame:
+    """Score every metric on every split, and for a multilabel task each label's AUROC.
+
+    Args:
+        task: binary | multiclass | multilabel | regression.
+        labels: by split, [N] or [N, C].
+        logits: by split, [S, N, C], a row a seed.
+        seeds: the S seeds.
+        classes: names of the C classes or labels.
+
+    Returns:
+        Rows of split, metric, mean and std over seeds (ddof 1), for test the 95 % bootstrap interval of the mean
+        (low, high), and each seed's value.
+    """
+    rows = []
+    metrics = TASK_METRICS[task] | label_metrics(task, classes)
+    cases = [(split, name) for split in labels for name in metrics]
+    for split, name in tqdm(cases, desc="scores", unit="metric", mininterval=1, delay=2, dynamic_ncols=True):
+        metric, truth = metrics[name], labels[split]
+        values = np.array([metric.compute(truth, one) for one in logits[split]], dtype=float)
+        # Intervals are for the numbers one reports; on the split that chose the epoch they would mean nothing.
+        low, high = bootstrap_interval(metric, truth, logits[split]) if split == "test" else (np.nan, np.nan)
+        std = values.std(ddof=1) if len(values) > 1 else np.nan
+        row = {"split": split, "metric": name, "mean": values.mean(), "std": std, "low": low, "high": high}
+        rows.append(row | {f"seed_{seed}": value for seed, value in zip(seeds, values, strict=True)})
+    return pd.DataFrame(rows).round(DECIMALS)
+
+
+def write_scores(table: pd.DataFrame, table_path: Path, summary_path: Path) -> None:
+    """Write the table, and of its test rows mean and standard deviation as a small JSON of the numbers there are.
+
+    Single labels stand in the table alone.
+    """
+    test = table[(table["split"] == "test") & ~table["metric"].str.startswith(LABEL_PREFIX)]
+    summary = {}
+    for row in test.to_dict("records"):
+        if not np.isnan(row["mean"]):
+            summary[row["metric"]] = row["mean"]
+        if not np.isnan(row["std"]):
+            summary[f"{row['metric']}_std"] = row["std"]
+    table_path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(table_path, index=False, lineterminator="\n")
+    summary_path.write_text(json.dumps(summary, indent=2) + "\n")
+    for row in test.to_dict("records"):
+        print(f"  test {row['metric']}: {row['mean']:.4f} (95 % interval {row['low']:.4f} to {row['high']:.4f})")

@@ -1,0 +1,34 @@
+"""The visits behind each sample, which a cohort stage writes and feature stages read."""
+
+import numpy as np
+import pandas as pd
+
+from i2moe.base.errors import InputError
+from i2moe.contract.cohort import read_cohort
+from stages.shared.base import paths
+
+
+def read_visits(dataset: str, dates: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Read the visits of all samples, in cohort order.
+
+    Args:
+        dataset: name.
+        dates: columns that hold dates.
+
+    Returns:
+        The file's columns, and of each visit the cohort row of its sample (`row`) and whether that is in train
+        (`is_train`).
+
+    Raises:
+        InputError: when cohort and visits are not of one run.
+    """
+    cohort = read_cohort(paths.cohort(dataset))
+    path = paths.visits(dataset)
+    if not path.exists():
+        raise InputError(f"{path} is missing: run the dataset's cohort stage, which writes it")
+    visits = pd.read_csv(path, dtype={"sample_id": str, "scan": str}, parse_dates=list(dates))
+    if visits["sample_id"].drop_duplicates().tolist() != cohort["sample_id"].tolist():
+        raise InputError(f"{path} has other samples than {paths.cohort(dataset)}: rerun the cohort stage")
+    position = {name: row for row, name in enumerate(cohort["sample_id"])}
+    row = visits["sample_id"].map(position).to_numpy(np.int64)
+    return visits.assign(row=row, is_train=(cohort["split"] == "train").to_numpy()[row])

@@ -1,0 +1,82 @@
+"""The synthetic ADNI: reproducible, with the real one's quirks, and with the diagnoses it was planted with."""
+
+import json
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+from i2moe.contract.cohort import read_cohort
+from stages.datasets.adni.cohort import CLASSES, cohort
+from stages.datasets.adni.genetic.features import genetic
+from stages.datasets.adni.synthetic.synthesize import synthesize, write_files
+from stages.shared.base import paths
+
+
+def files(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
+    for name, seed in (("one", 3), ("same", 3), ("other", 4)):
+        write_files(tmp_path / name, 12, 120, seed=seed)
+    one, same, other = (files(tmp_path / name) for name in ("one", "same", "other"))
+    assert one == same
+    for name in ("DXSUM_PDXCONV_22Apr2024.csv", "plink/ADNI_cluster_01_forward.bed", "planted.csv"):
+        assert other[name] != one[name]
+
+
+def test_the_files_have_the_quirks_of_real_ones(synthetic_raw):
+    names = [path.name for path in synthetic_raw.iterdir()]
+    assert "UCSFFSX7_09May2024.csv" in names
+    assert "ADNI_BLENNOWPLASMANFLLONG_10_03_18_09May2024.csv" in names
+    vitals = pd.read_csv(synthetic_raw / "VITALS_09May2024.csv")
+    assert (vitals["VSBPSYS"] == -4).any()
+    assert set(vitals["VSWTUNIT"]) == {1, 2, -4}
+    elecsys = pd.read_csv(synthetic_raw / "UPENNBIOMK_ROCHE_ELECSYS_09May2024.csv", dtype=str)
+    assert "PTID" not in elecsys
+    assert elecsys["ABETA42"].str.startswith("<").any()
+    maps = [path.name.split("_RAVENS")[0] for path in (synthetic_raw / "ravens").iterdir()]
+    assert len(maps) > len({name[:10] for name in maps})
+    assert pd.read_csv(synthetic_raw / "DXSUM_PDXCONV_22Apr2024.csv")["DIAGNOSIS"].isna().any()
+
+
+def test_the_cohort_finds_the_planted_diagnosis_of_every_subject(project, synthetic_raw):
+    project(raw=str(synthetic_raw), base={})
+    cohort()
+    table = read_cohort(paths.cohort("adni"))
+    planted = pd.read_csv(synthetic_raw / "planted.csv", index_col="PTID").loc[table["sample_id"]]
+    assert len(table) > 50
+    assert table["label"].tolist() == planted["diagnosis"].tolist()
+    assert not planted["converts"].any()
+    truth = json.loads((synthetic_raw / "planted.json").read_text())
+    assert truth["synthetic"] is True
+    severity = sum(weight * planted[name] for name, weight in truth["weights"].items())
+    by_rule = np.array(CLASSES)[np.digitize(severity, truth["thresholds"])]
+    assert (by_rule == planted["diagnosis"]).mean() > 0.7  # the rest is noise
+    assert set(planted["exclusive_or"]) == {-1, 1}
+
+
+def test_the_trios_merge_with_every_kind_of_repair(project, synthetic_raw):
+    project(raw=str(synthetic_raw), base={})
+    cohort()
+    genetic()
+    about = json.loads((paths.features("adni") / "genetic.json").read_text())
+    assert [name for name, count in about["merge"].items() if not count] == ["mismatched"]
+    assert about["removed"]["more missing in train than allowed"] > 0
+    assert about["removed"]["in linkage disequilibrium"] > 100
+
+
+def test_the_stage_replaces_what_an_earlier_run_left(project):
+    folder = project()
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load((folder / "params.yaml").read_text())
+    params["synthetic"]["adni"] |= {"subjects": 5, "variants": 60}
+    yaml.dump(params, folder / "params.yaml")
+    old = folder / "data/synthetic/adni/ravens/old.nii"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    synthesize()
+    assert not old.exists()
+    assert len(pd.read_csv(folder / "data/synthetic/adni/planted.csv")) == 5
+    assert not (folder / "data/synthetic/adni.partial").exists()
