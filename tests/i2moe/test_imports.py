@@ -36,3 +36,40 @@ def test_the_library_never_imports_the_workflow_nor_prints(path):
             names = [alias.name for alias in node.names]
         assert not [name for name in names if name.split(".")[0] in ("stages", "dvc", "dvclive")]
         assert not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print")
+
+
+# What each room of the library may import of the others: arrows point one way.
+MAY_IMPORT = {
+    "base": set(),
+    "contract": {"base"},
+    "selection": {"base"},
+    "metrics": {"selection"},
+    "data": {"base", "contract"},
+    "fusion": {"base", "model.fusion", "model.fusion_config"},  # what a method must be
+    "model": {"base", "data", "fusion"},  # finds the methods' settings
+    "inference": {"base", "data", "model"},
+    "explain": {"data", "inference", "metrics", "model", "selection"},
+    "training": {"base", "data", "inference", "model", "selection"},
+}
+
+
+def rooms_of(path):
+    """Return the parts of the library that a file imports, such as model or model.fusion."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("i2moe."):
+            yield node.module.removeprefix("i2moe.")
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.removeprefix("i2moe.") for alias in node.names if alias.name.startswith("i2moe."))
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_rooms_of_the_library_import_one_way(path):
+    room = path.relative_to(ROOT / "i2moe").parts[0].removesuffix(".py")
+    for name in rooms_of(path):
+        assert room == name.split(".")[0] or {name, name.split(".")[0]} & MAY_IMPORT[room], name
+
+
+def test_settings_are_checked_without_torch():
+    code = "import sys, i2moe.model.config, stages.settings.__main__; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -24,7 +24,7 @@ TINY = {
     "data.enrico.image.width": "32",
     "models.enrico.mult.hidden_dim": "8",
 }
-STAGES = "stages/enrico/dvc.yaml"
+STAGES = "stages/datasets/enrico/dvc.yaml"
 FEATURES = [f"{STAGES}:features@screenshot", f"{STAGES}:features@wireframe"]
 AUGMENTED = {"augment": ["horizontal_flip", "crop", "colour"], "copies": 2}
 

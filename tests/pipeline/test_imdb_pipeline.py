@@ -48,7 +48,7 @@ def test_imdb_runs_from_files_to_a_report_and_another_split_or_word_vectors_comp
     before = store.read_text()
     path = folder / "params.yaml"
     path.write_text(path.read_text().replace("  seed: 0\n\nsynthetic:", "  seed: 1\n\nsynthetic:"))
-    output = run([str(DVC), "repro", "stages/imdb/dvc.yaml:features@poster"], folder, environment)
+    output = run([str(DVC), "repro", "stages/datasets/imdb/dvc.yaml:features@poster"], folder, environment)
     assert "stages.datasets.imdb.poster" in output
     assert "stages.datasets.imdb.movies" not in output
     assert store.read_text() == before  # the same images, computed once

@@ -88,7 +88,7 @@ def test_the_pipeline_leaves_what_the_readme_promises(project):
     weights = predictions[[f"{expert}.weight" for expert in experts]].sum(axis=1)
     assert weights.to_numpy() == pytest.approx(1, abs=1e-5)
     assert not list((project / "results/.resume").rglob("*.ckpt"))
-    for name in ("performance", "experts", "agreement", "coalitions"):
+    for name in ("performance", "experts", "expert_seeds", "agreement", "example", "coalitions"):
         assert (project / f"reports/tables/{name}.csv").exists()
         assert (project / f"reports/tables/{name}.md").read_text().startswith("| dataset ")
     for name in ("weights", "alone", "curves", "example", "modalities"):
@@ -175,9 +175,9 @@ from torch import nn
 
 
 class Product(nn.Module):
-    def __init__(self, *, num_modalities, num_patches, hidden_dim, num_outputs, dropout):
+    def __init__(self, sizes):
         super().__init__()
-        self.head = nn.Linear(hidden_dim, num_outputs)
+        self.head = nn.Linear(sizes.hidden_dim, sizes.num_outputs)
 
     def forward(self, tokens):
         return self.head(torch.stack([modality.mean(dim=1) for modality in tokens]).prod(dim=0))
@@ -195,7 +195,7 @@ def test_a_fusion_of_ones_own_has_other_settings_when_its_file_changes(project, 
             (project / "own/product.py").write_text(text)
             run([str(DVC), "repro", "settings"], project, environment)
             settings = json.loads((project / "results/settings/wdbc/product.json").read_text())
-            sources.append(settings["fusion"]["source"])
+            sources.append(settings["fusion_source"])
     assert sources[0] != sources[1]  # which `train` depends on
 
 
@@ -313,7 +313,7 @@ def test_own_data_without_code_synthetic_regression_by_family_under_a_sparse_i2m
     assert set(metrics) == {"mae", "pearson", "r2", "acc2_neutral_negative", "acc2_neutral_excluded"}
     page = (project / "reports/index.html").read_text()
     assert "No single sample is shown: the dataset's licence is restricted" in page
-    assert not (project / "results/explanations/own/i2moe-switchgate/example.json").exists()
+    assert not (project / "results/explanations/own/i2moe-switchgate/example.parquet").exists()
     assert not [person for person in people["person"] if person in page]
     curves = pd.read_csv(project / "results/curves/own/i2moe-switchgate/0.csv")
     experts = ("uniqueness_body", "uniqueness_scan", "synergy", "redundancy")

@@ -1,0 +1,146 @@
+"""What runs again after a change, asked of the real DVC: all that the change reaches, and nothing else."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.pipeline.test_pipeline import DVC, ROOT, clone, edited, environment, experiment, planned, run
+
+__all__ = ["environment"]  # a fixture
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, environment):
+    """A clone in which a vanilla model and an I2MoE ran for one epoch, with two seeds."""
+    folder = clone(tmp_path_factory.mktemp("graph") / "project", environment)
+    experiment(folder, environment, **{"run.max_epochs": "1", "run.models": "[early,mult]"})
+    return folder
+
+
+@contextlib.contextmanager
+def changed(path, change=lambda text: text + "\n# a comment\n"):
+    """Change a file's text; afterwards it is what it was."""
+    before = path.read_text()
+    path.write_text(change(before))
+    try:
+        yield
+    finally:
+        path.write_text(before)
+
+
+def names(stages):
+    """Return the kinds of stages, without dataset, model and seed."""
+    return {name.split(":")[-1].split("@")[0] for name in stages}
+
+
+# A file of each room, and the kinds of stages that an edit of it runs again; of wdbc alone, which runs.
+EDITS = {
+    "stages/report/figures.py": {"report"},
+    "stages/explain/methods.py": {"explain", "report"},
+    "i2moe/explain/coalitions.py": {"explain", "report"},
+    "i2moe/metrics.py": {"reference", "evaluate", "explain", "report"},
+    "i2moe/training.py": {"train", "evaluate", "explain", "report"},
+    "stages/datasets/tables/features.py": {"features", "reference", "train", "evaluate", "explain", "report"},
+    "stages/datasets/adni/genetic/pruning.py": set(),
+    "i2moe/fusion/switchgate.py": set(),
+    "own/gated_sum.py": set(),
+}
+
+
+@pytest.mark.parametrize("path", EDITS)
+def test_an_edit_runs_what_it_reaches(project, environment, path):
+    with changed(project / path):
+        assert names(planned(project, environment)) - {"settings"} == EDITS[path]
+    if path.startswith(("i2moe/fusion", "own")):
+        run([str(DVC), "repro", "settings"], project, environment)
+
+
+def test_a_comment_in_a_fusion_method_trains_that_method_alone(project, environment):
+    with changed(project / "i2moe/fusion/early.py"):
+        stages = planned(project, environment)
+    trained = {name for name in stages if name.startswith("train@")}
+    assert trained == {"train@wdbc-early-0", "train@wdbc-early-1"}
+    assert not [name for name in stages if "wdbc-mult" in name]
+    run([str(DVC), "repro", "settings"], project, environment)
+
+
+def test_another_number_of_workers_runs_nothing(project, environment):
+    with edited(project, lambda params: params["train"].update(num_workers=2)):
+        assert names(planned(project, environment)) <= {"settings"}
+    run([str(DVC), "repro", "settings"], project, environment)
+
+
+def test_a_mended_model_is_evaluated_again_though_its_weights_stay(project, environment):
+    """The logits of evaluation are negated: the weights of the one epoch stay, and the score must not."""
+    weights = project / "results/models/wdbc/mult/0.ckpt"
+    metrics = project / "results/metrics/wdbc/mult.json"
+    before, score = weights.read_bytes(), json.loads(metrics.read_text())["auroc"]
+
+    def negate(text):
+        assert "return Prediction(output.logits," in text
+        return text.replace(
+            "return Prediction(output.logits,", "return Prediction(output.logits if self.training else -output.logits,"
+        )
+
+    with changed(project / "i2moe/model/multimodal.py", negate):
+        run([str(DVC), "repro", "evaluate@wdbc-mult"], project, environment)
+        assert weights.read_bytes() == before
+        assert json.loads(metrics.read_text())["auroc"] == pytest.approx(1 - score, abs=1e-5)
+    run([str(DVC), "repro", "evaluate@wdbc-mult"], project, environment)
+    assert json.loads(metrics.read_text())["auroc"] == score
+
+
+def folders_in(lock):
+    """Return how many files DVC counted in each folder that a stage depends on, by stage and folder."""
+    stages = YAML(typ="safe", pure=True).load(lock)["stages"]
+    return {
+        (name, dep["path"]): dep["nfiles"] for name, stage in stages.items() for dep in stage["deps"] if "nfiles" in dep
+    }
+
+
+def test_fewer_seeds_leave_nothing_stale_and_more_train_nothing_that_was_trained(project, environment):
+    run([str(DVC), "repro"], project, environment)
+    with edited(project, lambda params: params["run"].update(seeds=[0])):
+        output = run([str(DVC), "repro"], project, environment)
+        assert "stages.train" not in output
+        assert [path.name for path in (project / "results/models/wdbc/mult").iterdir()] == ["0.ckpt"]
+        counted = folders_in(project / "dvc.lock")
+        assert counted["evaluate@wdbc-mult", "results/models/wdbc/mult"] == 1
+        for name in ("models", "curves", "predictions", "explanations", "cards"):
+            shutil.rmtree(project / "results" / name)
+        run([str(DVC), "checkout"], project, environment)
+        assert "up to date" in run([str(DVC), "status"], project, environment)
+    output = run([str(DVC), "repro"], project, environment)
+    trained = [line for line in output.splitlines() if line.startswith("> python -m stages.train")]
+    assert trained == []
+    assert "Stage 'train@wdbc-mult-1' is cached - skipping run" in output
+    assert {path.name for path in (project / "results/models/wdbc/mult").iterdir()} == {"0.ckpt", "1.ckpt"}
+
+
+def test_the_lock_holds_no_stage_that_is_not_in_the_graph():
+    for pipeline in [ROOT / "dvc.yaml", *sorted((ROOT / "stages/datasets").glob("*/dvc.yaml"))]:
+        known = set(YAML(typ="safe", pure=True).load(pipeline)["stages"])
+        locked = YAML(typ="safe", pure=True).load(pipeline.with_suffix(".lock"))["stages"]
+        assert {name.split("@")[0] for name in locked} == known, pipeline
+
+
+def test_the_wheel_brings_the_library_alone(tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("i2moe", "stages", "own"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
+    subprocess.run([*command, str(tmp_path), str(source)], check=True, capture_output=True)
+    wheel = zipfile.ZipFile(next(tmp_path.glob("*.whl")))
+    files = [Path(name) for name in wheel.namelist()]
+    assert {path.parts[0] for path in files if ".dist-info" not in path.parts[0]} == {"i2moe"}
+    assert {str(path.relative_to(ROOT)) for path in (ROOT / "i2moe").rglob("*.py")} <= set(map(str, files))
