@@ -14,7 +14,7 @@ from i2moe.base.strict import NonNegative, Positive, PositiveNumber, Probability
 from i2moe.model.fusion_config import FusionConfig, OwnFusionConfig
 
 
-def _find_fusion_configs() -> dict[str, type[FusionConfig]]:
+def find_fusion_configs() -> dict[str, type[FusionConfig]]:
     """Find the settings that stand beside the fusion methods, by the method's name."""
     found = {}
     for module in pkgutil.iter_modules(i2moe.fusion.__path__):
@@ -26,7 +26,7 @@ def _find_fusion_configs() -> dict[str, type[FusionConfig]]:
     return found
 
 
-FUSION_CONFIGS = _find_fusion_configs()
+FUSION_CONFIGS = find_fusion_configs()
 
 
 def _method_of(fusion: Any) -> str:  # noqa: ANN401 (a block of the file, or settings)

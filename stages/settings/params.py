@@ -55,7 +55,7 @@ class Datasets(Strict):
         return tables
 
 
-def _found_in_folders(kind: str) -> dict[str, Any]:
+def found_in_folders(kind: str) -> dict[str, Any]:
     """Find the class of this name in each dataset's `settings.py`; each may be absent from params.yaml."""
     found = {}
     for folder in pkgutil.iter_modules(stages.datasets.__path__):
@@ -69,8 +69,8 @@ if TYPE_CHECKING:
     DataParams = Datasets
     SyntheticParams = Strict
 else:
-    DataParams = create_model("DataParams", __base__=Datasets, **_found_in_folders("Settings"))
-    SyntheticParams = create_model("SyntheticParams", __base__=Strict, **_found_in_folders("SyntheticSettings"))
+    DataParams = create_model("DataParams", __base__=Datasets, **found_in_folders("Settings"))
+    SyntheticParams = create_model("SyntheticParams", __base__=Strict, **found_in_folders("SyntheticSettings"))
 
 
 class Params(Strict):

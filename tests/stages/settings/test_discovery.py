@@ -1,0 +1,91 @@
+"""A new dataset and a new fusion method are found where their files lie; nothing else has to know them."""
+
+import sys
+import textwrap
+
+import pytest
+import torch
+
+import i2moe.fusion
+import stages.datasets
+from i2moe.model.config import find_fusion_configs
+from i2moe.model.fusion import Sizes, build_fusion
+from stages.settings.params import found_in_folders
+from stages.settings.sources import source_files
+
+SETTINGS = """
+    from i2moe.base.strict import Positive, Strict
+
+
+    class Settings(Strict):
+        raw: str
+
+
+    class SyntheticSettings(Strict):
+        samples: Positive
+    """
+METHOD_CONFIG = """
+    from typing import ClassVar, Literal
+
+    from i2moe.base.strict import Positive
+    from i2moe.model.fusion_config import FusionConfig
+
+
+    class ToyConfig(FusionConfig):
+        module: ClassVar[str] = "i2moe.fusion.toy:Toy"
+        method: Literal["toy"]
+        power: Positive
+    """
+METHOD = """
+    from torch import nn
+
+    from i2moe.fusion.transformer import FeedForward
+
+
+    class Toy(nn.Module):
+        def __init__(self, sizes, *, power):
+            super().__init__()
+            self.power = power
+            self.layer = FeedForward(sizes.hidden_dim, 4, sizes.dropout)
+            self.head = nn.Linear(sizes.hidden_dim, sizes.num_outputs)
+
+        def forward(self, tokens):
+            return self.head(self.layer(tokens[0]).mean(dim=1) ** self.power)
+    """
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Return a function that lays files beside those of a package, for as long as the test runs."""
+    known = set(sys.modules)
+
+    def extend(module, files):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(textwrap.dedent(text))
+        monkeypatch.setattr(module, "__path__", [*module.__path__, str(tmp_path)])
+
+    yield extend
+    for name in set(sys.modules) - known:
+        if "toy" in name:
+            del sys.modules[name]
+
+
+def test_a_dataset_is_found_by_its_folder(package):
+    before = set(found_in_folders("Settings"))
+    package(stages.datasets, {"toy/__init__.py": "", "toy/settings.py": SETTINGS})
+    assert set(found_in_folders("Settings")) == before | {"toy"} == {"adni", "enrico", "imdb", "mimic", "mosi", "toy"}
+    assert "toy" in found_in_folders("SyntheticSettings")
+
+
+def test_a_fusion_method_is_found_by_its_two_files_built_and_hashed_with_what_it_imports(package):
+    before = set(find_fusion_configs())
+    package(i2moe.fusion, {"toy_config.py": METHOD_CONFIG, "toy.py": METHOD})
+    found = find_fusion_configs()
+    assert set(found) == before | {"toy"}
+    config = found["toy"].model_validate({"method": "toy", "power": 2})
+    fusion = build_fusion(config, Sizes(num_modalities=2, num_patches=3, hidden_dim=8, num_outputs=5, dropout=0.0))
+    assert fusion.power == 2
+    assert fusion([torch.randn(4, 3, 8)] * 2).shape == (4, 5)
+    assert {path.name for path in source_files("i2moe.fusion.toy")} == {"dropout.py", "transformer.py", "toy.py"}
