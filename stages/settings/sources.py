@@ -6,46 +6,50 @@ from pathlib import Path
 
 from i2moe.base.errors import InputError
 
+LIBRARY = "i2moe.fusion"
+
 
 def source_files(module: str) -> list[Path]:
-    """Return the files of a module and of all it imports, directly or not, from the package it is in, sorted.
+    """Return the files of a module and of all it imports, directly or not, from the folder it is in, sorted.
 
-    They are read, not run. What lies in other packages is not followed: the graph watches the library by itself, and
-    an installed package by its name in the settings.
+    They are read, not run. Of the library's own methods the folder is `i2moe.fusion`, for the graph watches the rest of
+    the library by itself; of any other module it is its whole top-level package.
 
     Raises:
         InputError: when there is no such module, or it has no source.
 
     Examples:
         >>> [path.name for path in source_files("i2moe.fusion.early")]
-        ['early.py', 'transformer.py']
+        ['dropout.py', 'early.py', 'transformer.py']
     """
-    package = module.rpartition(".")[0]
-    path = _file(module)
-    if path is None:
+    folder = LIBRARY if module.startswith(f"{LIBRARY}.") else module.partition(".")[0]
+    first = _file(module)
+    if first is None:
         raise InputError(f"fusion.method: cannot find the source of {module!r}: put its file into the folder own/")
-    found, todo = {path}, [path]
+    found, todo = {module: first}, [module]
     while todo:
-        names = {name for name in _imported(todo.pop(), package) if package and name.startswith(f"{package}.")}
-        new = {file for name in names if (file := _file(name))} - found
-        found |= new
-        todo += new
-    return sorted(found)
+        name = todo.pop()
+        for other in _imported(found[name], name.rpartition(".")[0]):
+            if other.startswith(f"{folder}.") and other not in found and (path := _file(other)):
+                found[other] = path
+                todo.append(other)
+    return sorted(set(found.values()))
 
 
 def _file(module: str) -> Path | None:
-    """Return a module's source file, where it has one."""
+    """Return a module's file, where it has one."""
     try:
         spec = importlib.util.find_spec(module)
     except ImportError:
         return None
-    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
+    return Path(spec.origin) if spec and spec.has_location and spec.origin else None
 
 
 def _imported(path: Path, package: str) -> set[str]:
     """Return the names that a file of the package imports: modules, and what may be one."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    tree = ast.parse(path.read_bytes()) if path.suffix == ".py" else ast.Module([], [])
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             relative = "." * node.level + (node.module or "")
             module = importlib.util.resolve_name(relative, package) if node.level else relative

@@ -89,3 +89,21 @@ def test_a_fusion_method_is_found_by_its_two_files_built_and_hashed_with_what_it
     assert fusion.power == 2
     assert fusion([torch.randn(4, 3, 8)] * 2).shape == (4, 5)
     assert {path.name for path in source_files("i2moe.fusion.toy")} == {"dropout.py", "transformer.py", "toy.py"}
+
+
+def test_the_source_of_a_module_of_ones_own_is_all_that_it_imports_from_its_package(tmp_path, monkeypatch):
+    files = {
+        "toys/__init__.py": "",
+        "toys/deep/__init__.py": "",
+        "toys/deep/first.py": "from . import second\nfrom toys.third import x\nimport numpy",
+        "toys/deep/second.py": "from ..fourth import y",
+        "toys/third.py": "x = 1",
+        "toys/fourth.py": "y = 1",
+        "toys/fifth.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = {path.name for path in source_files("toys.deep.first")}
+    assert found == {"__init__.py", "first.py", "second.py", "third.py", "fourth.py"}
