@@ -6,7 +6,7 @@ import pandas as pd
 
 from i2moe.base.errors import InputError
 from stages.datasets.adni.codebook import rows_in_time
-from stages.datasets.adni.genetic.plink import Genotypes, find_trios, merge
+from stages.datasets.adni.genetic.plink import Genotypes, find_filesets, merge
 from stages.datasets.adni.image.scans import choose_scans, read_scans
 from stages.datasets.adni.settings import Settings
 from stages.datasets.adni.source import CLASSES, DIAGNOSES, load_table, needed_table
@@ -131,7 +131,7 @@ def select(visits: pd.DataFrame, settings: Settings) -> Flow:
 
 def _keep_genotyped(flow: Flow, settings: Settings) -> None:
     """Keep subjects with genotypes of which not too many are missing; a .fam file's IID is the PTID."""
-    merged = merge(find_trios(settings.raw), settings.genetic)
+    merged = merge(find_filesets(settings.raw), settings.genetic)
     subjects = flow.subjects
     flow.keep("without genotypes", subjects.loc[subjects["sample_id"].isin(list(merged.people())), "rid"])
     share = Genotypes(merged, flow.subjects["sample_id"].tolist()).missing_share()

@@ -12,7 +12,7 @@ from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 
 
-def codes() -> None:
+def code() -> None:
     """Write data/features/mimic/code.npy [N, T, codes], .lengths.npy and .json."""
     settings = load_block("data.mimic", Settings)
     visits = read_samples()
@@ -77,4 +77,4 @@ def multi_hot(diagnoses: pd.DataFrame, vocabulary: list[str], num_visits: int) -
 
 
 if __name__ == "__main__":
-    run(codes)
+    run(code)

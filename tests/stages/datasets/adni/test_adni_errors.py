@@ -26,7 +26,7 @@ from tests.stages.datasets.adni.conftest import (
     VARIANTS,
     VITALS,
     write_map,
-    write_trio,
+    write_fileset,
 )
 
 # Of the hand-written rows; no message may quote it. File names, which hold ids, are named.
@@ -46,9 +46,9 @@ def copy(name, other):
     return lambda raw: shutil.copy(raw / name, raw / other)
 
 
-def trio(change, bed="second.bed", people=PEOPLE):
-    """Write a trio whose rows `change` gives."""
-    return lambda raw: write_trio(raw / "plink" / bed, people, [change(list(row[:6])) for row in VARIANTS])
+def fileset(change, bed="second.bed", people=PEOPLE):
+    """Write a fileset whose rows `change` gives."""
+    return lambda raw: write_fileset(raw / "plink" / bed, people, [change(list(row[:6])) for row in VARIANTS])
 
 
 def content(name, change):
@@ -120,8 +120,8 @@ IN_THE_COHORT = {
         lambda raw: (raw / "ravens" / "001_S_0003_2006-01-15.nii").touch(),
         r"001_S_0003_2006-01-15.nii, 001_S_0003_20060115.nii.gz are maps of one subject and day",
     ),
-    "no trio": (lambda raw: shutil.rmtree(raw / "plink"), r"raw/plink holds no .bed file: put ADNI's PLINK trios"),
-    "no bim": (remove("plink/first.bim"), r"first.bim is missing: a trio needs .bed, .bim and .fam of one name"),
+    "no fileset": (lambda raw: shutil.rmtree(raw / "plink"), r"raw/plink holds no .bed file: put ADNI's PLINK filesets"),
+    "no bim": (remove("plink/first.bim"), r"first.bim is missing: a fileset needs .bed, .bim and .fam of one name"),
     "no fam": (remove("plink/second.fam"), r"second.fam is missing"),
     "bed cut off": (
         content("plink/first.bed", lambda own: own[:-1]),
@@ -133,7 +133,7 @@ IN_THE_COHORT = {
     ),
     "bim row cut short": (
         content("plink/first.bim", lambda own: own.rstrip()[:-2]),
-        r"first.bim row 10 has 5 columns, not 6: make the trio again",
+        r"first.bim row 10 has 5 columns, not 6: make the fileset again",
     ),
     "position in words": (
         content("plink/first.bim", lambda own: own.replace(b"\t300\t", b"\tfar\t")),
@@ -144,20 +144,20 @@ IN_THE_COHORT = {
         r"first.fam row 2: its IID stands in an earlier row too",
     ),
     "alleles that do not fit": (
-        trio(lambda row: [*row[:3], "A", "G", row[5]] if row[1] == "rs1" else row),
+        fileset(lambda row: [*row[:3], "A", "G", row[5]] if row[1] == "rs1" else row),
         (r"second.bim row 1: chromosome or alleles do not fit those of the variant in first.bim on either strand: .*"
         "set data.adni.genetic.mismatched to drop"),
     ),
     "another chromosome": (
-        trio(lambda row: ["7", *row[1:]] if row[1] == "rs4" else row),
+        fileset(lambda row: ["7", *row[1:]] if row[1] == "rs4" else row),
         r"second.bim row 4: chromosome or alleles do not fit",
     ),
     "ids of another kind": (
-        trio(lambda row: [row[0], f"kgp{row[1]}", *row[2:]]),
-        r"raw/plink: no autosomal SNP is in all trios: .* are the ids of one kind\?",
+        fileset(lambda row: [row[0], f"kgp{row[1]}", *row[2:]]),
+        r"raw/plink: no autosomal SNP is in all filesets: .* are the ids of one kind\?",
     ),
     "no autosome": (
-        trio(lambda row: ["X", *row[1:]]),
+        fileset(lambda row: ["X", *row[1:]]),
         r"second.bim has no autosomal SNP",
     ),
     "people of another kind": (
@@ -249,7 +249,7 @@ IN_THE_TABLES = {
         {"clinical": {"columns": ["PTDEMOG.PTGENDR"]}},
         None,
         (
-            r"data.adni.clinical.columns: 'PTDEMOG.PTGENDR' is no feature of the book columns.csv; .*"
+            r"data.adni.clinical.columns: 'PTDEMOG.PTGENDR' is no feature of the codebook columns.csv; .*"
             r"did you mean 'PTDEMOG.PTGENDER'\?"
         ),
     ),
@@ -366,7 +366,7 @@ def test_the_same_row_twice_is_no_contradiction(project):
 def test_alleles_that_do_not_fit_are_dropped_where_asked(project):
     folder = project(genetic={"mismatched": "drop"})
     second = [[*row[:3], "A", "G", row[5]] if row[1] == "rs1" else list(row[:6]) for row in VARIANTS]
-    write_trio(folder / "raw/plink/third.bed", PEOPLE, second)
+    write_fileset(folder / "raw/plink/third.bed", PEOPLE, second)
     cohort()
     genetic()
     assert '"mismatched": 1' in (folder / "data/features/adni/genetic.json").read_text()

@@ -107,10 +107,10 @@ def test_genotypes(features):
     about = features.descriptions["genetic"].model_dump()
     assert about["features"] == ["rs1_A", "rs2_A", "rs3_A", "rs4_C"]
     assert about["merge"] == {
-        "not on an autosome": 2,  # rs6 of both trios
+        "not on an autosome": 2,  # rs6 of both filesets
         "alleles other than A, C, G, T": 2,  # rs0 of both
         "id several times": 0,
-        "not in every trio": 1,  # rs9
+        "not in every fileset": 1,  # rs9
         "ambiguous strand": 1,  # rs5
         "alleles swapped": 2,  # rs2, rs4
         "strand flipped": 2,  # rs3, rs4
@@ -156,7 +156,7 @@ def test_clinical_tables(features):
     weights = [45.359237, 60, 60, 75, 60, middle, middle, 60, 60]
     assert column(features, "clinical", "VITALS.VSWEIGHT") == scaled(weights, 45.359237, 75)
     assert column(features, "clinical", "VITALS.VSHEIGHT") == scaled([177.8] + [160] * 5 + [200, 160, 160], 160, 200)
-    # 999 of 10 lies outside the book's range, 6 is -4: the median of 140 and 100.
+    # 999 of 10 lies outside the codebook's range, 6 is -4: the median of 140 and 100.
     pressure = [140, 110, 120, 100, 110, 110, 120, 110, 110]
     assert column(features, "clinical", "VITALS.VSBPSYS") == scaled(pressure, 100, 140)
     assert column(features, "clinical", "VITALS.VSTEMP") == scaled([37, 36, 36, 38, 36, 36, 37.5, 36, 36], 37, 38)
@@ -176,7 +176,7 @@ def test_clinical_tables(features):
         for name in ("PTGENDER_1", "PTGENDER_2", "PTHAND_1", "PTMARRY_1", "PTMARRY_2", "PTNOTRT_0", "PTNOTRT_1")
     ] + ["PTDEMOG.PTETHCAT_2", "PTDEMOG.PTRACCAT_5"]
     assert about["ignored_columns"] == {"PTDEMOG": ["X"]}
-    assert about["values_outside_the_book"] == {"PTDEMOG.PTMARRY": 1, "VITALS.VSBPSYS": 1}
+    assert about["values_outside_the_codebook"] == {"PTDEMOG.PTMARRY": 1, "VITALS.VSBPSYS": 1}
     assert about["share_of_subjects_missing"]["PTDEMOG.PTEDUCAT"] == round(1 / 9, 4)
     assert about["fitted"]["imputed"][:2] == [65.5, 16]
     assert not [name for name in about["features"] if "PTCOGBEG" in name or "CMREASON" in name]

@@ -21,7 +21,7 @@ from stages.shared.base import paths
 
 STAGES = {"image": image, "genetic": genetic, "clinical": clinical, "biospecimen": biospecimen}
 # What describes the data at hand instead of what was fitted.
-DESCRIBES_ALL = ("share_missing", "share_of_subjects_missing", "values_outside_the_book")
+DESCRIBES_ALL = ("share_missing", "share_of_subjects_missing", "values_outside_the_codebook")
 
 
 def run():

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from i2moe.base.errors import InputError
-from stages.datasets.mimic.code.features import codes
+from stages.datasets.mimic.code.features import code
 from stages.datasets.mimic.cohort import cohort
-from stages.datasets.mimic.lab.features import labs
+from stages.datasets.mimic.lab.features import lab
 from stages.datasets.mimic.measurements import measurements
-from stages.datasets.mimic.note.features import notes
+from stages.datasets.mimic.note.features import note
 from tests.stages.datasets.mimic.conftest import (
     ADMISSIONS,
     CHARTEVENTS,
@@ -162,20 +162,20 @@ def test_the_cohort_needs_the_measurements(project):
     ("stage", "change", "tables", "message"),
     [
         (
-            codes,
+            code,
             {"code": {"min_patients": 5}},
             {},
             r"raw: no diagnosis code is that of 5 train patients: lower data.mimic",
         ),
         (
-            codes,
+            code,
             {},
             {"hosp/diagnoses_icd": DIAGNOSES.replace("1,12,2,E8788", "1,12,1,E8788")},
             r"diagnoses_icd.csv.gz: 1 rows have the hadm_id and seq_num of another row",
         ),
-        (notes, {"note": {"min_notes": 50}}, {}, r"discharge.csv.gz: no term is in 50 train notes: lower .*min_notes"),
+        (note, {"note": {"min_notes": 50}}, {}, r"discharge.csv.gz: no term is in 50 train notes: lower .*min_notes"),
         (
-            notes,
+            note,
             {"note": {"dim": 3}},
             {},
             r"discharge.csv.gz: \d+ train notes with 3 terms are too few for data.mimic.note.dim 3; allowed: less than",
@@ -197,4 +197,4 @@ def test_labs_without_any_value_are_refused(project):
     cohort()
     path = Path("data/interim/mimic/measurements.parquet")
     pd.read_parquet(path).iloc[:0].to_parquet(path)
-    error_of(labs, r"no train visit has any measurement")
+    error_of(lab, r"no train visit has any measurement")
