@@ -10,7 +10,7 @@ from i2moe.base.errors import InputError
 def source_files(module: str) -> list[Path]:
     """Return the files of a module and of all it imports, directly or not, from the package it is in, sorted.
 
-    They are read, not run. What lies in other packages is not followed: the graph watches the library by itself, and
+    They are read, not run. What is in other packages is not followed: the graph watches the library by itself, and
     an installed package by its name in the settings.
 
     Raises:

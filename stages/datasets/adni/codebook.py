@@ -1,10 +1,10 @@
-"""The codebook: what each column of ADNI's tables is, and the row of a subject that counts.
+"""The codebook: what each column of ADNI's tables is, and which row of a subject counts.
 
-`columns.csv` has a row a column. `kind`: number, category, birth_year (becomes the age at the scan), count (of rows
-with a value, where a visit has several), key (tells whose row it is or how it came about: no feature), refused (shows
+`columns.csv` has one row per column. `kind`: number, category, birth_year (becomes the age at the scan), count (of rows
+with a value, where a visit has several), key (whose row it is or how it came about: not a feature), refused (shows
 the diagnosis; `note` says how). `codes` are a category's, `missing` those that mean "unknown" besides ADNI's own -4
 and -1; `low` and `high` a number's plausible range, in the unit after `conversion`, which applies where the column
-`unit` says 1. A table without an `optional` column is read all the same. Sources: ADNI's data dictionary (DATADIC).
+`unit` says 1. A table without an `optional` column is read anyway. Sources: ADNI's data dictionary (DATADIC).
 """
 
 from collections.abc import Callable
@@ -61,7 +61,7 @@ class Entry:
 
 
 def read_codebook() -> pd.DataFrame:
-    """Return columns.csv as text, an empty one where a cell is empty."""
+    """Return columns.csv as text, with an empty text for an empty cell."""
     return pd.read_csv(CODEBOOK, dtype=str, keep_default_na=False)
 
 
@@ -84,7 +84,8 @@ def entries(tables: list[str], wanted: list[str] | None, key: str) -> list[Entry
         if len(refused):
             raise InputError(f"{key}: {name} shows the diagnosis ({refused['note'].iloc[0]}): take it out")
         if name not in known["name"].to_numpy():
-            raise InputError(f"{key}: {name!r} is no feature of the codebook {CODEBOOK.name}; {nearest(name, known['name'])}")
+            hint = nearest(name, known["name"])
+            raise InputError(f"{key}: {name!r} is not a feature in the codebook {CODEBOOK.name}; {hint}")
     chosen = known if wanted is None else known[known["name"].isin(wanted)]
     return [
         Entry(
@@ -133,7 +134,7 @@ def rows_in_time(table: Table, limits: "pd.Series[Any]") -> pd.DataFrame:
 
 
 def values_of(table: Table, entry: Entry, rows: pd.DataFrame, same_day: str) -> "tuple[pd.Series[Any], int]":
-    """Return a column's values by roster id, missing where they are, and how many lie outside the codebook.
+    """Return a column's values by roster id, missing where they are, and how many are outside the codebook.
 
     Args:
         table: raw.

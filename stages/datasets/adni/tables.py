@@ -1,4 +1,4 @@
-"""Clinical and biospecimen features of ADNI: a row a subject, imputed, one-hot and scaled with the train split."""
+"""Clinical and biospecimen features of ADNI: one row per subject, imputed, one-hot and scaled with the train split."""
 
 from typing import Any
 
@@ -78,7 +78,7 @@ def read_values(
         if ignored:
             report["ignored_columns"][name] = ignored
     if not read:
-        raise InputError(f"{settings.raw}: no {modality} table is there: download them, or drop the modality")
+        raise InputError(f"{settings.raw}: there is no {modality} table: download the tables, or drop the modality")
     return pd.DataFrame(columns), read, report
 
 
@@ -88,7 +88,7 @@ def encode(
     """Fill, one-hot encode and scale to [-1, 1] with what the train split says.
 
     Numbers: missing → median or mean, then min–max; a value beyond train's range lies beyond [-1, 1]. Categories:
-    missing → mode, then one column a code that train has, 1 or -1. Columns without a value in train are left out.
+    missing → mode, then one column per code that train has, 1 or -1. Columns without a value in train are left out.
 
     Returns:
         The array [N, F], its F names, and what was fitted.

@@ -1,7 +1,7 @@
 """PLINK 1 filesets (.bed, .bim, .fam), merged by variant id with alleles checked, and read in blocks of variants.
 
-Format: cog-genomics.org/plink/1.9/formats. A genotype is the number of copies of A1, the .bim file's first allele, of
-the first fileset; -127 where the call is missing.
+Format: cog-genomics.org/plink/1.9/formats. A genotype is the number of copies of A1, the first allele in the first
+fileset's .bim file; -127 where the call is missing.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Fileset:
 class Merged:
     """Filesets seen as one: V variants with the first fileset's A1 and A2, sorted by chromosome and position.
 
-    `columns` and `swapped` say by fileset where each variant stands [V], and whether its A1 is the merged A2.
+    `columns` and `swapped` tell by fileset where each variant is [V], and whether its A1 is the merged A2.
     `counts` says how many variants each check removed or changed.
     """
 
@@ -83,13 +83,13 @@ def read_fileset(bed: Path) -> Fileset:
     twice = people["iid"].duplicated().to_numpy()
     if twice.any():
         raise InputError(
-            f"{bed.with_suffix('.fam')} row {int(twice.argmax()) + 1}: its IID stands in an earlier row too: "
-            "keep one row a person with PLINK's --remove"
+            f"{bed.with_suffix('.fam')} row {int(twice.argmax()) + 1}: its IID is in an earlier row too: "
+            "keep one row per person with PLINK's --remove"
         )
     position = pd.to_numeric(variants["position"], errors="coerce")
     if position.isna().any():
         row = int(position.isna().to_numpy().argmax()) + 1
-        raise InputError(f"{bed.with_suffix('.bim')} row {row}: the position is no number: make the fileset again")
+        raise InputError(f"{bed.with_suffix('.bim')} row {row}: the position is not a number: make the fileset again")
     _check_bed(bed, len(people), len(variants))
     return Fileset(bed, variants.assign(position=position.astype(np.int64)), people["iid"].tolist())
 
@@ -108,11 +108,11 @@ def _read_columns(path: Path, names: list[str]) -> pd.DataFrame:
 
 
 def _check_bed(bed: Path, num_people: int, num_variants: int) -> None:
-    """Compare size and first bytes with what .bim and .fam say."""
+    """Compare size and first bytes with what .bim and .fam state."""
     with bed.open("rb") as stream:
         start = stream.read(len(SNP_MAJOR))
     if start != SNP_MAJOR:
-        raise InputError(f"{bed} is no variant-major PLINK 1 .bed file: make it with PLINK 1.9's --make-bed")
+        raise InputError(f"{bed} is not a variant-major PLINK 1 .bed file: make it with PLINK 1.9's --make-bed")
     expected = len(SNP_MAJOR) + num_variants * -(-num_people // 4)
     if bed.stat().st_size != expected:
         raise InputError(
@@ -125,7 +125,7 @@ def merge(filesets: list[Fileset], settings: GeneticSettings) -> Merged:
     """Merge filesets on variant id: the autosomal SNPs that all of them have, with the first one's alleles.
 
     Positions may be of different genome builds and are not compared; the first fileset's count. A variant's alleles may
-    stand in either order and on either strand; A/T and C/G read the same on both strands, so that these cannot be
+    be in either order and on either strand; A/T and C/G read the same on both strands, so that these cannot be
     told apart.
 
     Raises:
@@ -145,8 +145,8 @@ def merge(filesets: list[Fileset], settings: GeneticSettings) -> Merged:
         if settings.mismatched == "error" and not fits[keep].all():
             row = int(own["column"].to_numpy()[np.flatnonzero(keep & ~fits)[0]]) + 1
             raise InputError(
-                f"{fileset.bed.with_suffix('.bim')} row {row}: chromosome or alleles do not fit those of the variant in "
-                f"{filesets[0].bed.with_suffix('.bim').name} on either strand: remove it, or set "
+                f"{fileset.bed.with_suffix('.bim')} row {row}: chromosome or alleles do not fit those of the variant "
+                f"in {filesets[0].bed.with_suffix('.bim').name} on either strand: remove it, or set "
                 "data.adni.genetic.mismatched to drop"
             )
         _add(counts, "mismatched", int((keep & ~fits).sum()))
@@ -154,7 +154,9 @@ def merge(filesets: list[Fileset], settings: GeneticSettings) -> Merged:
         columns.append(own["column"].to_numpy())
         swapped.append(is_swapped)
     if not keep.any():
-        raise InputError(f"{filesets[0].bed.parent}: no autosomal SNP is in all filesets: {counts}: are the ids of one kind?")
+        raise InputError(
+            f"{filesets[0].bed.parent}: no autosomal SNP is in all filesets: {counts}: are the ids of the same kind?"
+        )
     variants = first[keep].reset_index(drop=True)
     return Merged(filesets, variants, [own[keep] for own in columns], [own[keep] for own in swapped], counts)
 
@@ -170,7 +172,7 @@ def _shared(tables: list[pd.DataFrame], counts: dict[str, int]) -> pd.DataFrame:
 
 
 def _usable(fileset: Fileset, counts: dict[str, int]) -> pd.DataFrame:
-    """Return the autosomal SNPs of a fileset whose id stands there once, with their column in the .bed file."""
+    """Return the autosomal SNPs of a fileset whose id is in it once, with their column in the .bed file."""
     table = fileset.variants.assign(column=np.arange(len(fileset.variants)))
     table[["a1", "a2"]] = table[["a1", "a2"]].apply(lambda alleles: alleles.str.upper())
     table["chromosome"] = table["chromosome"].str.removeprefix("chr")
@@ -210,7 +212,7 @@ class Genotypes:
     """The genotypes of N people, whichever fileset each is in."""
 
     def __init__(self, merged: Merged, people: list[str]) -> None:
-        """Find the people.
+        """Find the people in the filesets.
 
         Args:
             merged: the filesets.

@@ -29,7 +29,7 @@ FILESETS = ("ADNI_cluster_01_forward", "ADNI_GO_2_Forward_Bin")
 
 
 def write_maps(folder: Path, subjects: Subjects, generator: np.random.Generator) -> None:
-    """Write atlas.nii.gz and ravens/<PTID>_<date>_RAVENS_150.nii.gz, one or two a subject."""
+    """Write atlas.nii.gz and ravens/<PTID>_<date>_RAVENS_150.nii.gz, one or two per subject."""
     labels = _labels()
     _write_nifti(folder / "atlas.nii.gz", labels)
     half = (np.arange(SHAPE[0]) < SHAPE[0] // 2)[:, None, None]
@@ -58,7 +58,7 @@ def _write_nifti(path: Path, values: NDArray[np.int16]) -> None:
 
 
 def write_filesets(folder: Path, subjects: Subjects, num: int, generator: np.random.Generator) -> None:
-    """Write two filesets that share most variants; in the second, alleles stand in other order and on the other strand."""
+    """Write two filesets that share most variants; in the second, some alleles are swapped or on the other strand."""
     folder.mkdir(parents=True, exist_ok=True)
     dosages, names = _draw_dosages(subjects, num, generator)
     chromosome = np.array(AUTOSOMES)[np.sort(np.arange(num) * len(AUTOSOMES) // num)]
@@ -139,7 +139,7 @@ def _otherwise(
 
 
 def _with_odd_variants(values: NDArray[np.int8], properties: dict[str, list[Any]]) -> tuple[Any, dict[str, list[Any]]]:
-    """Add what arrays have too: an indel, a variant of chromosome X, and an id that stands twice."""
+    """Add what arrays have too: an indel, a variant of chromosome X, and an id that appears twice."""
     for name, chromosome, first, second in (
         ("indel1", "1", "I", "D"),
         ("rs_x", "23", "A", "G"),

@@ -14,7 +14,7 @@ import pandas as pd
 from stages.datasets.adni.genetic.plink import FOLDER
 from stages.datasets.adni.settings import SyntheticSettings
 from stages.datasets.adni.source import CLASSES
-from stages.datasets.adni.synthetic.files import write_maps, write_filesets
+from stages.datasets.adni.synthetic.files import write_filesets, write_maps
 from stages.datasets.adni.synthetic.subjects import NOISE, RULE, THRESHOLDS, WEIGHTS, Subjects, draw_subjects
 from stages.datasets.adni.synthetic.tables import SHOWN_BY, tables
 from stages.shared.base import paths
