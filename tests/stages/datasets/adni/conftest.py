@@ -13,7 +13,7 @@ from stages.datasets.adni.synthetic.synthesize import write_files
 
 ROOT = Path(__file__).parents[4]
 
-# Nine subjects with one diagnosis each, three a class: CN 2, 3, 10; MCI 4, 5, 11; Dementia 6, 7, 12. And 8, who
+# Nine subjects with one diagnosis each, three per class: CN 2, 3, 10; MCI 4, 5, 11; Dementia 6, 7, 12. And 8, who
 # converts, 9 without a diagnosis, 13 without a map, 14 without genotypes, 15 without biospecimens.
 DXSUM = """PHASE,PTID,RID,VISCODE,VISCODE2,EXAMDATE,DIAGNOSIS
 ADNI1,001_S_0002,2,bl,bl,2006-01-10,1

@@ -78,7 +78,7 @@ def spoil_genotypes(raw, subjects):
 
 @pytest.fixture(params=["ravens", "freesurfer"])
 def before(project, synthetic_raw, request):
-    """Run on a copy of the synthetic files; return the outputs and where the copy lies."""
+    """Run on a copy of the synthetic files; return the outputs and where the copy is."""
     folder = project(raw="copy", base={}, image_source=request.param)
     shutil.copytree(synthetic_raw, folder / "copy")
     return *run(), folder / "copy"

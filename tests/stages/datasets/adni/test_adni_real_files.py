@@ -90,7 +90,7 @@ def test_real_volumes_of_the_maps_grid_are_read_and_others_are_refused(tmp_path)
         assert values == pytest.approx(np.asarray(read_nifti(path).dataobj)[grid.mask])
         assert len(values) == grid.mask.sum()
     refused = {
-        "example4d.nii.gz": r"is 4-D, of shape \(128, 96, 24, 2\): bring one 3-D map a scan",
+        "example4d.nii.gz": r"is 4-D, of shape \(128, 96, 24, 2\): bring one 3-D map per scan",
         "example_nifti2.nii.gz": r"is 4-D, of shape \(32, 20, 12, 2\)",
         "functional.nii": r"is 4-D, of shape \(17, 21, 3, 20\)",
         "anatomical.nii": r"has shape \(33, 41, 25\), the atlas \(91, 109, 91\)",
@@ -108,5 +108,5 @@ def test_a_real_volume_on_another_grid_is_resampled_where_asked(tmp_path):
     (tmp_path / "atlas.nii.gz").write_bytes(gzip.compress(Nifti1Image(labels, affine).to_bytes()))
     settings = PARAMS.data.adni.image.model_copy(update={"resample": True})
     values = read_grid(str(tmp_path), settings).read(NIFTI / "spm12" / "grey.nii").reshape(labels.shape)
-    # Every eighth voxel, since the coarse grid's points lie on the fine one's.
+    # Every eighth voxel, since the coarse grid's points are on the fine one's.
     assert values == pytest.approx(np.asarray(source.dataobj)[:80:8, :96:8, :80:8], abs=1e-4)

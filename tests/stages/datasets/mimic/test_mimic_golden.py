@@ -76,7 +76,7 @@ def test_the_flow_table_counts_what_each_filter_removes(features):  # noqa: ARG0
 
 
 def test_labs_and_vitals(features):
-    # Visits 11 12 21 22 31 32 41 42 | 51 61 62; nan is no value. The first eight are train.
+    # Visits 11 12 21 22 31 32 41 42 | 51 61 62; nan is not a value. The first eight are train.
     nan = np.nan
     creatinine_mean = [2, 1, 2, 3, nan, 1, 3, 2, 4, nan, 5]  # 42 has 3 and 1 at one time
     creatinine_last = [3, 1, 2, 3, nan, 1, 3, 3, 4, nan, 5]  # and the larger counts as the last

@@ -50,7 +50,7 @@ def spoil(raw, subjects):
 
 @pytest.fixture
 def before(synthetic_project):
-    """Run on a copy of the synthetic tables; return the outputs and where the copy lies."""
+    """Run on a copy of the synthetic tables; return the outputs and where the copy is."""
     folder, source = synthetic_project
     shutil.copytree(source, folder / "copy")
     yaml = YAML(typ="safe", pure=True)
