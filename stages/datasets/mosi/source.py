@@ -130,7 +130,8 @@ def _check_sizes(path: Path, arrays: Arrays) -> None:
         for key in KEYS:
             name, shape = f"{fold}/{key}", arrays[f"{fold}/{key}"].shape
             if not _is_shape_of(key, shape):
-                raise InputError(f"{path}: {name} has shape {shape}, not {SHAPES.get(key, SEQUENCE)}: reshape it")
+                expected = SHAPES.get(key, SEQUENCE)
+                raise InputError(f"{path}: {name} has shape {shape}, not {expected}: save it in that shape")
             _check_same(path, arrays, name, f"{fold}/{MODALITIES[0]}", axis=0)
             if key in MODALITIES:
                 _check_same(path, arrays, name, f"{first}/{MODALITIES[0]}", axis=1)

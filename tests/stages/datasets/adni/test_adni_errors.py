@@ -102,7 +102,7 @@ IN_THE_COHORT = {
     ),
     "one subject with two PTIDs": (
         text(DXSUM_FILE, DXSUM.replace("001_S_0002,2,m12", "009_S_0002,2,m12")),
-        r"DXSUM_\S+ row 3: column 'PTID' is another one than in an earlier row of the same RID",
+        r"DXSUM_\S+ row 3: column 'PTID' differs from an earlier row of the same RID",
     ),
     "no maps": (
         lambda raw: shutil.rmtree(raw / "ravens"),
@@ -216,7 +216,7 @@ IN_THE_IMAGE_STAGE = {
     ),
     "another place": (
         content(MAP, nifti(ZEROS, SHIFTED)),
-        rf"{NAME} has another affine than the atlas, by up to 4: bring maps",
+        rf"{NAME} has an affine that differs from the atlas.s by up to 4: bring maps",
     ),
     "not a number": (content(MAP, nifti(ZEROS * np.nan)), rf"{NAME} holds NaN or infinity in grey matter"),
     "no atlas": (remove("atlas.nii.gz"), r"raw/atlas.nii.gz is missing"),
@@ -234,7 +234,7 @@ IN_THE_IMAGE_STAGE = {
     ),
     "a value far out": (
         lambda raw: write_map(raw / "ravens" / "003_S_0012_2006-01-15.nii.gz", 1e30, mask=LABELS == 150),
-        r"the map of sample 9 by id has a value too far from the others'",
+        r"the map of sample 9 by id has a value too far from all others",
     ),
 }
 IN_THE_TABLES = {

@@ -52,7 +52,7 @@ TABLES = {
     "empty topic": (
         {"design_topics.csv": GOOD.replace("100,calculator", "100,")},
         {},
-        r"row 4: column 'topic' is none",
+        r"row 4: column 'topic' is not one",
     ),
     "cut off": (
         {"design_topics.csv": GOOD[: GOOD.index("50105") + 3]},
@@ -62,7 +62,7 @@ TABLES = {
     "cut off in a topic": (
         {"design_topics.csv": GOOD[: GOOD.index("50105") + 8]},
         {},
-        r"design_topics.csv row 24: column 'topic' is none",
+        r"design_topics.csv row 24: column 'topic' is not one",
     ),
     "one value more": ({"design_topics.csv": GOOD.replace("100,", "100,x,")}, {}, r"row 4 has 3 values, the header 2"),
     "no text": ({"design_topics.csv": b"\xff\xfe\x00"}, {}, r"design_topics.csv cannot be read \(UnicodeDecodeError\)"),

@@ -165,7 +165,7 @@ def test_the_cohort_needs_the_measurements(project):
             code,
             {"code": {"min_patients": 5}},
             {},
-            r"raw: no diagnosis code is that of 5 train patients: lower data.mimic",
+            r"raw: no diagnosis code is shared by 5 train patients: lower data.mimic",
         ),
         (
             code,

@@ -70,12 +70,12 @@ ARRAYS = {
     ),
     "no steps": (
         change("valid", "text", lambda own: own[:, 0]),
-        r"valid/text has shape \(1, 2\), not \[utterances, steps, features\]: save it so",
+        r"valid/text has shape \(1, 2\), not \[utterances, steps, features\]: save it in that shape",
     ),
     "no features": (change("train", "vision", lambda own: own[..., :0]), r"train/vision has shape \(3, 4, 0\), not"),
     "other steps": (
         change("train", "text", lambda own: own[:, 1:]),
-        r"train/text has 3 steps, train/vision 4: are all arrays those of one file\?",
+        r"train/text has 3 steps, train/vision 4: are all arrays from one file\?",
     ),
     "other steps in another fold": (
         lambda content: (
@@ -85,7 +85,7 @@ ARRAYS = {
     ),
     "other features": (
         change("test", "text", lambda own: own[..., :1]),
-        r"test/text has 1 features, train/text 2: are all arrays those of one file\?",
+        r"test/text has 1 features, train/text 2: are all arrays from one file\?",
     ),
     "cut off": (change("train", "audio", lambda own: own[:2]), r"train/audio has 2 utterances, train/vision 3"),
     "labels cut off": (
@@ -95,12 +95,12 @@ ARRAYS = {
     "ids cut off": (change("test", "id", lambda own: own[:1]), r"test/id has 1 utterances, test/vision 2"),
     "several labels": (
         change("train", "labels", lambda own: np.repeat(own, 2, axis=2)),
-        r"train/labels has shape \(3, 1, 2\), not \[utterances, 1, 1\]: save it so",
+        r"train/labels has shape \(3, 1, 2\), not \[utterances, 1, 1\]: save it in that shape",
     ),
     "one label": (change("train", "labels", lambda own: own[0, 0, 0, ...]), r"train/labels has shape \(\), not"),
     "ids of one part": (
         change("train", "id", lambda own: own[:, 0]),
-        r"train/id has shape \(3,\), not \[utterances, 3\]: save it so",
+        r"train/id has shape \(3,\), not \[utterances, 3\]: save it in that shape",
     ),
     "empty id": (
         put("test", "id", (1, 0), b""),
