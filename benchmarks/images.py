@@ -1,7 +1,7 @@
-"""Images a second of the poster and the screen stage, against the network's own forward pass at the same batch size.
+"""Images per second of the poster and the screen stage, against the network's own forward pass at the same batch size.
 
-`python -m benchmarks.images` draws synthetic images, and times the stage's whole way (read, decode, prepare, forward,
-append to the store) and the bare forward pass in turn; the ratio tells what reading costs.
+`python -m benchmarks.images` draws synthetic images and times, in turn, the whole stage (read, decode, prepare,
+forward, append to the store) and the bare forward pass; the ratio shows what reading costs.
 """
 
 import shutil
@@ -24,9 +24,9 @@ SIZES = {"poster": (512, 768), "screen": (540, 960)}  # width and height, pixels
 
 def images(
     pairs: Annotated[int, typer.Option(help="timings of each side")] = 5,
-    threads: Annotated[int, typer.Option(help="of torch; 0: as many as it takes by itself")] = 0,
+    threads: Annotated[int, typer.Option(help="of torch; 0: its own default")] = 0,
 ) -> None:
-    """Print images a second of both sides and their ratio, the median over pairs."""
+    """Print images per second of both sides and their ratio, the median over pairs."""
     import torch
 
     from stages.datasets.enrico.image import build_extractor as screen_extractor
@@ -86,9 +86,8 @@ def compare(name: str, items: dict[str, Item], extractor: Extractor, folder: Pat
     seconds = [(time_of(stage), time_of(bare)) for _ in range(pairs)]
     own, least = (len(items) / statistics.median(side) for side in zip(*seconds, strict=True))
     ratio = statistics.median(first / second for first, second in seconds)
-    print(
-        f"{name}, batches of {extractor.batch_size}: {own:.1f} images a second, forward pass alone {least:.1f};", end=""
-    )
+    print(f"{name}, batches of {extractor.batch_size}: {own:.1f} images per second,", end=" ")
+    print(f"forward pass alone {least:.1f};", end="")
     print(f" {ratio - 1:+.1%} time")
 
 

@@ -17,7 +17,7 @@ from i2moe.model.losses import InteractionLosses, interaction_losses
 
 
 class LoopMixture(nn.Module):
-    """M + 2 experts, each called once a view; replacement is random."""
+    """M + 2 experts, each called once per view; replacement is random."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class LoopMixture(nn.Module):
 
 
 def plain(module: nn.Module) -> nn.Module:
-    """Replace, inside a module, our dropout by PyTorch's and our dispatch by a loop over the sparse experts."""
+    """Replace, inside a module, our dropout with PyTorch's and our dispatch with a loop over the sparse experts."""
     for name, child in module.named_children():
         if isinstance(child, Dropout):
             setattr(module, name, nn.Dropout(child.p))

@@ -1,9 +1,9 @@
 """Time I2MoE's training step and inference against a plain loop, at the paper's sizes: `python -m benchmarks.speed`.
 
-Both sides do the same mathematics in one process on the same threads, in turns; the ratio of their medians is the
-figure, since it depends least on the machine. The arithmetic floor is the step's floating-point operations at the speed
-of this machine's matrix product. Kernel launches are counted on PyTorch's `meta` device, on which the code takes the
-path it takes on any accelerator.
+Both sides do the same mathematics in one process on the same threads, in turn; the ratio of their medians is reported,
+since it depends least on the machine. The arithmetic floor is the step's floating-point operations at the speed of this
+machine's matrix product. Kernel launches are counted on PyTorch's `meta` device, on which the code takes the path it
+takes on any accelerator.
 """
 
 import copy
@@ -153,7 +153,7 @@ class LaunchCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def launches(dataset: str, model: str, *, ours: bool) -> int:
     """Count the launches of a training step's forward and backward pass."""
     side, _ = build(dataset, model, ours=ours)
-    # A loop over sparse experts asks how many tokens each has, which `meta` cannot say.
+    # A loop over sparse experts asks how many tokens each has, which `meta` cannot tell.
     device = "cpu" if not ours and hasattr(side.config.fusion, "num_experts") else "meta"
     side = Side(side.model.train(), side.config, side.task, device, side.config.batch_size)
     with LaunchCounter() as counter:
@@ -174,7 +174,7 @@ def floor_seconds(dataset: str, model: str) -> tuple[float, float]:
 
 
 def peak_megabytes(dataset: str, model: str, *, ours: bool) -> float:
-    """Return how much a process of its own grows at most over three training steps; Linux only."""
+    """Return the peak growth of a separate process over three training steps; Linux only."""
     command = [sys.executable, "-m", "benchmarks.speed", "--peak-of", "ours" if ours else "loop", f"{dataset}/{model}"]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
 
@@ -190,7 +190,7 @@ def _print_peak(dataset: str, model: str, *, ours: bool) -> None:
 
 
 def _status(key: str) -> int:
-    """Return a figure of Linux's about this process, in KiB."""
+    """Return one of Linux's figures on this process, in KiB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith(f"{key}:")))
 

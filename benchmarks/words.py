@@ -22,12 +22,12 @@ WORDS_IN_PLOTS = 100_000  # of which a plot's words are drawn, frequent ones mor
 
 
 def words(
-    num_vectors: Annotated[int, typer.Option(help="words of the file")] = 3_000_000,
-    dim: Annotated[int, typer.Option(help="numbers a vector")] = 300,
+    num_vectors: Annotated[int, typer.Option(help="words in the file")] = 3_000_000,
+    dim: Annotated[int, typer.Option(help="numbers per vector")] = 300,
     num_plots: Annotated[int, typer.Option(help="plots")] = 26_000,
-    length: Annotated[int, typer.Option(help="words a plot")] = 100,
+    length: Annotated[int, typer.Option(help="words per plot")] = 100,
 ) -> None:
-    """Print how long the plots take, and the most memory that the process ever had."""
+    """Print how long the plots take, and the peak memory of the process."""
     generator = np.random.default_rng(0)
     ranks = np.minimum(generator.zipf(1.3, (num_plots, length)), WORDS_IN_PLOTS)
     plots = [" ".join(map(_word, row.tolist())) for row in ranks]

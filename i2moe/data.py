@@ -5,13 +5,13 @@ Files (the contract between whatever prepares a dataset and every model; its JSO
 
 - `<cohort>.csv`: sample_id, group_id, split (train | validation | test), then the label: `label` with a class name or a
   number, or one column `label_<class>` of 0 and 1 per class of a multilabel task. One row per sample, sorted by id.
-- `<cohort>.json` beside it: `CohortDescription`.
+- `<cohort>.json` next to it: `CohortDescription`.
 - `<modality>.npy`: first axis = cohort rows; float32, float16 or uint8; C-contiguous, so that it memory-maps.
-  Sequences are padded at the end; `<modality>.lengths.npy` has each sample's number of real steps.
+  Sequences are padded at the end; `<modality>.lengths.npy` holds the number of real steps of each sample.
   Volumes are stored without what surrounds the organ: samples [V] are the voxels inside a mask, in C order, scaled so
-  that 0 is the mean; a batch has them at their places in volumes that are 0 elsewhere.
+  that 0 is the mean; a batch has them in their places in volumes that are 0 elsewhere.
   Images are stored as the features [C, h, w] of a frozen network.
-- `<modality>.copies.npy`: where the description says how many `copies` there are, features of so many augmented copies
+- `<modality>.copies.npy`: where the description gives a number of `copies`, features of that many augmented copies
   of each train sample [N_train, copies, …]. A shuffled pass over train takes one of them or the sample itself.
 - `<modality>.json`: `ModalityDescription`.
 """
@@ -55,7 +55,7 @@ class FeatureSet(Dataset[Batch]):
 
         Args:
             features: folder of the feature files.
-            cohort: the cohort's CSV; its JSON lies beside it.
+            cohort: the cohort's CSV; its JSON is next to it.
 
         Raises:
             InputError: where the files break the contract; the message names file, row or column and remedy.
@@ -98,12 +98,12 @@ class FeatureSet(Dataset[Batch]):
 
     @property
     def notes(self) -> dict[str, str]:
-        """Return what a reader of results must know of each modality, where there is something."""
+        """Return what a reader of results must know about each modality, if anything."""
         return {name: about.note for name, about in self.descriptions.items() if about.note is not None}
 
     @property
     def num_outputs(self) -> int:
-        """Return how many logits a model gives: one a class, or one for regression."""
+        """Return how many logits a model returns: one per class, or one for regression."""
         return len(self.classes) or 1
 
     def rows(self, split: str) -> NDArray[np.int64]:
@@ -119,7 +119,7 @@ class FeatureSet(Dataset[Batch]):
         return self.__getitems__([row])
 
     def __getitems__(self, rows: list[int]) -> Batch:
-        """Read the samples in one indexing operation a modality; a DataLoader calls this with a whole batch."""
+        """Read the samples in one indexing operation per modality; a DataLoader calls this with a whole batch."""
         index = np.asarray(rows)
         return Batch(
             inputs={name: self._read(name, index) for name in self.arrays},
@@ -129,9 +129,9 @@ class FeatureSet(Dataset[Batch]):
         )
 
     def augmented(self, rows: NDArray[np.int64], variants: NDArray[np.int64]) -> Batch:
-        """Read train samples, each as it is (variant 0) or as its augmented copy of that number, from 1.
+        """Read train samples, each unchanged (variant 0) or as its augmented copy of that number, from 1.
 
-        Modalities without copies, and all where no variant is above 0, are as they are.
+        Modalities without copies, and all of them if no variant is above 0, are unchanged.
         """
         batch = self.__getitems__(rows.tolist())
         if not self.copies:
@@ -159,9 +159,9 @@ class FeatureSet(Dataset[Batch]):
 
         Args:
             split: train | validation | test.
-            batch_size: samples a batch.
+            batch_size: samples per batch.
             shuffle_seed: give one to shuffle, and to take augmented copies where there are any; both then depend on it
-                and on the epoch alone, so that a resumed run sees the batches that an undisturbed one sees.
+                and on the epoch alone, so that a resumed run sees the batches that an uninterrupted one sees.
             num_workers: processes that read ahead.
         """
         view = _View(self, self.rows(split))
@@ -219,7 +219,7 @@ class _View(Dataset[Batch]):
         return self.features.augmented(self.rows[own], variants)
 
 
-def _already_a_batch(batch: Any) -> Batch:  # noqa: ANN401 (__getitems__ gives a Batch where torch expects a list)
+def _already_a_batch(batch: Any) -> Batch:  # noqa: ANN401 (__getitems__ returns a Batch where torch expects a list)
     return batch  # type: ignore[no-any-return]
 
 
@@ -245,7 +245,7 @@ def _labels(table: "pd.DataFrame", task: str, classes: list[str], path: Path) ->
 
 
 def _check_splits(features: FeatureSet, path: Path) -> None:
-    """Refuse an empty split, and a class that train never shows."""
+    """Refuse an empty split, and a class that is absent from train."""
     for split in SPLITS:
         if not len(features.rows(split)):
             raise InputError(f"{path}: the {split} split is empty: change the split's shares or bring more samples")
@@ -273,7 +273,7 @@ def _open_array(folder: Path, name: str, features: FeatureSet) -> NDArray[Any]:
     if array.shape[1:] != expected:
         source = "mask" if is_volume else "JSON"
         raise InputError(
-            f"{path} has samples of shape {array.shape[1:]}, its {source} says {expected}: rerun the feature stage"
+            f"{path} has samples of shape {array.shape[1:]}, its {source} states {expected}: rerun the feature stage"
         )
     _check_finite(path, array)
     return array

@@ -1,4 +1,4 @@
-"""Apply a trained model. Knows nothing of the training loop, whose library takes seconds to import."""
+"""Apply a trained model, without the training loop, whose library takes seconds to import."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ def build_for(features: FeatureSet, config: ModelConfig) -> MultimodalModel:
 
 
 def load(features: FeatureSet, config: ModelConfig, weights: Path, device: torch.device) -> MultimodalModel:
-    """Build the model and give it saved weights; on the device, in evaluation mode."""
+    """Build the model with saved weights, on the device and in evaluation mode."""
     model = build_for(features, config)
     model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     return model.to(device).eval()
@@ -70,7 +70,7 @@ def label_scale(features: FeatureSet) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says of N samples: logits [N, C], for an I2MoE expert logits [N, E, C] and weights [N, E].
+    """What a model predicts for N samples: logits [N, C], for an I2MoE expert logits [N, E, C] and weights [N, E].
 
     For regression, logits are in the label's units.
     """

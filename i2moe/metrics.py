@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from i2moe.selection import TASK_METRICS, Array, Floats, Metric, ranked_auroc
 
-LABEL_PREFIX = "auroc_of_"  # and a label's name: its AUROC
+LABEL_PREFIX = "auroc_of_"  # followed by a label's name: its AUROC
 BOOTSTRAP_RESAMPLES = 1000
 BOOTSTRAP_MEMORY = 2**24  # elements of one [resamples, N, C] block, 128 MiB in float64
 LEVEL = 0.95  # of intervals

@@ -92,12 +92,12 @@ def sign_accuracy_neutral_negative(labels: Array, logits: Array) -> Floats:
 
 
 def sign_accuracy_neutral_excluded(labels: Array, logits: Array) -> Floats:
-    """Share of the samples with a label above or below 0 whose prediction is above 0 just there; NaN as above."""
+    """Share of the samples with a label above or below 0 whose prediction is above 0 exactly there; NaN as above."""
     return _share((logits[..., 0] > 0) == (labels > 0), labels != 0, _has_both_signs(labels))
 
 
 def _has_both_signs(labels: Array) -> NDArray[np.bool_]:
-    """Tell where some labels are above 0 and others below: elsewhere their sign says nothing."""
+    """Return where some labels are above 0 and others below: elsewhere their sign says nothing."""
     return np.asarray((labels > 0).any(axis=-1) & (labels < 0).any(axis=-1))
 
 

@@ -53,13 +53,13 @@ class TrainingModule(lightning.LightningModule):
         self.validation_rows: list[Tensor] = []
 
     def on_train_epoch_start(self) -> None:
-        """Refresh the mean tokens that replace modalities, where they do: what the encoders now make of train."""
+        """Refresh the mean tokens that replace modalities, if they do, with what the encoders now make of train."""
         mixture = self.model.fusion
         if isinstance(mixture, InteractionMoE) and mixture.config.replacement == "mean":
             mixture.mean_tokens = mean_tokens(self.model, self.features)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002 (Lightning's signature)
-        """Give each epoch its own random stream, so that a resumed run draws what an undisturbed one draws.
+        """Give each epoch its own random stream, so that a resumed run draws what an uninterrupted one draws.
 
         At the first batch, not at the start of the epoch: until then, data loaders draw too, and not always equally.
         """
@@ -114,7 +114,7 @@ class TrainingModule(lightning.LightningModule):
         self.train_losses = {}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return Adam with PyTorch's defaults but the learning rate; one fused call where the device has it."""
+        """Return Adam with PyTorch's defaults except for the learning rate; one fused call where the device has it."""
         return torch.optim.Adam(self.parameters(), lr=self.config.learning_rate, fused=True)
 
     def _task_loss(self, prediction: Prediction, labels: Tensor) -> Tensor:
@@ -143,7 +143,7 @@ def _class_weights(features: FeatureSet, config: ModelConfig) -> Tensor | None:
         )
     if len(config.class_weights) != len(features.classes):
         raise InputError(
-            f"class_weights {config.class_weights}: one weight a class is needed, in the order {features.classes}"
+            f"class_weights {config.class_weights}: one weight per class is needed, in the order {features.classes}"
         )
     return torch.tensor(config.class_weights)
 
@@ -152,7 +152,7 @@ class TrainingBar(ProgressBar):
     """One line for the whole training: batches done, time left, and the latest validation metrics."""
 
     def on_train_start(self, trainer: lightning.Trainer, *_: object) -> None:
-        """Open the bar where a resumed training stands."""
+        """Open the bar where training resumes."""
         from tqdm import tqdm
 
         epochs = trainer.max_epochs or 0
@@ -204,7 +204,7 @@ def fit(
         seed: of initial weights, order of samples, dropout and replacement noise.
         folder: for the checkpoints; must belong to exactly this dataset, configuration and seed.
         hardware: where to train.
-        logger: receives losses and validation metrics, an epoch a step.
+        logger: receives losses and validation metrics, one step per epoch.
 
     Returns:
         The best epoch's checkpoint, which `load` reads.

@@ -1,1 +1,1 @@
-"""Fusion methods of your own: what lies here is watched, so that a change of it trains again."""
+"""Fusion methods of your own: what is here is watched, so that a change to it trains again."""

@@ -7,7 +7,7 @@ from i2moe.model.fusion import Sizes
 
 
 class GatedSum(nn.Module):
-    """Average each modality's tokens, weigh each average by a gate of its own, and predict from their sum."""
+    """Average each modality's tokens, weight each average by a gate of its own, and predict from their sum."""
 
     def __init__(self, sizes: Sizes, *, sharpness: float) -> None:
         super().__init__()

@@ -54,8 +54,8 @@ def evaluate(
 def forget_other_seeds(dataset: str, model: str, seeds: list[int]) -> None:
     """Remove weights and curves of seeds that no longer run; DVC's cache keeps them.
 
-    Later stages depend on the folders that hold them: what lies there beside the seeds of the run would be part of
-    what DVC takes for their input.
+    Later stages depend on the folders that hold them: anything there besides the seeds of the run would be part of
+    their input for DVC.
     """
     for path in (paths.weights, paths.curves):
         kept = {path(dataset, model, seed) for seed in seeds}

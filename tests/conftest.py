@@ -19,7 +19,7 @@ SPLIT_OF = ["train"] * 7 + ["validation", "test", "test"]
 
 @pytest.fixture
 def synthetic_dataset(tmp_path):
-    """Write a synthetic dataset; return a function of the task that gives (features folder, cohort CSV)."""
+    """Write a synthetic dataset; return a function of the task that returns (features folder, cohort CSV)."""
 
     def write(task="multiclass", samples=60):
         generator = np.random.default_rng(0)

@@ -1,1 +1,1 @@
-"""What every part of the project stands on: the one error a user is meant to read, and checked settings."""
+"""What every part of the project builds on: the one error a user is meant to read, and checked settings."""

@@ -23,7 +23,7 @@ def nearest(name: object, valid: Iterable[str]) -> str:
 
 
 def once_each(values: list[T]) -> list[T]:
-    """Return a list as it is, where no value stands in it twice."""
+    """Return a list unchanged if no value is in it twice."""
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
         raise ValueError(f"names {twice!r} twice; allowed: each name once")
@@ -31,7 +31,7 @@ def once_each(values: list[T]) -> list[T]:
 
 
 def in_order(names: list[str], all_names: tuple[str, ...]) -> list[str]:
-    """Return names as they are, where they are some of `all_names` in the same order."""
+    """Return names unchanged if they are some of `all_names`, in the same order."""
     if names != [name for name in all_names if name in names]:
         raise ValueError(f"{names}; allowed: {', '.join(all_names)} in this order, or fewer of them")
     return names
@@ -44,7 +44,7 @@ class Strict(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _know_every_key(cls, values: Any) -> Any:  # noqa: ANN401 (anything may stand in the file)
+    def _know_every_key(cls, values: Any) -> Any:  # noqa: ANN401 (the file may hold anything)
         if isinstance(values, dict) and cls.model_config["extra"] == "forbid":
             unknown = [key for key in values if key not in cls.model_fields]
             if unknown:

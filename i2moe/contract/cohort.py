@@ -1,4 +1,4 @@
-"""A cohort's table: sample_id, group_id, split, label; one row a sample, sorted by id; see `i2moe.data`."""
+"""A cohort's table: sample_id, group_id, split, label; one row per sample, sorted by id; see `i2moe.data`."""
 
 from pathlib import Path
 
@@ -25,11 +25,11 @@ def read_cohort(path: Path) -> pd.DataFrame:
     duplicate = table["sample_id"].duplicated()
     if duplicate.any():
         row = int(np.flatnonzero(duplicate)[0])
-        raise InputError(f"{path} row {row + 2}: its sample_id stands in an earlier row too: rerun the cohort stage")
+        raise InputError(f"{path} row {row + 2}: its sample_id is in an earlier row too: rerun the cohort stage")
     if not table["sample_id"].is_monotonic_increasing:
         raise InputError(f"{path} is not sorted by sample_id: rerun the cohort stage")
     unknown = ~table["split"].isin(SPLITS)
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
-        raise InputError(f"{path} row {row + 2}: split {table['split'][row]!r} is none of {', '.join(SPLITS)}")
+        raise InputError(f"{path} row {row + 2}: split {table['split'][row]!r} is not one of {', '.join(SPLITS)}")
     return table

@@ -18,14 +18,14 @@ Task = Literal["binary", "multiclass", "multilabel", "regression"]
 
 
 class Description(Strict):
-    """Base of what is written as JSON beside the data; what is not known is left out."""
+    """Base of the JSON files written next to the data; what is not known is left out."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read and check a file.
 
         Raises:
-            InputError: for a file that is missing, is not JSON, or lacks a key or has another type of value.
+            InputError: for a file that is missing or not JSON, lacks a key, or has a value of the wrong type.
         """
         try:
             return cls.model_validate_json(path.read_bytes())
@@ -55,7 +55,7 @@ class SplitCounts(Description):
 
 
 class CohortDescription(Description):
-    """`<cohort>.json`: what is predicted from what, who is in, and how many samples each filter removed."""
+    """`<cohort>.json`: what is predicted from what, which samples are in, and how many samples each filter removed."""
 
     dataset: str
     task: Task
@@ -64,7 +64,7 @@ class CohortDescription(Description):
     licence: Literal["open", "restricted"]
     samples_in_raw_data: Count
     removed: dict[str, Count]
-    flow: list[dict[str, str | int]]  # the same step by step, where the dataset says it so
+    flow: list[dict[str, str | int]]  # the same step by step, where the dataset counts it so
     samples: Count
     split: Literal["official", "by shares"]
     groups: Count
@@ -72,7 +72,7 @@ class CohortDescription(Description):
 
 
 class Fitted(Description):
-    """What of a modality was fitted, and on which split; more keys hold what came out."""
+    """What was fitted for a modality, and on which split; further keys hold the result."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -82,7 +82,7 @@ class Fitted(Description):
 
 
 class ModalityDescription(Description):
-    """`<modality>.json`: what stands in the array; keys beyond these are for people."""
+    """`<modality>.json`: what the array holds; keys beyond these are for human readers."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -104,5 +104,5 @@ class ModalityDescription(Description):
 
 
 def describe_modality(kind: str, shape: list[int], about: dict[str, Any]) -> ModalityDescription:
-    """Return a modality's description from its kind, the shape of one sample, and all that is to be said about it."""
+    """Return a modality's description from its kind, the shape of one sample, and all else there is to say about it."""
     return ModalityDescription.model_validate({"kind": kind, "shape": shape} | about)

@@ -21,5 +21,5 @@ def unpack_mask(text: str, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """
     lengths = np.array(text.split(), dtype=np.int64)
     if (lengths < 0).any() or int(lengths.sum()) != math.prod(shape):
-        raise ValueError(f"{lengths.sum()} voxels, not those of shape {shape}")
+        raise ValueError(f"{lengths.sum()} voxels do not fit shape {shape}")
     return np.repeat(np.arange(len(lengths)) % 2 == 1, lengths).reshape(shape)

@@ -101,7 +101,7 @@ def summarise_seeds(
 
 
 def is_dead(task: str, alone: Floats, constant: float) -> NDArray[np.bool_]:
-    """Tell whether an expert alone is no better than a constant prediction, within DEAD_MARGIN."""
+    """Return whether an expert alone is no better than a constant prediction, within DEAD_MARGIN."""
     if TASK_METRICS[task][lead_metric(task)].higher_is_better:
         return np.asarray(alone <= constant + DEAD_MARGIN)
     return np.asarray(alone >= constant * (1 - DEAD_MARGIN))

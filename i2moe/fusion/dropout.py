@@ -9,7 +9,7 @@ class Dropout(nn.Module):
     """Dropout with probability p; on a CPU one random byte decides on an element, so that p is rounded to 1/256.
 
     Where p is one half, one random bit is enough: a table turns a byte into eight elements of the mask. An element
-    costs 0.6 ns then, 2 ns for another p, and 13 ns with PyTorch's own draw (one core, forward pass).
+    costs 0.6 ns then, 2 ns for any other p, and 13 ns with PyTorch's own draw (one core, forward pass).
     On other devices it is PyTorch's own dropout, which is fast there.
     """
 

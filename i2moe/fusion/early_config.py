@@ -17,5 +17,5 @@ class EarlyConfig(FusionConfig):
     num_heads: Positive
 
     def attention_width(self, hidden_dim: int) -> tuple[str, int]:  # noqa: ARG002 (the joined tokens have their own)
-        """Return the key and the value of the width that attention heads share among them."""
+        """Return the key and the value of the width that the attention heads share."""
         return "fusion.width", self.width

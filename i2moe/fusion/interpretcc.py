@@ -1,9 +1,9 @@
-"""InterpretCC: a gate a modality decides, sample by sample, whether the modality is used at all.
+"""InterpretCC: one gate per modality decides, sample by sample, whether the modality is used at all.
 
 After the feature-gating model of Swamy et al. (*InterpretCC*, arXiv 2402.02933, 2024). A modality is the mean of its
-tokens (one token a modality makes it the encoder's output, as published). Differences from the official code: noise is
-drawn in training only, so that evaluation is deterministic, and it is logistic (the difference of two Gumbels), which
-is what makes the relaxed gate a Bernoulli sample; a single Gumbel opens gates too often.
+tokens (one token per modality makes it the encoder's output, as published). Differences from the official code: noise
+is drawn in training only, so that evaluation is deterministic, and it is logistic (the difference of two Gumbels),
+which is what makes the relaxed gate a Bernoulli sample; a single Gumbel opens gates too often.
 """
 
 import torch

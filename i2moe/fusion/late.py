@@ -2,7 +2,7 @@
 
 After Baltrušaitis et al. (*Multimodal Machine Learning: A Survey and Taxonomy*, TPAMI 2019, section 6.1), who leave
 models and combination open. Here each modality has a Transformer over its own tokens and a linear head, and the logits
-are averaged. The official code's LF is no late fusion: it mixes all modalities' numbers as one sequence of M·P·H
+are averaged. The official code's LF is not late fusion: it mixes all modalities' numbers as one sequence of M·P·H
 scalars, at a cost quadratic in their number; we do not build that, and our parameter count differs from it.
 
 As a sum of functions of one modality each, it cannot represent an interaction in its logits: on an XOR of two
@@ -17,7 +17,7 @@ from i2moe.model.fusion import Fused, Fusion, Sizes
 
 
 class LateFusion(Fusion):
-    """One Transformer and one head a modality; logits are averaged.
+    """One Transformer and one head per modality; logits are averaged.
 
     Parameters: M(L(8H² + 8H) + PH + HC + C).
     """

@@ -1,7 +1,7 @@
 """LRMF: low-rank multimodal fusion, the outer product of all modalities without ever forming it.
 
 After Liu et al. (*Efficient Low-rank Multimodal Fusion with Modality-Specific Factors*, ACL 2018). A modality is the
-mean of its tokens (one token a modality makes it the encoder's output, as published). Differences from the official
+mean of its tokens (one token per modality makes it the encoder's output, as published). Differences from the official
 code: the factors and the rank weights are parameters, so that they are trained and saved; dropout follows the fusion,
 as in Liu et al.'s own code.
 """

@@ -118,7 +118,7 @@ class MoEPlusPlus(TokenFusion):
     """MulT with MoE++ layers.
 
     Parameters: L(4H² + 5H + 8EH + 9E² + 192H(E − 4) + 6H) − E² + MHC + C + MPH. The official code has E² more, the
-    first layer's gating residual, which nothing ever reaches (968,323 for ADNI's Table 10; here 968,259).
+    first layer's gating residual, which no input ever reaches (968,323 for ADNI's Table 10; here 968,259).
     """
 
     def __init__(

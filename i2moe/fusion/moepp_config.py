@@ -17,7 +17,7 @@ class MoEPlusPlusConfig(FusionConfig):
     num_heads: Positive
     num_experts: Positive
     capacity_factor: PositiveNumber
-    tau: PositiveNumber  # an FFN expert's share of the tokens by that of a zero-computation expert
+    tau: PositiveNumber  # an FFN expert's share of the tokens, relative to a zero-computation expert's
     balance_weight: NonNegative
 
     @field_validator("num_experts")

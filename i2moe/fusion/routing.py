@@ -1,4 +1,4 @@
-"""Sparse layers: send each token to few of a layer's experts, with fixed shapes and without loops.
+"""Sparse layers: send each token to a few of a layer's experts, with fixed shapes and without loops.
 
 Which token goes where changes shapes by its nature; here it only fills a buffer of fixed shape, so that the same code
 runs under `torch.vmap` (with a router of its own for every interaction expert), on a CPU and on a GPU.
@@ -10,7 +10,7 @@ runs under `torch.vmap` (with a router of its own for every interaction expert),
 
 All samples of a call, an I2MoE's views included, queue together, the intact view first.
 
-Shapes: n tokens, k choices a token, E experts, S slots of the buffer.
+Shapes: n tokens, k choices per token, E experts, S slots of the buffer.
 """
 
 import math
@@ -26,19 +26,19 @@ class Route(NamedTuple):
     """Where tokens go."""
 
     slots: Tensor  # [n, k], the slot that each choice of a token has in the buffer
-    kept: Tensor  # [n, k], 0 where it has none: dropped, or the choice of no expert here
+    kept: Tensor  # [n, k], 0 where it has none: dropped, or none of these experts chosen
     source: Tensor  # [S], the token in each slot; any token where the slot is empty
     owners: Tensor | None  # [S / block], the expert of each block; None: block e is expert e's
-    block: int  # slots a block
+    block: int  # slots per block
 
 
 def route(choices: Tensor, num_experts: int, capacity: int | None) -> Route:
     """Give tokens their slots, all first choices before all second ones, each in the order of the batch.
 
     Args:
-        choices: [n, k] expert indices; those from `num_experts` on are none of these experts.
+        choices: [n, k] expert indices; those from `num_experts` on are not among these experts.
         num_experts: E.
-        capacity: tokens an expert takes at most; None drops nothing.
+        capacity: the most tokens that an expert takes; None drops nothing.
     """
     num_tokens, num_choices = choices.shape
     queued = choices.t().flatten()
@@ -53,13 +53,13 @@ def route(choices: Tensor, num_experts: int, capacity: int | None) -> Route:
     else:
         block = math.ceil(num_tokens * num_choices / (2 * num_experts))  # smaller wastes less, and gathers more weights
         num_blocks = math.ceil(num_tokens * num_choices / block) + num_experts  # the most there can be
-        owned = (is_chosen.sum(dim=0) + block - 1) // block  # [E], blocks an expert needs
+        owned = (is_chosen.sum(dim=0) + block - 1) // block  # [E], blocks that each expert needs
         ends = owned.cumsum(dim=0)
         owners = (torch.arange(num_blocks, device=choices.device).unsqueeze(1) >= ends).sum(dim=1)
         owners = owners.clamp(max=num_experts - 1)
         start = (is_chosen * (ends - owned)).sum(dim=1) * block
     num_slots = num_blocks * block
-    slots = torch.where(kept, start + place, num_slots)  # one slot more, for all that has none
+    slots = torch.where(kept, start + place, num_slots)  # one slot more, for whatever has none
     tokens = torch.arange(num_tokens, device=choices.device).repeat(num_choices)
     source = torch.zeros(num_slots + 1, dtype=torch.long, device=choices.device).scatter(0, slots, tokens)[:-1]
     slots = torch.where(kept, slots, 0)

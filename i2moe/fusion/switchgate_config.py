@@ -14,5 +14,5 @@ class SwitchGateConfig(FusionConfig):
     num_layers: Positive
     num_heads: Positive
     num_experts: Positive
-    capacity_factor: PositiveNumber  # in training an expert takes this times its even share of the tokens
+    capacity_factor: PositiveNumber  # in training an expert takes up to this many times its even share of the tokens
     balance_weight: NonNegative  # γ, weight of the load-balance loss

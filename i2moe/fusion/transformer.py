@@ -1,6 +1,6 @@
 """The Transformer over the tokens of all modalities that MulT, SwitchGate and MoE++ share.
 
-Shapes: B samples, M modalities, P tokens a modality, H hidden_dim, C outputs, N tokens.
+Shapes: B samples, M modalities, P tokens per modality, H hidden_dim, C outputs, N tokens.
 """
 
 from collections.abc import Iterable
@@ -82,7 +82,7 @@ class TransformerLayer(nn.Module):
 class TokenFusion(Fusion):
     """Concatenate all tokens, add a learned position table, transform, average each modality, predict linearly.
 
-    Subclasses say what the layers are, and run them in `fuse`; each layer has an `attention`.
+    Subclasses define the layers, and run them in `fuse`; each layer has an `attention`.
     """
 
     def __init__(self, sizes: Sizes, layers: Iterable[nn.Module]) -> None:

@@ -15,7 +15,7 @@ from i2moe.model.fusion_config import FusionConfig, OwnFusionConfig
 
 
 def find_fusion_configs() -> dict[str, type[FusionConfig]]:
-    """Find the settings that stand beside the fusion methods, by the method's name."""
+    """Find the settings next to the fusion methods, by the method's name."""
     found = {}
     for module in pkgutil.iter_modules(i2moe.fusion.__path__):
         if module.name.endswith("_config"):
@@ -84,7 +84,7 @@ class ModelConfig(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _know_the_fusion_method(cls, values: Any) -> Any:  # noqa: ANN401 (anything may stand in the file)
+    def _know_the_fusion_method(cls, values: Any) -> Any:  # noqa: ANN401 (the file may hold anything)
         fusion = values.get("fusion") if isinstance(values, dict) else None
         method = fusion.get("method") if isinstance(fusion, dict) else "mult"
         if not (isinstance(method, str) and (method in FUSION_CONFIGS or ":" in method)):

@@ -1,6 +1,6 @@
 """Run E fusion modules at once, on one view or all: parameters are stacked and `torch.vmap` maps over the expert axis.
 
-Shapes: E experts, V views, B samples, M modalities, P tokens a modality, H hidden_dim, C outputs.
+Shapes: E experts, V views, B samples, M modalities, P tokens per modality, H hidden_dim, C outputs.
 """
 
 import copy
@@ -14,7 +14,7 @@ from torch.func import functional_call, stack_module_state
 
 from i2moe.model.fusion import Fused, Fusion
 
-# On a CPU, experts with more token numbers than this run one by one: stacked, their temporaries do not fit its caches.
+# On a CPU, experts with more token values than this run one by one: stacked, their temporaries do not fit its caches.
 # With fewer, what counts is the number of operations, each of which waits for all threads.
 CPU_LIMIT = 2**16
 
@@ -55,7 +55,7 @@ class Experts(nn.Module):
             views: how to perturb; None runs the intact view alone.
 
         Returns:
-            What the fusion method gives, each tensor with E in front: logits [E, V·B, C], view after view.
+            What the fusion method returns, each tensor with E in front: logits [E, V·B, C], view after view.
         """
         # Not in `train()`: trainers restore the training flag of each module without calling it.
         self._skeleton[0].train(self.training)
@@ -81,7 +81,7 @@ class Experts(nn.Module):
         return Fused(**{name: torch.stack([output[name] for output in outputs]) for name in outputs[0]})
 
     def _call(self, state: dict[str, Tensor], tokens: list[Tensor], views: Views | None) -> dict[str, Tensor]:
-        """Run one expert; what it does not give is left out, since vmap returns tensors only."""
+        """Run one expert; what it does not return is left out, since vmap returns tensors only."""
         output: Any = functional_call(self._skeleton[0], state, (tokens, views))
         fused = output if isinstance(output, Fused) else Fused(output)
         return {name: value for name, value in fused._asdict().items() if value is not None}
@@ -114,11 +114,11 @@ def _lay_out(intact: list[Any], instead: list[Any], replaced: Tensor | None) -> 
 
     Args:
         intact: M tensors or tuples of tensors, [B, ·].
-        instead: what replaces them, alike.
+        instead: what replaces them, in the same form.
         replaced: see `Views`.
 
     Returns:
-        Alike, with V·B rows.
+        The same, with V·B rows.
     """
     num_modalities = len(intact)
     return [
@@ -140,7 +140,7 @@ def _views_of(own: Tensor, other: Tensor, index: int, num_modalities: int, repla
 
 
 def _expert_axes(views: Views | None) -> Any:  # noqa: ANN401 (vmap's nested axes)
-    """Say which tensors of the views have the expert axis."""
+    """Return which tensors of the views have the expert axis."""
     if views is None:
         return None
     axes = [0 if tensor.dim() == _PER_EXPERT_DIMS else None for tensor in views.replacements]

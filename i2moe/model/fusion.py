@@ -16,7 +16,7 @@ from i2moe.model.fusion_config import FusionConfig, OwnFusionConfig
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a fusion method must know of the tokens it gets and of the logits it gives."""
+    """What a fusion method must know about the tokens it receives and the logits it returns."""
 
     num_modalities: int  # M
     num_patches: int  # P
@@ -26,7 +26,7 @@ class Sizes:
 
 
 class Fused(NamedTuple):
-    """What a fusion method says of a batch."""
+    """What a fusion method returns for a batch."""
 
     logits: Tensor  # [B, C]
     latent: Tensor | None = None  # [B, D], what the head sees
@@ -37,7 +37,7 @@ class Fusion(nn.Module):
     """A fusion method in two steps, so that views of a sample can share the first one.
 
     `embed` treats each modality by itself and draws no random numbers; an I2MoE's views of a sample differ in one
-    modality, so that each modality is embedded once intact and once replaced, not once a view. `fuse` is the rest.
+    modality, so that each modality is embedded once intact and once replaced, not once per view. `fuse` is the rest.
     """
 
     def embed(self, tokens: list[Tensor]) -> list[Any]:
@@ -45,7 +45,7 @@ class Fusion(nn.Module):
         return list(tokens)
 
     def fuse(self, embedded: list[Any]) -> Fused:
-        """Fuse what `embed` gave for each of the M modalities."""
+        """Fuse what `embed` returned for each of the M modalities."""
         raise NotImplementedError
 
     def forward(self, tokens: list[Tensor]) -> Fused:
@@ -104,6 +104,6 @@ def _check_shape(path: str, fusion: nn.Module, sizes: Sizes) -> None:
     shape = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if shape != [len(tokens[0]), sizes.num_outputs]:
         raise InputError(
-            f"fusion.method {path}: for {len(tokens)} tensors {list(tokens[0].shape)} it gives {shape}; "
+            f"fusion.method {path}: for {len(tokens)} tensors {list(tokens[0].shape)} it returns {shape}; "
             f"allowed: logits {[len(tokens[0]), sizes.num_outputs]}, one row per sample and one column per output"
         )

@@ -1,4 +1,4 @@
-"""What the settings of every fusion method share; each method's own stand beside its class in `i2moe.fusion`."""
+"""What the settings of every fusion method share; each method's own are next to its class in `i2moe.fusion`."""
 
 from typing import Annotated, Any, ClassVar
 
@@ -23,7 +23,7 @@ class FusionConfig(Strict):
         return self.model_dump(exclude={"method", "balance_weight"})
 
     def attention_width(self, hidden_dim: int) -> tuple[str, int]:
-        """Return the key and the value of the width that attention heads share among them."""
+        """Return the key and the value of the width that the attention heads share."""
         return "hidden_dim", hidden_dim
 
 

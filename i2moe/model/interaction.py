@@ -1,6 +1,6 @@
 """InteractionMoE: uniqueness, synergy and redundancy experts, perturbed views and reweighting (paper 3.2–3.4).
 
-Shapes: B samples, M modalities, P tokens a modality, H hidden_dim, C outputs, E experts (M + 2), V views (M + 1).
+Shapes: B samples, M modalities, P tokens per modality, H hidden_dim, C outputs, E experts (M + 2), V views (M + 1).
 """
 
 import copy
@@ -19,7 +19,7 @@ from i2moe.model.losses import InteractionLosses, interaction_losses
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of a batch; only an I2MoE has experts, and only a sparse fusion method a balance loss."""
+    """What a model returns for a batch; only an I2MoE has experts, and only a sparse fusion method a balance loss."""
 
     logits: Tensor  # [B, C]
     expert_logits: Tensor | None = None  # [B, E, C]
@@ -35,7 +35,7 @@ def expert_names(modalities: list[str], experts: str = "all") -> list[str]:
 
 
 class Reweighting(nn.Module):
-    """MLP from the modality means to one weight an expert: softmax(MLP(concatenated means) / temperature)."""
+    """MLP from the modality means to one weight per expert: softmax(MLP(concatenated means) / temperature)."""
 
     def __init__(
         self, in_dim: int, num_experts: int, *, hidden_dim: int, num_layers: int, temperature: float, dropout: float
@@ -55,7 +55,7 @@ class Reweighting(nn.Module):
 
 
 class GlobalWeights(nn.Module):
-    """One learned weight an expert, the same for all samples: what the ablation Simple-Weight has for reweighting."""
+    """One learned weight per expert, the same for all samples: the ablation Simple-Weight's form of reweighting."""
 
     def __init__(self, num_experts: int) -> None:
         super().__init__()
@@ -102,10 +102,10 @@ class InteractionMoE(nn.Module):
         self.config = config
         self.experts = Experts([copy.deepcopy(fusion) for _ in self.expert_names])
         self.reweighting = reweighting
-        self.mean_tokens: list[Tensor] | None = None  # M tensors [1, P, H]; who trains with `mean` gives them
+        self.mean_tokens: list[Tensor] | None = None  # M tensors [1, P, H]; whoever trains with `mean` sets them
 
     def forward(self, tokens: list[Tensor]) -> Prediction:
-        """Predict; in training also run the perturbed views and compute the interaction losses, unless they weigh 0.
+        """Predict; in training also run the perturbed views and compute the interaction losses, unless weighted 0.
 
         Args:
             tokens: M tensors [B, P, H], in modality order.
@@ -140,7 +140,7 @@ class InteractionMoE(nn.Module):
     def _views(self, tokens: list[Tensor]) -> Views:
         """Decide what replaces the modalities (Equations 2 and 3; Table 5), and which of them in which view.
 
-        Noise is N(0, 1) and drawn anew for every expert and pass. Less-Forward draws two modalities a sample.
+        Noise is N(0, 1) and drawn anew for every expert and pass. Less-Forward draws two modalities per sample.
         """
         match self.config.replacement:
             case "random":

@@ -1,7 +1,7 @@
 """Task losses and the weakly supervised interaction losses (paper 3.3.2, 3.4 and Appendix C).
 
 Shapes: B samples, C outputs, M modalities, V = M + 1 views. View 0 is intact; in view j + 1 modality j is replaced.
-Where fewer views were made, `replaced` [V - 1, B] says which modality each of them replaces for each sample; losses
+Where fewer views were made, `replaced` [V - 1, B] tells which modality each of them replaces for each sample; losses
 then count what there is.
 """
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-TRIPLET_MARGIN = 1.0  # SPEC of the official code; the paper names the loss only
+TRIPLET_MARGIN = 1.0  # of the official code; the paper only names the loss
 TRIPLET_EPS = 1e-7
 REGRESSION_MARGIN = 1.0  # on standardised labels
 

@@ -1,4 +1,4 @@
-"""A whole model: one encoder a modality, then a fusion method or an I2MoE over it."""
+"""A whole model: one encoder per modality, then a fusion method or an I2MoE over it."""
 
 from torch import Tensor, nn
 

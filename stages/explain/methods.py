@@ -1,4 +1,4 @@
-"""The explanation methods, by name: each turns a trained model's seeds into one table, or None where it says nothing.
+"""The explanation methods, by name: each turns a trained model's seeds into one table, or None where it does not apply.
 
 A new method is a function here with a line in METHODS, and its figures in `stages.report.explanations`.
 
@@ -23,7 +23,7 @@ from stages.shared.predictions import SplitPredictions, output_names
 
 @dataclass(frozen=True)
 class Explained:
-    """A trained model and what it says of the split that is explained."""
+    """A trained model and what it predicts for the split that is explained."""
 
     features: FeatureSet
     predictions: SplitPredictions
@@ -42,7 +42,7 @@ class Explained:
 
 
 def experts(explained: Explained) -> pd.DataFrame | None:
-    """Return a row per expert over all seeds: its weights, and what it reaches alone."""
+    """Return a row per expert over all seeds: its weights, and its score alone."""
     predictions = explained.predictions
     if not predictions.experts:
         return None
@@ -61,7 +61,7 @@ def experts(explained: Explained) -> pd.DataFrame | None:
 
 
 def expert_seeds(explained: Explained) -> pd.DataFrame | None:
-    """Return a row per expert and seed: its mean weight, and what it reaches alone."""
+    """Return a row per expert and seed: its mean weight, and its score alone."""
     predictions = explained.predictions
     if not predictions.experts:
         return None

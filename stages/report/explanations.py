@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shown:
-    """The model that is shown, beside the tables of its explanations."""
+    """The model that is shown, next to the tables of its explanations."""
 
     metric: str  # the lead metric of the task
-    mixture: float  # what the whole model reaches in it
+    mixture: float  # the whole model's score in it
     predictions: SplitPredictions
 
 
@@ -38,8 +38,8 @@ class Drawing:
 class Explanation:
     """How the table of one method is shown."""
 
-    columns: Columns  # that must be there, and the type of their values
-    drawings: dict[str, Drawing] = field(default_factory=dict)  # by name, which is part of the file's
+    columns: Columns  # the columns it must have, and the type of their values
+    drawings: dict[str, Drawing] = field(default_factory=dict)  # by name, which is part of the file name
     tabulate: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table  # to the rows of reports/tables
 
 
@@ -122,8 +122,8 @@ EXPLANATIONS: dict[str, Explanation] = {
             "modalities": Drawing(
                 lambda table, shown: figures.coalitions_figure(mean_by_metric(table), shown.metric),
                 lambda table, shown: (  # noqa: ARG005
-                    "What the whole model reaches when it sees only some modalities (the others at the train split's "
-                    "mean token), mean over seeds. This reading needs no weights and no names of experts."
+                    "Score of the whole model when it sees only some modalities (the others replaced by the train "
+                    "split's mean token), mean over seeds. This reading needs no weights and no names of experts."
                 ),
             )
         },

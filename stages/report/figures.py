@@ -40,10 +40,10 @@ def _label(name: str, dead_seeds: int = 0, num_seeds: int = 0) -> str:
 
 
 def weights_figure(experts: pd.DataFrame, weights: NDArray[np.float64]) -> Figure:
-    """Draw the weights over the test samples of all seeds, a violin an expert, dots for seed means (paper's Figure 4).
+    """Draw the weights over all seeds' test samples, one violin per expert, dots for seed means (paper's Figure 4).
 
     Args:
-        experts: the explain stage's table, a row an expert.
+        experts: the explain stage's table, one row per expert.
         weights: [S, N, E].
     """
     figure, axes = _figure(1.5 + 1.15 * len(experts))
@@ -81,7 +81,7 @@ def alone_figure(experts: pd.DataFrame, mixture: float, metric: str) -> Figure:
 
 
 def curves_figure(curves: list[pd.DataFrame], experts: list[str]) -> Figure:
-    """Draw losses by epoch, a panel each: task, interaction by expert, router balance; those that the model has.
+    """Draw losses by epoch, one panel each: task, interaction by expert, router balance; those that the model has.
 
     Thick lines are means over seeds, thin lines each seed.
     """
@@ -139,7 +139,7 @@ def example_figure(example: pd.DataFrame) -> Figure:
 
 
 def coalitions_figure(coalitions: pd.DataFrame, metric: str) -> Figure:
-    """Draw what the model reaches with every subset of its modalities.
+    """Draw the model's score with every subset of its modalities.
 
     Args:
         coalitions: a row per subset, with its name (`intact`) and the mean of each metric over seeds.

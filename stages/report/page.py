@@ -35,7 +35,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class ModelSection:
-    """What the page says of one model on one dataset."""
+    """What the page says about one model on one dataset."""
 
     name: str
     settings: str
@@ -46,7 +46,7 @@ class ModelSection:
 
 @dataclass(frozen=True)
 class DatasetSection:
-    """What the page says of one dataset."""
+    """What the page says about one dataset."""
 
     name: str
     label: str
@@ -54,7 +54,7 @@ class DatasetSection:
     notes: dict[str, str]
     metrics: list[str]
     performance: list[dict[str, Any]]  # a row per model: its name and a cell per metric
-    labels: list[dict[str, Any]]  # of a multilabel task a row per label: its name and the AUROC by model
+    labels: list[dict[str, Any]]  # of a multilabel task one row per label: its name and the AUROC by model
     models: list[ModelSection]
 
 
@@ -151,7 +151,7 @@ def model_section(run: Run, dataset: str, model: str, cohort: CohortDescription,
 
 
 def find(experts: pd.DataFrame, seeds: pd.DataFrame, metric: str) -> list[str]:
-    """Say in sentences what the expert table shows, each with its caveat.
+    """State in sentences what the expert table shows, each with its caveat.
 
     Args:
         experts: a row per expert.

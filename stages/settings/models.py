@@ -1,4 +1,4 @@
-"""How the blocks of `models` in params.yaml lie over each other: every dataset's models in full."""
+"""How the blocks of `models` in params.yaml are merged: every dataset's models in full."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from i2moe.base.strict import nearest
 
 
 def resolve_models(raw: dict[str, Any]) -> dict[str, Any]:
-    """Resolve every dataset's models; what is no block is left for validation to refuse.
+    """Resolve every dataset's models; what is not a block is left for validation to refuse.
 
     Args:
         raw: params.yaml as it was read.
 
     Raises:
-        InputError: for a base that is no model, or that leads back to where it started.
+        InputError: for a base that is not a model, or that leads back to where it started.
     """
     models = raw.get("models")
     if not isinstance(models, dict):
@@ -34,7 +34,7 @@ def _block(settings: dict[str, Any], key: str) -> dict[str, Any]:
     return block if isinstance(block, dict) else {}
 
 
-def _resolve_dataset(models: dict[str, Any], dataset: str) -> Any:  # noqa: ANN401 (anything may stand in the file)
+def _resolve_dataset(models: dict[str, Any], dataset: str) -> Any:  # noqa: ANN401 (the file may hold anything)
     """Resolve the dataset's own models and the shared ones."""
     own = models.get(dataset, {})
     if not isinstance(own, dict):
@@ -46,13 +46,13 @@ def _resolve_dataset(models: dict[str, Any], dataset: str) -> Any:  # noqa: ANN4
 def _resolve_model(
     models: dict[str, Any], dataset: str, name: str, names: list[str], chain: tuple[str, ...] = ()
 ) -> Any:  # noqa: ANN401
-    """Lay a model's blocks over each other, the last one on top.
+    """Merge a model's blocks, later ones over earlier ones.
 
     Without a `base`: models.defaults, models.shared.NAME, models.DATASET.defaults, models.DATASET.NAME. With one: the
     base model as it is for the dataset, models.shared.NAME, models.DATASET.NAME.
 
     Raises:
-        InputError: when the base is no model in `names`, or leads back to one of the `chain` above this one.
+        InputError: when the base is not a model in `names`, or leads back to one of the `chain` above this one.
     """
     own = models.get(dataset, {})
     shared = (models.get("shared") or {}).get(name) or {}
@@ -66,7 +66,7 @@ def _resolve_model(
         chain = (*chain, name)
         others = [other for other in names if other != name]
         if base not in others:
-            raise InputError(f"models.{dataset}.{name}: base {base!r} is no other model; {nearest(base, others)}")
+            raise InputError(f"models.{dataset}.{name}: base {base!r} is not another model; {nearest(base, others)}")
         if base in chain:
             raise InputError(f"models.{dataset}.{name}: its base leads back to it: {' → '.join([*chain, base])}")
         bottom, layers = _resolve_model(models, dataset, base, names, chain), [shared, block]

@@ -42,7 +42,7 @@ class Datasets(Strict):
     tables: dict[Name, TableParams]
 
     def raw(self) -> dict[str, str]:
-        """Return where the raw files of each dataset lie."""
+        """Return where the raw files of each dataset are."""
         own = {name: getattr(self, name) for name in type(self).model_fields if name != "tables"}
         return {name: block.raw for name, block in {**self.tables, **own}.items() if block is not None}
 

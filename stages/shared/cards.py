@@ -1,11 +1,11 @@
-"""What the report must know of a dataset, in one file that depends on nothing but the dataset."""
+"""What the report must know about a dataset, in one file that depends on nothing but the dataset."""
 
 from pathlib import Path
 
 from i2moe.contract.descriptions import CohortDescription, Description
 from stages.shared.files import write_whole
 
-REFERENCE = "linear-reference"  # stands where a model's name stands
+REFERENCE = "linear-reference"  # in place of a model's name
 
 
 class Card(Description):

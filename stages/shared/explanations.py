@@ -1,6 +1,6 @@
 """The explanations of a model: a table per method, written by the explain stage and read by the report.
 
-Tables are Parquet files, so that a column keeps its type. Who reads a table says which columns it needs, of which type.
+Tables are Parquet files, so that a column keeps its type. Whoever reads a table names the columns and types needed.
 """
 
 import shutil
@@ -11,7 +11,7 @@ import pandas as pd
 from i2moe.base.errors import InputError
 
 EXPLAINED_SPLIT = "test"  # what explanations and the report are about
-MIXTURE = "mixture"  # stands where an expert's name stands, for the whole model
+MIXTURE = "mixture"  # in place of an expert's name, for the whole model
 
 Columns = dict[str, type]
 
@@ -25,7 +25,7 @@ def write(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
 
 
 def read(folder: Path, name: str, columns: Columns) -> pd.DataFrame | None:
-    """Read the table of a method; None where the method says nothing of the model.
+    """Read the table of a method; None where the method does not apply to the model.
 
     Args:
         folder: of the model's explanations.
@@ -55,7 +55,7 @@ def _file(folder: Path, name: str) -> Path:
 
 
 def _holds(column: "pd.Series[object]", kind: type) -> bool:
-    """Tell whether a column's values are of a type."""
+    """Return whether a column's values are of a type."""
     if kind is str:
         return bool(pd.api.types.infer_dtype(column, skipna=False) == "string")
     if kind is float:

@@ -20,8 +20,8 @@ def write_features(
     Args:
         dataset: name.
         modality: name.
-        write: fills a file beside the array's path, which is then moved there; a failure leaves nothing.
-        describe: gives what the JSON says (`ModalityDescription`), once the array is complete.
+        write: fills a file next to the array's path, which is then moved there; a failure leaves nothing.
+        describe: returns what the JSON holds (`ModalityDescription`), once the array is complete.
     """
     path = paths.features(dataset) / f"{modality}.npy"
     write_whole(path, write)

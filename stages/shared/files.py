@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and hashes of what stands in them."""
+"""Files that are written whole or not at all, and hashes of their contents."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside the path, and move it there once it is complete; a failure leaves nothing."""
+    """Let `write` fill a file next to the path, and move it there once it is complete; a failure leaves nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     try:

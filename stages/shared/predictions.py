@@ -1,4 +1,4 @@
-"""The per-sample predictions file: a row a sample, split and seed, columns by class and expert name."""
+"""The per-sample predictions file: one row per sample, split and seed, columns by class and expert name."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -27,7 +27,7 @@ class HardwareParams(Strict):
 class Run(Strict):
     """`results/settings/run.json`: what the report shows."""
 
-    datasets: dict[str, str]  # by name, how the report calls it
+    datasets: dict[str, str]  # by name, what the report calls it
     models: list[str]
     seeds: list[Seed]
     max_epochs: Positive | None

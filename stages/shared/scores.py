@@ -24,7 +24,7 @@ def score_table(
     Args:
         task: binary | multiclass | multilabel | regression.
         labels: by split, [N] or [N, C].
-        logits: by split, [S, N, C], a row a seed.
+        logits: by split, [S, N, C], one row per seed.
         seeds: the S seeds.
         classes: names of the C classes or labels.
 
@@ -49,7 +49,7 @@ def score_table(
 def write_scores(table: pd.DataFrame, table_path: Path, summary_path: Path) -> None:
     """Write the table, and of its test rows mean and standard deviation as a small JSON of the numbers there are.
 
-    Single labels stand in the table alone.
+    Single labels are in the table only.
     """
     test = table[(table["split"] == "test") & ~table["metric"].str.startswith(LABEL_PREFIX)]
     summary = {}

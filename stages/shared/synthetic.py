@@ -1,4 +1,4 @@
-"""What every dataset's synthesizer shares: a folder that is complete or not there, and the planted truth beside it."""
+"""What every dataset's synthesizer shares: a folder that is complete or not there, and the planted truth next to it."""
 
 import json
 import shutil

@@ -20,7 +20,7 @@ def read_visits(dataset: str, dates: tuple[str, ...] = ()) -> pd.DataFrame:
         (`is_train`).
 
     Raises:
-        InputError: when cohort and visits are not of one run.
+        InputError: when cohort and visits are not from the same run.
     """
     cohort = read_cohort(paths.cohort(dataset))
     path = paths.visits(dataset)

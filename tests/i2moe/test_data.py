@@ -1,4 +1,4 @@
-"""The data contract: what a FeatureSet gives, and every way in which it refuses bad files."""
+"""The data contract: what a FeatureSet returns, and every way in which it refuses bad files."""
 
 import json
 
@@ -101,7 +101,10 @@ def test_the_voxels_of_a_volume_stand_in_their_places_and_elsewhere_is_nothing(s
     [
         ({"mask": None}, r"first.json breaks the data contract: .*mask of a volume is missing or does not fit"),
         ({"shape": [2, 3, 3]}, r"first.json breaks the data contract: .*mask of a volume is missing or does not fit"),
-        ({"mask": pack_mask(~MASK)}, r"first.npy has samples of shape \(3,\), its mask says \(9,\): rerun the feature"),
+        (
+            {"mask": pack_mask(~MASK)},
+            r"first.npy has samples of shape \(3,\), its mask states \(9,\): rerun the feature",
+        ),
     ],
 )
 def test_a_mask_that_does_not_fit_is_refused(synthetic_dataset, about, message):
@@ -153,7 +156,7 @@ def setting(column, row, value):
             spoil_array(lambda array: array.astype(np.float64)),
             r"has dtype float64, allowed are float32, float16, uint8",
         ),
-        (spoil_array(lambda array: array[:, :3]), r"samples of shape \(3,\), its JSON says \(5,\)"),
+        (spoil_array(lambda array: array[:, :3]), r"samples of shape \(3,\), its JSON states \(5,\)"),
         (spoil_array(np.asfortranarray), r"second.npy is not C-contiguous"),
         (lambda folder, _: (folder / "second.npy").unlink(), r"second.npy is missing: run the feature stage"),
         (lambda folder, _: (folder / "second.json").unlink(), r"second.json is missing"),
@@ -161,9 +164,9 @@ def setting(column, row, value):
         (lambda _, cohort: cohort.unlink(), r"synthetic.csv is missing: run the dataset's cohort stage"),
         (spoil_cohort(lambda table: table.drop(columns="split")), r"has no column 'split'"),
         (spoil_cohort(lambda table: table.drop(columns="label")), r"has no column 'label'"),
-        (spoil_cohort(setting("sample_id", 1, "s000")), r"row 3: its sample_id stands in an earlier row too"),
+        (spoil_cohort(setting("sample_id", 1, "s000")), r"row 3: its sample_id is in an earlier row too"),
         (spoil_cohort(lambda table: table.iloc[::-1]), r"is not sorted by sample_id"),
-        (spoil_cohort(setting("split", 2, "dev")), r"row 4: split 'dev' is none of train, validation, test"),
+        (spoil_cohort(setting("split", 2, "dev")), r"row 4: split 'dev' is not one of train, validation, test"),
         (spoil_cohort(setting("label", 5, "z")), r"row 7: unknown label 'z', not in \['a', 'b', 'c'\]"),
         (spoil_cohort(lambda table: table.assign(split="train")), r"the validation split is empty"),
         (

@@ -27,7 +27,7 @@ FUSES = {
 
 
 def planted_bits(samples, seed):
-    """Return one bit a modality, [N, 2]."""
+    """Return one bit per modality, [N, 2]."""
     return torch.randint(2, (samples, 2), generator=torch.Generator().manual_seed(seed))
 
 

@@ -243,7 +243,7 @@ def test_class_weights_count_in_training_and_are_no_part_of_the_model(synthetic_
 @pytest.mark.parametrize(
     ("task", "class_weights", "message"),
     [
-        ("binary", [1.0, 1.0, 1.0], r"class_weights \[1.0, 1.0, 1.0\]: one weight a class is needed, .*'no', 'yes'"),
+        ("binary", [1.0, 1.0, 1.0], r"class_weights \[1.0, 1.0, 1.0\]: one weight per class is needed, .*'no', 'yes'"),
         ("regression", [1.0, 1.0], r"class_weights have no meaning for task 'regression'"),
     ],
 )

@@ -21,13 +21,13 @@ FOUND = {
     # Fusion methods reach a model through its settings, with a hash of their source: see the test below.
     "i2moe/model/config.py": set(),
 }
-# Files that are read beside a module.
+# Files that are read next to a module.
 READ = {
     "stages/datasets/adni/codebook.py": {"stages/datasets/adni/columns.csv"},
     "stages/datasets/mimic/lab/items.py": {"stages/datasets/mimic/lab/items.csv"},
     "stages/report/page.py": {"stages/report/report.html"},
 }
-# DVC's foreach gives all modalities of a dataset one list, where some need what others do not.
+# DVC's foreach gives all modalities of a dataset the same list, though some need what others do not.
 NEEDED_BY_OTHER_MODALITIES = {
     "adni features@image": {"codebook.py", "columns.csv", "tables.py"},
     "adni features@genetic": {"codebook.py", "columns.csv", "prefetch.py", "source.py", "tables.py"},

@@ -35,7 +35,7 @@ def build_encoder(
     """Build the encoder of one modality.
 
     Args:
-        kind: the kind of array, as its feature file says: vector | sequence | volume | image.
+        kind: the kind of array, as its feature file states: vector | sequence | volume | image.
         shape: of one sample.
         encoder: `mlp` or `maxout` for vectors, `lstm` or `gru` for sequences; or `patch` to cut the raw vector (a
             sequence's last step) into patches without any encoder before it. Volumes go through the 3D-CNN and an

@@ -15,8 +15,9 @@ def last_step(steps: Tensor, lengths: Tensor) -> Tensor:
 class RecurrentEncoder(nn.Module):
     """One-layer LSTM or GRU, then its state after the last real step (Appendix F), then patch embedding.
 
-    Either looks back only, so padding at the end cannot reach that state. On a CPU the sequences are packed, which
-    halves the work where most are short; elsewhere not, since packing makes the device wait for the CPU at every batch.
+    Both look back only, so padding at the end cannot reach that state. On a CPU the sequences are packed, which
+    halves the work where most are short; elsewhere they are not, since packing makes the device wait for the CPU at
+    every batch.
     """
 
     def __init__(self, cells: nn.LSTM | nn.GRU, num_patches: int, hidden_dim: int, dropout: float) -> None:
@@ -31,7 +32,7 @@ class RecurrentEncoder(nn.Module):
         return self.embedding(self.dropout(state))  # type: ignore[no-any-return]
 
     def packed_state(self, steps: Tensor, lengths: Tensor) -> Tensor:
-        """Return the last real states [B, D], computing real steps only; lengths lie on the CPU."""
+        """Return the last real states [B, D], computing real steps only; lengths are on the CPU."""
         packed = pack_padded_sequence(steps, lengths, batch_first=True, enforce_sorted=False)
         _, state = self.cells(packed)
         hidden = state[0] if isinstance(self.cells, nn.LSTM) else state  # an LSTM has a cell state too

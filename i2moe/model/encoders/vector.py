@@ -65,7 +65,7 @@ def maxout_mlp(num_features: int, width: int) -> nn.Sequential:
 def vector_encoder(
     shape: tuple[int, ...], *, encoder: str, encoder_dim: int, num_patches: int, hidden_dim: int, dropout: float
 ) -> nn.Module:
-    """Build `patch`, the patch embedding of the raw vector, or before it `mlp` with one hidden layer, or `maxout`."""
+    """Build `patch`, the patch embedding of the raw vector; `mlp` (one hidden layer) and `maxout` come before it."""
     (num_features,) = shape
     if encoder == "patch":
         return PatchEmbedding(num_features, num_patches, hidden_dim)

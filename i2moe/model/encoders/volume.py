@@ -57,7 +57,7 @@ def _voxels_left(shape: tuple[int, ...]) -> int:
     voxels = int(torch.tensor(shape).prod())
     if not voxels:
         raise InputError(
-            f"a volume is too small for the 3D-CNN; allowed: at least {smallest} voxels a side: lower its downsampling"
+            f"a volume is too small for the 3D-CNN; allowed: at least {smallest} voxels per side: downsample less"
         )
     return voxels
 
@@ -74,6 +74,6 @@ def volume_encoder(
     """Build the 3D-CNN and patch embedding; there is no patch embedding of raw voxels.
 
     Raises:
-        InputError: for a volume that three poolings would leave nothing of.
+        InputError: for a volume of which three poolings would leave nothing.
     """
     return VolumeEncoder(shape, encoder_dim, num_patches, hidden_dim)

@@ -1,10 +1,10 @@
-"""The column book: what each column of ADNI's tables is, and the row of a subject that counts.
+"""The codebook: what each column of ADNI's tables is, and which row of a subject counts.
 
-`columns.csv` has a row a column. `kind`: number, category, birth_year (becomes the age at the scan), count (of rows
-with a value, where a visit has several), key (tells whose row it is or how it came about: no feature), refused (shows
+`columns.csv` has one row per column. `kind`: number, category, birth_year (becomes the age at the scan), count (of rows
+with a value, where a visit has several), key (whose row it is or how it came about: not a feature), refused (shows
 the diagnosis; `note` says how). `codes` are a category's, `missing` those that mean "unknown" besides ADNI's own -4
 and -1; `low` and `high` a number's plausible range, in the unit after `conversion`, which applies where the column
-`unit` says 1. A table without an `optional` column is read all the same. Sources: ADNI's data dictionary (DATADIC).
+`unit` says 1. A table without an `optional` column is read anyway. Sources: ADNI's data dictionary (DATADIC).
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest
 from stages.datasets.adni.source import DATES, Table
 
-BOOK = Path(__file__).with_name("columns.csv")
+CODEBOOK = Path(__file__).with_name("columns.csv")
 FEATURES = ("number", "category", "birth_year", "count")
 # In every table, and never a feature: ids, phase and visit, who entered the row and when.
 KEYS = {
@@ -60,13 +60,13 @@ class Entry:
         return f"{self.table}.{self.column}"
 
 
-def read_book() -> pd.DataFrame:
-    """Return columns.csv as text, an empty one where a cell is empty."""
-    return pd.read_csv(BOOK, dtype=str, keep_default_na=False)
+def read_codebook() -> pd.DataFrame:
+    """Return columns.csv as text, with an empty text for an empty cell."""
+    return pd.read_csv(CODEBOOK, dtype=str, keep_default_na=False)
 
 
 def entries(tables: list[str], wanted: list[str] | None, key: str) -> list[Entry]:
-    """Return the columns of some tables that become features, in the book's order.
+    """Return the columns of some tables that become features, in the codebook's order.
 
     Args:
         tables: names.
@@ -74,17 +74,18 @@ def entries(tables: list[str], wanted: list[str] | None, key: str) -> list[Entry
         key: the setting that asks for them.
 
     Raises:
-        InputError: for a column that the book refuses, saying why, or does not know.
+        InputError: for a column that the codebook refuses, saying why, or does not know.
     """
-    book = read_book()
-    book = book[book["table"].isin(tables)].assign(name=book["table"] + "." + book["column"])
-    known = book[book["kind"].isin(FEATURES)]
+    codebook = read_codebook()
+    codebook = codebook[codebook["table"].isin(tables)].assign(name=codebook["table"] + "." + codebook["column"])
+    known = codebook[codebook["kind"].isin(FEATURES)]
     for name in wanted or []:
-        refused = book[(book["name"] == name) & (book["kind"] == "refused")]
+        refused = codebook[(codebook["name"] == name) & (codebook["kind"] == "refused")]
         if len(refused):
             raise InputError(f"{key}: {name} shows the diagnosis ({refused['note'].iloc[0]}): take it out")
         if name not in known["name"].to_numpy():
-            raise InputError(f"{key}: {name!r} is no feature of the book {BOOK.name}; {nearest(name, known['name'])}")
+            hint = nearest(name, known["name"])
+            raise InputError(f"{key}: {name!r} is not a feature in the codebook {CODEBOOK.name}; {hint}")
     chosen = known if wanted is None else known[known["name"].isin(wanted)]
     return [
         Entry(
@@ -104,9 +105,9 @@ def entries(tables: list[str], wanted: list[str] | None, key: str) -> list[Entry
 
 
 def unknown_columns(table: Table) -> list[str]:
-    """Return the columns of a raw table that the book does not know; they are ignored."""
-    book = read_book()
-    known = KEYS | set(book.loc[book["table"] == table.name, "column"])
+    """Return the columns of a raw table that the codebook does not know; they are ignored."""
+    codebook = read_codebook()
+    known = KEYS | set(codebook.loc[codebook["table"] == table.name, "column"])
     return [str(column) for column in table.rows if column not in known]
 
 
@@ -133,7 +134,7 @@ def rows_in_time(table: Table, limits: "pd.Series[Any]") -> pd.DataFrame:
 
 
 def values_of(table: Table, entry: Entry, rows: pd.DataFrame, same_day: str) -> "tuple[pd.Series[Any], int]":
-    """Return a column's values by roster id, missing where they are, and how many lie outside the book.
+    """Return a column's values by roster id, missing where they are, and how many are outside the codebook.
 
     Args:
         table: raw.

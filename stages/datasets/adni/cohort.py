@@ -1,4 +1,4 @@
-"""Cohort of ADNI: subjects with a diagnosis and every modality, and the scan whose date says when each is looked at."""
+"""Cohort of ADNI: subjects with a diagnosis and every modality, and the scan whose date sets when each is looked at."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 from i2moe.base.errors import InputError
 from stages.datasets.adni.codebook import rows_in_time
-from stages.datasets.adni.genetic.plink import Genotypes, find_trios, merge
+from stages.datasets.adni.genetic.plink import Genotypes, find_filesets, merge
 from stages.datasets.adni.image.scans import choose_scans, read_scans
 from stages.datasets.adni.settings import Settings
 from stages.datasets.adni.source import CLASSES, DIAGNOSES, load_table, needed_table
@@ -72,7 +72,7 @@ def cohort() -> None:
 
 
 def read_diagnoses(settings: Settings) -> pd.DataFrame:
-    """Return a row a visit of DXSUM: rid, sample_id (the PTID), diagnosis (0 CN, 1 MCI, 2 Dementia, NaN), visit, date.
+    """Return one row per visit: rid, sample_id (the PTID), diagnosis (0 CN, 1 MCI, 2 Dementia, NaN), visit, date.
 
     Raises:
         InputError: for a missing table or column, an unknown code, a row without PTID, or a RID with two PTIDs.
@@ -81,7 +81,7 @@ def read_diagnoses(settings: Settings) -> pd.DataFrame:
     table.require(["RID", "PTID", "DIAGNOSIS"])
     table.refuse(table.rows["PTID"].isna(), "PTID", "is empty")
     codes = table.numbers("DIAGNOSIS")
-    table.refuse(codes.notna() & ~codes.isin(DIAGNOSES), "DIAGNOSIS", "is none of 1 (CN), 2 (MCI), 3 (Dementia)")
+    table.refuse(codes.notna() & ~codes.isin(DIAGNOSES), "DIAGNOSIS", "is not one of 1 (CN), 2 (MCI), 3 (Dementia)")
     visits = pd.DataFrame(
         {"rid": table.rid(), "sample_id": table.rows["PTID"], "diagnosis": codes.map(DIAGNOSES), "date": pd.NaT}
     )
@@ -89,7 +89,7 @@ def read_diagnoses(settings: Settings) -> pd.DataFrame:
         table.require(["VISCODE2"])
         visits = visits.assign(visit=table.rows["VISCODE2"], date=table.dates())
     first = visits.groupby("rid")["sample_id"].transform("first")
-    table.refuse(visits["sample_id"] != first, "PTID", "is another one than in an earlier row of the same RID")
+    table.refuse(visits["sample_id"] != first, "PTID", "differs from an earlier row of the same RID")
     if settings.cohort.label == "visit":
         own = visits[(visits["visit"] == settings.cohort.visit) & visits["diagnosis"].notna()]
         differs = own["diagnosis"] != own.groupby("rid")["diagnosis"].transform("first")
@@ -131,7 +131,7 @@ def select(visits: pd.DataFrame, settings: Settings) -> Flow:
 
 def _keep_genotyped(flow: Flow, settings: Settings) -> None:
     """Keep subjects with genotypes of which not too many are missing; a .fam file's IID is the PTID."""
-    merged = merge(find_trios(settings.raw), settings.genetic)
+    merged = merge(find_filesets(settings.raw), settings.genetic)
     subjects = flow.subjects
     flow.keep("without genotypes", subjects.loc[subjects["sample_id"].isin(list(merged.people())), "rid"])
     share = Genotypes(merged, flow.subjects["sample_id"].tolist()).missing_share()

@@ -22,7 +22,7 @@ CLASSES = ["CN", "MCI", "Dementia"]
 DIAGNOSES = {1.0: 0, 2.0: 1, 3.0: 2}  # DXSUM's DIAGNOSIS: 1 CN, 2 MCI, 3 Dementia
 PTID = re.compile(r"^\d{3}_S_(\d{4,5})$")
 MISSING = ("", "NA", "NaN", "-4", "-4.0", "-1", "-1.0")  # -4: not asked or not applicable, -1: confirmed missing
-DATES = ("VISDATE", "EXAMDATE")  # a table has one of them, or both: the first that stands in it
+DATES = ("VISDATE", "EXAMDATE")  # a table has one of them, or both: the first that it has
 # Names that differ from the table's own name and what LONI adds before and after it.
 SPELLINGS = {"BLENNOWPLASMANFL": "BLENNOWPLASMANFL(?:LONG)?"}
 OPTIONAL = ("BLENNOWPLASMANFL",)
@@ -30,7 +30,7 @@ OPTIONAL = ("BLENNOWPLASMANFL",)
 
 @dataclass(frozen=True)
 class Table:
-    """A raw table: its name, where it lies, and its rows as text, NaN where missing, indexed by line in the file."""
+    """A raw table: its name, where it is, and its rows as text, NaN where missing, indexed by line in the file."""
 
     name: str
     path: Path
@@ -67,25 +67,25 @@ class Table:
 
     def _rid_of_ptid(self) -> "pd.Series[float]":
         found = self.rows["PTID"].str.extract(PTID)[0]
-        self.refuse(found.isna() & self.rows["PTID"].notna(), "PTID", "is no id such as 011_S_0002")
+        self.refuse(found.isna() & self.rows["PTID"].notna(), "PTID", "is not an id such as 011_S_0002")
         return found.astype(float)
 
     def numbers(self, column: str) -> "pd.Series[float]":
         """Return a column as numbers; of `<200` and `>1700`, an assay's limits, the limit.
 
         Raises:
-            InputError: for anything else that is no number.
+            InputError: for anything else that is not a number.
         """
         text = self.rows[column].str.strip().str.lstrip("<>")
         values = pd.to_numeric(text, errors="coerce")
-        self.refuse(text.notna() & ~np.isfinite(values), column, "holds something else than a number")
+        self.refuse(text.notna() & ~np.isfinite(values), column, "holds something other than a number")
         return values
 
     def dates(self) -> "pd.Series[Any]":
         """Return the date of each row's visit, NaT where there is none.
 
         Raises:
-            InputError: when the table has no such column, or a value is no date.
+            InputError: when the table has no such column, or a value is not a date.
         """
         column = next((name for name in DATES if name in self.rows), None)
         if column is None:
@@ -94,7 +94,7 @@ class Table:
                 "tables of data.adni"
             )
         dates = pd.to_datetime(self.rows[column], errors="coerce", format="mixed")
-        self.refuse(self.rows[column].notna() & dates.isna(), column, "is no date")
+        self.refuse(self.rows[column].notna() & dates.isna(), column, "is not a date")
         return dates
 
     def refuse(self, flags: "pd.Series[bool]", column: str, problem: str) -> None:
@@ -168,7 +168,7 @@ def load_table(raw: str, name: str) -> Table | None:
     """Find and read a table; None where an optional one is not there."""
     folder = Path(raw)
     if not folder.is_dir():
-        raise InputError(f"{raw} is no folder: put ADNI's files there, or correct data.adni.raw")
+        raise InputError(f"{raw} is not a folder: put ADNI's files there, or correct data.adni.raw")
     path = find_table(folder, name)
     return None if path is None else read_table(name, path)
 

@@ -1,4 +1,4 @@
-"""Clinical and biospecimen features of ADNI: a row a subject, imputed, one-hot and scaled with the train split."""
+"""Clinical and biospecimen features of ADNI: one row per subject, imputed, one-hot and scaled with the train split."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def write_modality(modality: str) -> None:
     write_vectors("adni", modality, array, description)
     for table, columns in report["ignored_columns"].items():
         print(f"  {table}: {len(columns)} columns that columns.csv does not know are ignored: {', '.join(columns)}")
-    for name, count in report["values_outside_the_book"].items():
+    for name, count in report["values_outside_the_codebook"].items():
         print(f"  {name}: {count} values outside codes or range count as missing")
 
 
@@ -59,7 +59,7 @@ def read_values(
     limits = dates + pd.Timedelta(days=settings.cohort.max_days_after_scan)
     columns: dict[str, pd.Series[Any]] = {}
     read: list[Entry] = []
-    report: dict[str, Any] = {"absent_tables": [], "ignored_columns": {}, "values_outside_the_book": {}}
+    report: dict[str, Any] = {"absent_tables": [], "ignored_columns": {}, "values_outside_the_codebook": {}}
     for name in settings.tables(modality):
         table = load_table(settings.raw, name)
         if table is None:
@@ -70,7 +70,7 @@ def read_values(
         for entry in present:
             values, outside = values_of(table, entry, rows, settings.cohort.same_day)
             if outside:
-                report["values_outside_the_book"][entry.name] = outside
+                report["values_outside_the_codebook"][entry.name] = outside
             values = ages(values, dates) if entry.kind == "birth_year" else values.reindex(dates.index)
             columns[entry.name] = values.set_axis(visits.index)
             read.append(entry)
@@ -78,7 +78,7 @@ def read_values(
         if ignored:
             report["ignored_columns"][name] = ignored
     if not read:
-        raise InputError(f"{settings.raw}: no {modality} table is there: download them, or drop the modality")
+        raise InputError(f"{settings.raw}: there is no {modality} table: download the tables, or drop the modality")
     return pd.DataFrame(columns), read, report
 
 
@@ -88,7 +88,7 @@ def encode(
     """Fill, one-hot encode and scale to [-1, 1] with what the train split says.
 
     Numbers: missing → median or mean, then min–max; a value beyond train's range lies beyond [-1, 1]. Categories:
-    missing → mode, then one column a code that train has, 1 or -1. Columns without a value in train are left out.
+    missing → mode, then one column per code that train has, 1 or -1. Columns without a value in train are left out.
 
     Returns:
         The array [N, F], its F names, and what was fitted.

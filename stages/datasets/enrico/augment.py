@@ -1,8 +1,8 @@
 """Augmented copies of train screens: mirrored, cropped, in other colours; both images of a screen alike.
 
 Random numbers come from a generator of the seed, the screen and the copy alone, and every copy draws all of them in the
-same order: a screenshot and its wireframe are mirrored and cropped alike, and adding one augmentation leaves what the
-others do. Images are decoded in threads, so that torch's global generator could not be used.
+same order: a screenshot and its wireframe are mirrored and cropped alike, and adding one augmentation leaves the
+others unchanged. Images are decoded in threads, so torch's global generator cannot be used.
 """
 
 from collections.abc import Sequence

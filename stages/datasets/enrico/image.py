@@ -30,11 +30,11 @@ def image(modality: Annotated[str, typer.Argument(help="screenshot or wireframe"
     """Write data/features/enrico/<modality>.npy, .copies.npy and .json.
 
     Raises:
-        InputError: for a modality that is not of the cohort, or the first image that cannot be decoded.
+        InputError: for a modality that is not in the cohort, or the first image that cannot be decoded.
     """
     settings = load_block("data.enrico", Settings)
     if modality not in settings.modalities:
-        raise InputError(f"{modality!r} is none of data.enrico.modalities; {nearest(modality, settings.modalities)}")
+        raise InputError(f"{modality!r} is not one of data.enrico.modalities; {nearest(modality, settings.modalities)}")
     table = read_cohort(paths.cohort("enrico"))
     is_train = (table["split"] == "train").to_numpy()
     items = [Item(image_path(settings.raw, modality, own), own) for own in table["sample_id"]]
@@ -50,7 +50,7 @@ def image(modality: Annotated[str, typer.Argument(help="screenshot or wireframe"
     }
     write_image_features("enrico", modality, items, copies, is_train, extractor, about)
     if not copies:
-        # DVC has no outputs that are there at times only.
+        # DVC has no outputs that exist only at times.
         none = np.empty((len(train), 0, *extractor.shape), np.float16)
         write_whole(paths.features("enrico") / f"{modality}.copies.npy", lambda partial: save(partial, none))
 

@@ -1,4 +1,4 @@
-"""ENRICO's tables, design_topics.csv and issues.csv, read as text and checked by row; and where its images lie."""
+"""ENRICO's tables, design_topics.csv and issues.csv, read as text and checked by row; and where its images are."""
 
 import csv
 import re
@@ -33,14 +33,14 @@ def read_topics(raw: str) -> pd.DataFrame:
     """Read design_topics.csv in the file's order: sample_id (the screen id as text) and topic.
 
     Raises:
-        InputError: for a missing file or column, a row of another length, an id that is no number or stands in an
-            earlier row, or a topic that is none of the 20.
+        InputError: for a missing file or column, a row of another length, an id that is not a number or is in an
+            earlier row too, or a topic that is not one of the 20.
     """
     path = Path(raw) / TOPICS_FILE
     table = _read(path, ["screen_id", "topic"], "download it from ENRICO's repository, or correct data.enrico.raw")
-    _refuse(path, table, "screen_id", lambda ids: ~ids.str.fullmatch(SCREEN_ID), "is no screen id such as 50245")
-    _refuse(path, table, "screen_id", lambda ids: ids.duplicated(), "stands in an earlier row too")
-    unknown = f"is none of ENRICO's topics; allowed: {', '.join(TOPICS)}"
+    _refuse(path, table, "screen_id", lambda ids: ~ids.str.fullmatch(SCREEN_ID), "is not a screen id such as 50245")
+    _refuse(path, table, "screen_id", lambda ids: ids.duplicated(), "repeats an earlier value")
+    unknown = f"is not one of ENRICO's topics; allowed: {', '.join(TOPICS)}"
     _refuse(path, table, "topic", lambda topics: ~topics.isin(TOPICS), unknown)
     return table.rename(columns={"screen_id": "sample_id"}).reset_index(drop=True)
 
@@ -49,14 +49,14 @@ def read_flawed(raw: str, *, only_high: bool) -> set[str]:
     """Return the ids of the screens that issues.csv lists, or of those with an issue of high severity.
 
     Raises:
-        InputError: for a missing file or column, a row of another length, an id that is no number, or an unknown
+        InputError: for a missing file or column, a row of another length, an id that is not a number, or an unknown
             severity.
     """
     path = Path(raw) / ISSUES_FILE
     remedy = "download it from ENRICO's repository, or set data.enrico.issues to keep"
     table = _read(path, ["screen_id", "severity"], remedy)
-    _refuse(path, table, "screen_id", lambda ids: ~ids.str.fullmatch(SCREEN_ID), "is no screen id such as 50245")
-    unknown = f"is none of {', '.join(SEVERITIES)}"
+    _refuse(path, table, "screen_id", lambda ids: ~ids.str.fullmatch(SCREEN_ID), "is not a screen id such as 50245")
+    unknown = f"is not one of {', '.join(SEVERITIES)}"
     _refuse(path, table, "severity", lambda names: ~names.isin(SEVERITIES), unknown)
     return set(table.loc[(table["severity"] == "high") | (not only_high), "screen_id"])
 

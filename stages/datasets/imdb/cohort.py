@@ -46,7 +46,7 @@ def cohort() -> None:
         load_block("split", SplitParams),
     )
     for genre, number in sorted(others.items()):
-        print(f"  genre {genre!r} of {number} movies is none of the {len(GENRES)}: not a label")
+        print(f"  genre {genre!r} of {number} movies is not one of the {len(GENRES)}: not a label")
 
 
 def select(table: pd.DataFrame, settings: Settings) -> tuple[pd.DataFrame, list[Step]]:

@@ -24,7 +24,7 @@ ROWS = 4096  # of the HDF5 read at a time
 
 
 def movies() -> None:
-    """Write data/interim/imdb: movies.json, a row a movie, and plots.npy [movies, D], which no split has touched."""
+    """Write data/interim/imdb: movies.json, one row per movie, and plots.npy [movies, D], untouched by any split."""
     settings = load_block("data.imdb", Settings)
     hdf5 = find_hdf5(settings.raw)
     official = settings.split == "official"
@@ -47,7 +47,7 @@ def plot_vectors(found: Movies, settings: Settings, hdf5: Path | None) -> PlotVe
 
 
 def read_means(path: Path) -> PlotVectors:
-    """Read the ready-made mean vectors, some rows at a time; NaN or 0 stands where no word had a vector.
+    """Read the ready-made mean vectors, some rows at a time; they are NaN or 0 where no word had a vector.
 
     How many words there were is not known: 1 of 1 where there is a vector, else 0 of 1.
 

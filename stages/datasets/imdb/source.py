@@ -1,7 +1,7 @@
 """MM-IMDb's raw files: the archive's folder of JSON and JPEG files, or the ready-made multimodal_imdb.hdf5.
 
 Sources: the archive and the HDF5 of Arevalo et al. 2017 (gmu-mmimdb); the latter's rows are movies, `features` means of
-word vectors, `vgg_features` VGG-16's, and its splits stand in the attribute that Fuel's H5PYDataset reads.
+word vectors, `vgg_features` VGG-16's, and its splits are in the attribute that Fuel's H5PYDataset reads.
 """
 
 import json
@@ -20,7 +20,7 @@ from stages.shared.prefetch import read_ahead
 if TYPE_CHECKING:
     import h5py
 
-# The 23 most frequent genres, of which the dataset's labels are; this order is that of the official arrays.
+# The 23 most frequent genres, which are the dataset's labels; this order is that of the official arrays.
 GENRES = (
     "Drama", "Comedy", "Romance", "Thriller", "Crime", "Action", "Adventure", "Horror", "Documentary", "Mystery",
     "Sci-Fi", "Fantasy", "Family", "Biography", "War", "History", "Music", "Animation", "Musical", "Western", "Sport",
@@ -34,7 +34,7 @@ REMEDY = "unpack mmimdb.tar.gz there, or set data.imdb.raw to the file multimoda
 
 @dataclass(frozen=True)
 class Movies:
-    """All movies of the raw data: a row each of movie_id, has_json, has_poster, genres (a list) and fold, or none."""
+    """All movies of the raw data: one row each, of movie_id, has_json, has_poster, genres (a list) and fold, if any."""
 
     table: pd.DataFrame
     plots: list[str]  # the longest plot of each, empty where there is none; no plots in an HDF5
@@ -61,7 +61,7 @@ def read_folder(raw: str, *, official: bool) -> Movies:
     """Read genres and the longest plot of every movie, and its fold in split.json if that is wanted.
 
     Raises:
-        InputError: for a JSON file that is none, or whose genres or plots are no lists of text; for a wrong split.json.
+        InputError: for a file that is not JSON, or whose genres or plots are not lists of text; for a wrong split.json.
     """
     folder = Path(raw) / DATASET
     files = sorted(path for path in folder.iterdir() if path.suffix in (".json", ".jpeg"))
@@ -92,7 +92,7 @@ def _read_json(path: Path) -> tuple[list[str], str]:
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:  # not JSON, or not UTF-8
-        raise InputError(f"{path} is no JSON file: unpack the archive again") from error
+        raise InputError(f"{path} is not a JSON file: unpack the archive again") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no JSON object: unpack the archive again")
     return _texts(path, content, "genres"), max(_texts(path, content, "plot"), key=len, default="")
@@ -102,7 +102,7 @@ def _texts(path: Path, content: dict[str, Any], key: str) -> list[str]:
     values = content.get(key) or []
     values = [values] if isinstance(values, str) else values
     if not (isinstance(values, list) and all(isinstance(value, str) for value in values)):
-        raise InputError(f"{path}: key {key!r} is no list of texts: unpack the archive again")
+        raise InputError(f"{path}: key {key!r} is not a list of texts: unpack the archive again")
     return [text for value in values if (text := value.strip())]
 
 
@@ -124,7 +124,7 @@ def read_folds(path: Path) -> dict[str, str]:
     for name, movies in folds.items():
         for movie in movies:
             if movie in split_of:
-                raise InputError(f"{path}: movie {movie} stands in it twice: {remedy}")
+                raise InputError(f"{path}: movie {movie} is in it twice: {remedy}")
             split_of[movie] = FOLDS[name]
     return split_of
 
@@ -133,14 +133,14 @@ def open_hdf5(path: Path) -> "h5py.File":
     """Open the ready-made HDF5.
 
     Raises:
-        InputError: for a file that is none, or lacks an array.
+        InputError: for a file that is not HDF5, or lacks an array.
     """
     import h5py
 
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise InputError(f"{path} is no whole HDF5 file: download it again") from error
+        raise InputError(f"{path} is not a complete HDF5 file: download it again") from error
     rows = None
     for name, rank in {"genres": 2, "imdb_ids": 1, "features": 2, "vgg_features": 2}.items():
         if name not in file or file[name].ndim != rank:

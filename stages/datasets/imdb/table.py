@@ -29,7 +29,7 @@ def read_rows() -> tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.bool_]]:
     """Return the cohort, each sample's row among all movies [N], and whether it is in train [N].
 
     Raises:
-        InputError: when cohort and movies are not of one run.
+        InputError: when cohort and movies are not from the same run.
     """
     table = read_cohort(paths.cohort("imdb"))
     position = {movie: row for row, movie in enumerate(read_movies()["movie_id"])}

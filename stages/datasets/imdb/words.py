@@ -49,7 +49,7 @@ def mean_vectors(plots: list[str], path: Path) -> PlotVectors:
         path: of word vectors in word2vec's format.
 
     Raises:
-        InputError: for vectors that cannot be read, are not finite, or are of none of the words.
+        InputError: for vectors that cannot be read, are not finite, or have none of the words.
     """
     from scipy.sparse import csr_array
     from sklearn.feature_extraction.text import CountVectorizer
@@ -64,7 +64,7 @@ def mean_vectors(plots: list[str], path: Path) -> PlotVectors:
     found = np.array([vectors.key_to_index.get(name, -1) for name in names])
     is_known = found >= 0
     if not is_known.any():
-        raise InputError(f"{path} has a vector for none of the plots' words: is it of their language?")
+        raise InputError(f"{path} has a vector for none of the plots' words: is it in their language?")
     own = vectors.vectors[found[is_known]].astype(np.float32)
     del vectors
     bad = ~np.isfinite(own).all(axis=1)
@@ -96,6 +96,6 @@ def load_vectors(path: Path) -> "KeyedVectors":
     except (ValueError, EOFError, OSError, zlib.error, MemoryError, OverflowError) as error:
         kind = "text" if is_text else "binary"
         raise InputError(
-            f"{path} is no whole file of word2vec's {kind} format (a .txt file is read as text, any other as binary): "
-            "download it again"
+            f"{path} is not a complete file in word2vec's {kind} format (a .txt file is read as text, any other as "
+            "binary): download it again"
         ) from error

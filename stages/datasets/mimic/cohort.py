@@ -55,7 +55,7 @@ def cohort() -> None:
 
 
 def read_admissions(source: Source, settings: Settings) -> tuple[int, pd.DataFrame]:
-    """Return how many patients there are, and a row an admission: times, age, death, and what the admission has.
+    """Return how many patients there are, and one row per admission: times, age, death, and what the admission has.
 
     Raises:
         InputError: for a missing table or column, an empty or repeated id, or a patient that `patients` lacks.
@@ -78,9 +78,9 @@ def read_admissions(source: Source, settings: Settings) -> tuple[int, pd.DataFra
 
 
 def _read_keyed(source: Source, table: str, key: str) -> pd.DataFrame:
-    """Read a whole table whose rows have an id each."""
+    """Read a whole table whose rows each have an id."""
     rows = source.query(f"FROM {source.scan(table)}", table).df()
-    for flags, problem in ((rows[key].isna(), "is empty"), (rows[key].duplicated(), "stands in an earlier row too")):
+    for flags, problem in ((rows[key].isna(), "is empty"), (rows[key].duplicated(), "repeats an earlier value")):
         if flags.any():
             raise InputError(
                 f"{source.path(table)} row {_first(flags.to_numpy())}: column {key!r} {problem}: "
@@ -106,7 +106,7 @@ def _having(source: Source, settings: Settings) -> dict[str, "pd.Series[Any]"]:
         repeated = notes["note_id"].duplicated().to_numpy()
         if repeated.any():
             raise InputError(
-                f"{source.path('discharge')} row {_first(repeated)}: column 'note_id' stands in an earlier row too: "
+                f"{source.path('discharge')} row {_first(repeated)}: column 'note_id' repeats an earlier value: "
                 "download the file again"
             )
         having["note"] = notes["hadm_id"]
@@ -119,13 +119,13 @@ def select(
     """Apply the filters in order.
 
     Args:
-        admissions: a row an admission, in order of patient and time.
+        admissions: one row per admission, in order of patient and time.
         settings: of the dataset.
         num_patients: in the raw data, with or without admissions.
 
     Returns:
         The admissions that pass every filter but completeness, which may be steps of a sequence; the index
-        admissions, one a patient; and the flow table: by filter, patients and admissions removed and left.
+        admissions, one per patient; and the flow table: by filter, patients and admissions removed and left.
     """
     flow = [_step("without any admission", num_patients, len(admissions), admissions)]
     kept = _apply(_filters(settings.cohort), admissions, flow)

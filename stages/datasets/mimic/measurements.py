@@ -1,6 +1,6 @@
 """Labs and vitals of every admission: one pass over labevents and one over chartevents, out of core.
 
-What a row says is a feature's mean and last value in an admission; a change of the cohort does not repeat the pass.
+A row has a feature's mean and last value in an admission; a change of the cohort does not repeat the pass.
 """
 
 import json
@@ -53,7 +53,7 @@ def _load_stays(source: Source) -> None:
 
 
 def _summarise(source: Source, items: pd.DataFrame, table: str) -> None:
-    """Pass over a table of events once, into one row an admission and feature; hadm_id is null outside admissions."""
+    """Pass over a table of events once, into one row per admission and feature; hadm_id is null outside admissions."""
     source.connection.register("items", items)
     conversions = " ".join(f"WHEN '{name}' THEN {sql}" for name, sql in CONVERSIONS.items())
     source.query(

@@ -1,4 +1,4 @@
-"""Feature arrays over visits: V visits of N samples, at most T a sample, are padded to [N, T, F]."""
+"""Feature arrays over visits: V visits of N samples, at most T per sample, are padded to [N, T, F]."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ def read_samples() -> Visits:
     """Read the visits that the cohort stage wrote.
 
     Raises:
-        InputError: when cohort and visits are not of one run.
+        InputError: when cohort and visits are not from the same run.
     """
     visits = read_visits("mimic")
     return Visits(

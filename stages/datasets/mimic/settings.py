@@ -42,7 +42,7 @@ class LabSettings(Strict):
 
 
 class NoteSettings(Strict):
-    """Discharge notes: TF-IDF, then truncated SVD; or the embeddings of a local model, to which the rest is nothing."""
+    """Discharge notes: TF-IDF, then truncated SVD; or a local model's embeddings, which need no other key."""
 
     model: str | None  # folder of a Hugging Face encoder and its tokenizer
     min_notes: Positive  # train notes that hold a term

@@ -160,16 +160,16 @@ def _explain(error: duckdb.Error, table: str, path: Path) -> Exception:
     if isinstance(error, duckdb.OutOfMemoryException):
         return InputError(f"{path} does not fit into data.mimic.memory_limit: raise it")
     if "GZIP" in message:
-        return InputError(f"{path} is no whole gzip file: download it again")
+        return InputError(f"{path} is not a complete gzip file: download it again")
     line = re.search(r"Line: (\d+)", message)
     where = f"{path} row {line[1]}" if line else str(path)
     if column := re.search(r'(?:converting column "|source column )(\w+)', message):
         kind = TABLES[table].columns[column[1]]
-        return InputError(f"{where}: column {column[1]!r} holds something else than {kind}: download the file again")
+        return InputError(f"{where}: column {column[1]!r} holds something other than {kind}: download the file again")
     if isinstance(error, duckdb.DataError):
-        return InputError(f"{where}: a column holds something else than {TABLES[table].columns}: download it again")
+        return InputError(f"{where}: a column holds something other than {TABLES[table].columns}: download it again")
     if line or str(path) in message:
-        return InputError(f"{where} is no row of a {table} table: download the file again")
+        return InputError(f"{where} is not a row of a {table} table: download the file again")
     return error
 
 
@@ -192,7 +192,7 @@ def open_source(raw: str, memory_limit: str) -> Iterator[Source]:
         try:
             connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")  # shown by tqdm
             # DuckDB takes a CSV of unknown length for a short one, and would hold it in memory to join it. Left as they
-            # are written, joins stream the raw table past what stands to its right.
+            # are written, joins stream the raw table past what is to its right.
             connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
             yield Source(Path(raw), connection)
         finally:

@@ -26,14 +26,14 @@ def cohort() -> None:
 
 
 def check_labels(utterances: Utterances) -> None:
-    """Refuse labels that are no sentiment.
+    """Refuse labels that are not a sentiment.
 
     Raises:
         InputError: for the first that is NaN or outside -3 to 3.
     """
     utterances.refuse(np.isnan(utterances.label), "labels", "is NaN")
     outside = np.abs(utterances.label) > MAX_SENTIMENT
-    utterances.refuse(outside, "labels", f"lies outside -{MAX_SENTIMENT} to {MAX_SENTIMENT}")
+    utterances.refuse(outside, "labels", f"is outside -{MAX_SENTIMENT} to {MAX_SENTIMENT}")
 
 
 def select(utterances: Utterances, settings: Settings) -> Cohort:
@@ -67,7 +67,7 @@ def select(utterances: Utterances, settings: Settings) -> Cohort:
 
 
 def _print_shared_videos(utterances: Utterances, rows: NDArray[np.int64]) -> None:
-    """Say so where the file's folds share a video: a speaker's voice and face then stand in train and test."""
+    """Print where the file's folds share a video: a speaker's voice and face are then in train and in test."""
     pairs = np.unique(np.stack([utterances.video[rows], utterances.fold[rows]]), axis=1)
     shared = pairs.shape[1] - len(np.unique(pairs[0]))
     if shared:

@@ -22,7 +22,7 @@ Bools = NDArray[np.bool_]
 def sequence(modality: Annotated[str, typer.Argument(help=", ".join(MODALITIES))]) -> None:
     """Write data/features/mosi/MODALITY.npy [N, T, F], .lengths.npy and .json."""
     if modality not in MODALITIES:
-        raise InputError(f"{modality!r} is no modality of CMU-MOSI; allowed: {', '.join(MODALITIES)}")
+        raise InputError(f"{modality!r} is not a modality of CMU-MOSI; allowed: {', '.join(MODALITIES)}")
     settings = load_block("data.mosi", Settings)
     table = read_cohort(paths.cohort("mosi"))
     utterances = read_utterances(settings.raw)
@@ -48,16 +48,16 @@ def sequence(modality: Annotated[str, typer.Argument(help=", ".join(MODALITIES))
 
 
 def find_rows(utterances: Utterances, sample_ids: NDArray[np.str_]) -> Ints:
-    """Return where each sample [N] stands among the utterances.
+    """Return which of the utterances each sample [N] is.
 
     Raises:
-        InputError: for a sample that is none of them, or has no text.
+        InputError: for a sample that is not one of them, or has no text.
     """
     rows: Ints = pd.Index(utterances.sample_id).get_indexer(sample_ids)
     if (rows < 0).any() or (utterances.length[rows] == 0).any():
         raise InputError(
-            f"{paths.cohort('mosi')} has a sample that {utterances.path} has not, or not with text: rerun the cohort "
-            "stage"
+            f"{paths.cohort('mosi')} has a sample that {utterances.path} lacks, or has without text: rerun the "
+            "cohort stage"
         )
     return rows
 

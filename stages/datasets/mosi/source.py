@@ -36,7 +36,7 @@ def read_arrays(raw: str) -> Arrays:
     """
     path = Path(raw)
     if not path.is_file():
-        raise InputError(f"{path} is no file: put mosi_data.pkl there, or correct data.mosi.raw")
+        raise InputError(f"{path} is not a file: put mosi_data.pkl there, or correct data.mosi.raw")
     readers = {".pkl": _read_pickle, ".npz": _read_npz, ".hdf5": _read_hdf5, ".h5": _read_hdf5}
     if path.suffix not in readers:
         raise InputError(f"{path}: data.mosi.raw names no {', '.join(readers)}: bring the arrays as one of these")
@@ -68,13 +68,13 @@ def _read_pickle(path: Path) -> Arrays:
     arrays = {name: entries[name].array for name in _names() if isinstance(entries[name], Array)}
     for name in _names():
         if arrays.get(name) is None:
-            raise InputError(f"{path}: {name} is no NumPy array: save it as one")
+            raise InputError(f"{path}: {name} is not a NumPy array: save it as one")
     return arrays
 
 
 def _read_npz(path: Path) -> Arrays:
     if not zipfile.is_zipfile(path):
-        raise InputError(f"{path} is no whole .npz: download it again, or save the arrays with numpy.savez")
+        raise InputError(f"{path} is not a complete .npz file: download it again, or save the arrays with numpy.savez")
     try:
         with np.load(path, allow_pickle=False) as archive:
             _require(path, archive.files)
@@ -108,15 +108,15 @@ def _read_dataset(path: Path, file: Any, name: str) -> NDArray[Any]:  # noqa: AN
 
     dataset = file[name]
     if not isinstance(dataset, h5py.Dataset):
-        raise InputError(f"{path}: {name} is no dataset: save the array as one")
+        raise InputError(f"{path}: {name} is not a dataset: save the array as one")
     if dataset.file.filename != file.filename or dataset.external or dataset.is_virtual:
-        raise InputError(f"{path}: {name} lies in another file: save the array itself")
+        raise InputError(f"{path}: {name} is in another file: save the array itself")
     array: NDArray[Any] = dataset[()]
     return np.asarray(array)
 
 
 def _check_kinds(path: Path, arrays: Arrays) -> None:
-    """Refuse an array whose type is another than its key's."""
+    """Refuse an array of another type than its key asks for."""
     for name in _names():
         allowed, what = (TEXTS, "bytes or text") if name.endswith("/id") else (NUMBERS, "numbers")
         if arrays[name].dtype.kind not in allowed:
@@ -130,7 +130,8 @@ def _check_sizes(path: Path, arrays: Arrays) -> None:
         for key in KEYS:
             name, shape = f"{fold}/{key}", arrays[f"{fold}/{key}"].shape
             if not _is_shape_of(key, shape):
-                raise InputError(f"{path}: {name} has shape {shape}, not {SHAPES.get(key, SEQUENCE)}: save it so")
+                expected = SHAPES.get(key, SEQUENCE)
+                raise InputError(f"{path}: {name} has shape {shape}, not {expected}: save it in that shape")
             _check_same(path, arrays, name, f"{fold}/{MODALITIES[0]}", axis=0)
             if key in MODALITIES:
                 _check_same(path, arrays, name, f"{first}/{MODALITIES[0]}", axis=1)
@@ -138,7 +139,7 @@ def _check_sizes(path: Path, arrays: Arrays) -> None:
 
 
 def _is_shape_of(key: str, shape: tuple[int, ...]) -> bool:
-    """Tell whether an array may have this shape; labels may do without their axes of 1."""
+    """Return whether an array may have this shape; labels may do without their axes of 1."""
     if key == "labels":
         return shape[1:] in ((), (1,), (1, 1)) and shape != ()
     if key == "id":
@@ -147,9 +148,7 @@ def _is_shape_of(key: str, shape: tuple[int, ...]) -> bool:
 
 
 def _check_same(path: Path, arrays: Arrays, name: str, other: str, axis: int) -> None:
-    """Refuse two arrays of which an axis differs."""
+    """Refuse two arrays that differ in an axis."""
     own, expected = arrays[name].shape[axis], arrays[other].shape[axis]
     if own != expected:
-        raise InputError(
-            f"{path}: {name} has {own} {AXES[axis]}, {other} {expected}: are all arrays those of one file?"
-        )
+        raise InputError(f"{path}: {name} has {own} {AXES[axis]}, {other} {expected}: are all arrays from one file?")

@@ -82,7 +82,7 @@ def _build(content: Any, dtype: Dtype, shape: tuple[int, ...], order: Any) -> ND
 
 
 def _reconstruct(*_arguments: object) -> Array:
-    """Stand in for NumPy's _reconstruct, whose arguments say nothing that does not come again as state."""
+    """Stand in for NumPy's _reconstruct, whose arguments tell nothing that does not come again as state."""
     return Array()
 
 
@@ -145,7 +145,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def unpickle(path: Path) -> Any:  # noqa: ANN401 (whatever the pickle holds)
-    """Return what a pickle of Python 2 or 3 holds; its arrays are `Array`s, read-only where they lie over its bytes.
+    """Return what a pickle of Python 2 or 3 holds; its arrays are `Array`s, read-only where they share its bytes.
 
     Raises:
         InputError: for a pickle that names anything but NumPy arrays and plain containers, of which nothing is then
@@ -161,6 +161,6 @@ def unpickle(path: Path) -> Any:  # noqa: ANN401 (whatever the pickle holds)
         ) from error
     except Exception as error:  # a broken pickle raises many kinds
         raise InputError(
-            f"{path} is no whole pickle of NumPy arrays and plain containers ({type(error).__name__}): download it "
-            "again, or bring the arrays as .npz or .hdf5"
+            f"{path} is not a complete pickle of NumPy arrays and plain containers ({type(error).__name__}): download "
+            "it again, or bring the arrays as .npz or .hdf5"
         ) from error

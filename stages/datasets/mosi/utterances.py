@@ -1,4 +1,4 @@
-"""The utterances of CMU-MOSI's file: who they are, and which of their steps are real."""
+"""The utterances of CMU-MOSI's file: which they are, and which of their steps are real."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def read_utterances(raw: str) -> Utterances:
     A number beyond float32 becomes infinite: other programs write the largest float64 for infinity.
 
     Raises:
-        InputError: for a file that `read_arrays` refuses, an id that is no text, or two utterances of one id.
+        InputError: for a file that `read_arrays` refuses, an id that is not text, or two utterances with the same id.
     """
     path = Path(raw)
     arrays = read_arrays(raw)
@@ -99,7 +99,7 @@ def _real_steps(steps: dict[str, Floats]) -> tuple[Ints, Ints]:
     """Return the first real step [n] and the number of real steps [n].
 
     They begin with the first that has text and end with the last at which any modality is not 0; an utterance without
-    text has none. Text that is infinite or NaN is none.
+    text has none. Text that is infinite or NaN counts as none.
     """
     has_text = (np.isfinite(steps["text"]) & (steps["text"] != 0)).any(axis=2)
     has_any = np.logical_or.reduce([(values != 0).any(axis=2) for values in steps.values()])

@@ -12,7 +12,7 @@ EXAMPLES = ("wdbc", "digits")
 
 
 def examples(name: Annotated[str, typer.Argument(help="wdbc or digits")]) -> None:
-    """Write data/examples/NAME.csv: one row a sample, features under scikit-learn's names, and the class's name."""
+    """Write data/examples/NAME.csv: one row per sample, features under scikit-learn's names, and the class's name."""
     from sklearn import datasets
 
     if name not in EXAMPLES:

@@ -22,7 +22,7 @@ from stages.shared.features import fitted_on_train, write_vectors
 
 
 def features(dataset: Annotated[str, typer.Argument(help="a name under data.tables in params.yaml")]) -> None:
-    """Write data/features/DATASET/<modality>.npy and .json, one pair a modality."""
+    """Write data/features/DATASET/<modality>.npy and .json, one pair per modality."""
     params = load_table_params(dataset)
     cohort = read_cohort(paths.cohort(dataset))
     table = read_source(params).table
@@ -51,7 +51,7 @@ def select_columns(table: pd.DataFrame, params: TableParams) -> dict[str, list[s
         for column in columns:
             if column in owner:
                 both = f"modalities {owner[column]!r} and {modality!r}"
-                raise InputError(f"{params.raw}: column {column!r} is in {both}; allowed: one modality a column")
+                raise InputError(f"{params.raw}: column {column!r} is in {both}; allowed: one modality per column")
             owner[column] = modality
     return selected
 
@@ -63,7 +63,7 @@ def _match(
         for column in wanted.columns:
             if column in reserved:
                 what = f"column {column!r} of modality {modality!r}"
-                raise InputError(f"{params.raw}: {what} is the label or group, which is no feature: take it out")
+                raise InputError(f"{params.raw}: {what} is the label or group, which is not a feature: take it out")
         require_columns(
             params.raw, pd.DataFrame(columns=candidates), wanted.columns, f"feature of modality {modality!r}"
         )
@@ -103,7 +103,7 @@ def encode(
     too_large = np.abs(array).max(axis=0) > np.finfo(np.float32).max
     if too_large.any():
         far = names[int(too_large.argmax())]
-        raise InputError(f"{source} column {far!r} holds a value too far from the train split's: correct it")
+        raise InputError(f"{source} column {far!r} holds a value too far from those of the train split: correct it")
     description = {
         "source": str(source),
         "features": names,

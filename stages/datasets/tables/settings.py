@@ -1,4 +1,4 @@
-"""The settings under data.tables: everything that must be said of a dataset that comes as tables."""
+"""The settings under data.tables: everything that must be said about a dataset that comes as tables."""
 
 import re
 from typing import Annotated, Any, Literal, Self
@@ -23,9 +23,7 @@ class Columns(Strict):
     def _exactly_one(self) -> Self:
         given = [key for key in type(self).model_fields if getattr(self, key) is not None]
         if len(given) != 1:
-            raise ValueError(
-                f"gives {' and '.join(given) or 'nothing'}; allowed: exactly one of columns, prefix, regex"
-            )
+            raise ValueError(f"has {' and '.join(given) or 'nothing'}; allowed: exactly one of columns, prefix, regex")
         return self
 
     @field_validator("regex")
@@ -34,7 +32,7 @@ class Columns(Strict):
         try:
             re.compile(regex or "")
         except re.error as error:
-            raise ValueError(f"{regex!r} is no regular expression ({error}); allowed: Python's syntax") from error
+            raise ValueError(f"{regex!r} is not a regular expression ({error}); allowed: Python's syntax") from error
         return regex
 
 

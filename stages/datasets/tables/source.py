@@ -1,4 +1,4 @@
-"""Read a dataset's own files (CSV, Parquet, NPY) into one table, a row a sample, indexed by sample_id."""
+"""Read a dataset's own files (CSV, Parquet, NPY) into one table, one row per sample, indexed by sample_id."""
 
 import re
 import warnings
@@ -47,7 +47,7 @@ def read_source(params: TableParams) -> Source:
         other = _indexed(path, part, own_ids, params)
         twice = sorted(set(table.columns) & set(other.columns))
         if twice:
-            raise InputError(f"{path}: column {twice[0]!r} stands in an earlier file too: rename or remove it in one")
+            raise InputError(f"{path}: column {twice[0]!r} is in an earlier file too: rename or remove it in one")
         before = len(table)
         table = table.join(other, how="inner")
         removed[f"not in {path.name}"] = before - len(table)
@@ -114,7 +114,7 @@ def _ids(path: Path, table: pd.DataFrame, params: TableParams) -> pd.Index:
     if texts.duplicated().any():
         row = _first(texts.duplicated())
         raise InputError(
-            f"{path} row {row}: its id in column {params.id!r} stands in an earlier row too: one row a sample"
+            f"{path} row {row}: its id in column {params.id!r} is in an earlier row too: keep one row per sample"
         )
     return pd.Index(texts, name="sample_id")
 

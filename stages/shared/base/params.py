@@ -24,7 +24,7 @@ def load_block(key: str, kind: type[Block]) -> Block:
     """Read and check one block of params.yaml.
 
     Args:
-        key: where it stands, such as `data.adni`.
+        key: where it is, such as `data.adni`.
         kind: what it must be.
 
     Raises:
@@ -39,7 +39,7 @@ def load_block(key: str, kind: type[Block]) -> Block:
 
 
 def read_params(path: Path = paths.PARAMS) -> dict[str, Any]:
-    """Read a file of parameters as it stands.
+    """Read a file of parameters as it is.
 
     Raises:
         InputError: for a file that is missing, is not YAML, or holds no keys.
@@ -68,13 +68,13 @@ def _parse(content: str, name: str) -> Any:  # noqa: ANN401 (anything may be the
 
 
 def check(value: Any, kind: type[Block], path: Path, key: str = "") -> Block:  # noqa: ANN401 (anything may be there)
-    """Turn what stands in a file into typed settings.
+    """Turn what a file holds into typed settings.
 
     Args:
-        value: what stands there.
+        value: what is there.
         kind: what it must be.
         path: of the file, for errors.
-        key: where in the file the value stands; nothing for the whole.
+        key: where in the file the value is; nothing for the whole.
 
     Raises:
         InputError: naming each wrong key, its value, what is allowed and the nearest valid name.

@@ -1,4 +1,4 @@
-"""Where every file lies, relative to the project's root, in which every stage runs."""
+"""Where every file is, relative to the project's root, in which every stage runs."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def model_settings(dataset: str, model: str) -> Path:
 
 
 def cohort(dataset: str) -> Path:
-    """Return the cohort's CSV; its JSON lies beside it."""
+    """Return the cohort's CSV; its JSON is next to it."""
     return Path("data/cohorts") / f"{dataset}.csv"
 
 
@@ -35,7 +35,7 @@ def interim(dataset: str) -> Path:
 
 
 def image_features(key: str) -> Path:
-    """Return the folder of features of single images that a network, named by the key, has seen; no DVC output."""
+    """Return the folder of the features that a network, named by the key, made of single images; not a DVC output."""
     return Path("data/.images") / key
 
 
@@ -60,7 +60,7 @@ def curves(dataset: str, model: str, seed: int) -> Path:
 
 
 def resume(dataset: str, model: str, seed: int, key: str) -> Path:
-    """Return the folder of an unfinished run's checkpoints; no DVC output, so that it survives a kill."""
+    """Return the folder of an unfinished run's checkpoints; not a DVC output, so that it survives a kill."""
     return Path("results/.resume") / dataset / model / str(seed) / key
 
 
@@ -75,7 +75,7 @@ def scores(dataset: str, model: str) -> Path:
 
 
 def card(dataset: str) -> Path:
-    """Return what the report must know of a dataset."""
+    """Return what the report must know about a dataset."""
     return Path("results/cards") / f"{dataset}.json"
 
 

@@ -99,7 +99,7 @@ def _check_splits(cohort: Cohort, splits: NDArray[np.str_]) -> None:
 
 
 def _absent_classes(cohort: Cohort, split: str, inside: NDArray[Any]) -> list[str]:
-    """Return the classes that none of a split's labels is; of a multilabel task only train must have every label."""
+    """Return the classes absent from a split's labels; of a multilabel task only train must have every label."""
     if cohort.task in ("binary", "multiclass"):
         return [name for index, name in enumerate(cohort.classes) if index not in inside]
     if cohort.task == "multilabel" and split == "train":

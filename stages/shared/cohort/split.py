@@ -9,7 +9,7 @@ from i2moe.base.errors import InputError
 from i2moe.contract.cohort import SPLITS
 from stages.shared.cohort.shares import SplitParams
 
-REGRESSION_BINS = 10  # quantile bins that stand for classes when the label is a number
+REGRESSION_BINS = 10  # quantile bins that serve as classes when the label is a number
 
 
 def assign_splits(strata: NDArray[np.int64], groups: NDArray[np.str_] | None, shares: SplitParams) -> NDArray[np.str_]:

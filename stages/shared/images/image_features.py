@@ -1,4 +1,4 @@
-"""Features of images as a dataset's arrays: scaled with the train split, float16, and augmented copies beside them."""
+"""Features of images as a dataset's arrays: scaled with the train split, float16, and augmented copies next to them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path

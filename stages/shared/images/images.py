@@ -53,14 +53,14 @@ class Extractor:
     shape: tuple[int, ...]  # of one image's features
     batch_size: int
     name: str  # of network, weights and layer, for people
-    key: str  # of network, weights and preparation: features of one key may stand in one store
+    key: str  # of network, weights and preparation: features of one key may share a store
     remedy: str  # for a file that cannot be decoded
     note: str | None  # what a reader of results must know
     augmentation: str = ""  # how `prepare` makes copies: copies made otherwise are others, plain images stay the same
 
 
 class Store:
-    """Features of single images, in the order they were made: `features.f32` [n, F] and `keys.txt`, a line each.
+    """Features of single images, in the order they were made: `features.f32` [n, F] and `keys.txt`, one line each.
 
     Only ever appended to. What a kill left half written is cut off when the store is opened again.
     """
@@ -80,7 +80,7 @@ class Store:
             stream.truncate(len(self.keys) * 4 * num_features)
 
     def append(self, keys: list[str], features: Floats) -> None:
-        """Append features [n, F]; names come last, for they say what is complete."""
+        """Append features [n, F]; names come last, since they tell what is complete."""
         with self.features.open("ab") as stream:
             stream.write(np.ascontiguousarray(features, dtype=np.float32).tobytes())
         with self.names.open("a") as stream:
@@ -125,7 +125,7 @@ def _check_finite(features: Floats, items: list[Item], extractor: Extractor) -> 
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
         path = items[int(np.flatnonzero(~finite)[0])].path
-        raise InputError(f"{path}: {extractor.name} gives NaN or infinity: are these the right weights?")
+        raise InputError(f"{path}: {extractor.name} returns NaN or infinity: are these the right weights?")
 
 
 def _content(path: Path) -> bytes:
@@ -168,7 +168,7 @@ def decode(item: Item, extractor: Extractor) -> NDArray[np.uint8]:
     """Read an image as RGB on white ground, prepared for the network [H, W, 3].
 
     Raises:
-        InputError: for a file that is no whole JPEG or PNG image.
+        InputError: for a file that is not a complete JPEG or PNG image.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -179,7 +179,7 @@ def decode(item: Item, extractor: Extractor) -> NDArray[np.uint8]:
             image.draft("RGB", (extractor.width, extractor.height))  # a JPEG much larger is decoded at a fraction
             prepared = extractor.prepare(_flatten(image), item)
     except UnidentifiedImageError as error:
-        raise InputError(f"{item.path} is no JPEG or PNG image: {extractor.remedy}") from error
+        raise InputError(f"{item.path} is not a JPEG or PNG image: {extractor.remedy}") from error
     except Exception as error:  # Pillow's decoders raise many kinds
         raise InputError(f"{item.path} cannot be decoded ({first_line(error)}): {extractor.remedy}") from error
     return np.asarray(prepared, dtype=np.uint8)

@@ -23,7 +23,7 @@ def build_vgg(architecture: str, weights: str, seed: int, key: str) -> "nn.Modul
         key: of params.yaml, for errors.
 
     Raises:
-        InputError: when the weights are neither, cannot be downloaded, or are not of this network.
+        InputError: when the weights are none of these, cannot be downloaded, or are not of this network.
     """
     import torch
     from torchvision import models
@@ -40,9 +40,9 @@ def build_vgg(architecture: str, weights: str, seed: int, key: str) -> "nn.Modul
         return network
     if not Path(weights).is_file():
         names = ", ".join(named.__members__)
-        raise InputError(f"{key}: {weights!r} is no file; allowed: none, {names}, or a local file of weights")
+        raise InputError(f"{key}: {weights!r} is not a file; allowed: none, {names}, or a local file of weights")
     network = models.get_model(architecture, weights=None, init_weights=False)
-    problem = f"{key}: {weights} is no state dict of torchvision's {architecture}"
+    problem = f"{key}: {weights} is not a state dict of torchvision's {architecture}"
     _load_state(network, weights, problem, f"name its file, such as that of {next(iter(named)).url}")
     return network
 

@@ -214,7 +214,7 @@ NOTHING_DROPPED = {method: {"capacity_factor": 1000.0} for method in SPARSE}
 
 @every_method
 @pytest.mark.parametrize("own_noise", [True, False], ids=["noise for each expert", "one replacement for all"])
-@pytest.mark.parametrize("two", [True, False], ids=["two modalities a sample", "every modality"])
+@pytest.mark.parametrize("two", [True, False], ids=["two modalities per sample", "every modality"])
 def test_views_that_share_embeddings_equal_the_module_on_perturbed_tokens(method, own_noise, two, monkeypatch):
     no_noise(monkeypatch)
     modules = [different(fusion(method, **NOTHING_DROPPED.get(method, {}))) for _ in range(2)]
@@ -332,7 +332,7 @@ def test_parameter_counts_are_the_documented_closed_forms(method, modalities, pa
 
 
 # Sizes for ADNI, and the official module's count: Table 9, Table 10 (less the first layer's gating residual, 8 x 8,
-# which nothing reaches), and the official scripts' for H 64.
+# which no input reaches), and the official scripts' for H 64.
 OFFICIAL = {
     "interpretcc": (128, 1, {"temperature": 1.0, "threshold": 0.5}, 140_679),
     "moepp": (

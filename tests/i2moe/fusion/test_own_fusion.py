@@ -59,7 +59,7 @@ OWN = """
 
 @pytest.fixture(autouse=True)
 def _own_module(tmp_path, monkeypatch):
-    """Write own_fusion.py where Python finds it, as beside params.yaml."""
+    """Write own_fusion.py where Python finds it, as it would next to params.yaml."""
     folder = tmp_path / "project"
     folder.mkdir()
     path = folder / "own_fusion.py"
@@ -146,9 +146,9 @@ MISTAKES = {
     ),
     "too many columns": (
         {"method": "own_fusion:TooWide"},
-        ["own_fusion:TooWide: for 3 tensors [2, 2, 8] it gives [2, 6]", "allowed: logits [2, 3]"],
+        ["own_fusion:TooWide: for 3 tensors [2, 2, 8] it returns [2, 6]", "allowed: logits [2, 3]"],
     ),
-    "a pair": ({"method": "own_fusion:Pair"}, ["own_fusion:Pair: ", "it gives tuple", "allowed: logits [2, 3]"]),
+    "a pair": ({"method": "own_fusion:Pair"}, ["own_fusion:Pair: ", "it returns tuple", "allowed: logits [2, 3]"]),
 }
 
 

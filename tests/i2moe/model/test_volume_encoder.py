@@ -40,7 +40,7 @@ def test_the_linears_width_follows_from_the_shape(shape, voxels):
 
 
 def test_a_volume_that_is_too_small_is_refused():
-    with pytest.raises(InputError, match=r"too small for the 3D-CNN; allowed: at least 24 voxels a side"):
+    with pytest.raises(InputError, match=r"too small for the 3D-CNN; allowed: at least 24 voxels per side"):
         build(shape=(24, 23, 24))
 
 

@@ -114,7 +114,7 @@ def test_bases_that_lead_back_are_refused(load):
     message = error_of(load, chain)
     assert message.startswith("params.yaml: models.tiny.")
     assert "base" in message
-    assert "is no other model" not in message  # each of them is one
+    assert "is not another model" not in message  # each of them is one
 
 
 def test_a_wrong_default_is_told_once(load):

@@ -60,13 +60,13 @@ def test_a_file_that_is_no_state_dict_is_refused_and_never_executed(monkeypatch,
         path.write_bytes(b"text")
     elif content in ("pickle", "malicious"):
         path.write_bytes(pickle.dumps(Malicious() if content == "malicious" else {"features.0.weight": 1}, protocol=2))
-    with pytest.raises(InputError, match=r"key: .*vgg\.pth is no state dict of torchvision's vgg11 .*vgg11-.*\.pth"):
+    with pytest.raises(InputError, match=r"key: .*vgg\.pth is not a state dict of torchvision's vgg11 .*vgg11-.*\.pth"):
         build_vgg("vgg11", str(path), 0, "key")
     assert not (tmp_path / "executed").exists()
 
 
 def test_an_unknown_name_of_weights_is_refused():
-    with pytest.raises(InputError, match=r"key: 'IMAGENET' is no file; allowed: none, IMAGENET1K_V1, .*local file"):
+    with pytest.raises(InputError, match=r"key: 'IMAGENET' is not a file; allowed: none, IMAGENET1K_V1, .*local file"):
         build_vgg("vgg11", "IMAGENET", 0, "key")
 
 

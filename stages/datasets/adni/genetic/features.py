@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
-from stages.datasets.adni.genetic.plink import MISSING, Genotypes, Merged, find_trios, merge
+from stages.datasets.adni.genetic.plink import MISSING, Genotypes, Merged, find_filesets, merge
 from stages.datasets.adni.genetic.pruning import prune
 from stages.datasets.adni.settings import GeneticSettings, Settings
 from stages.shared.base.command import run
@@ -24,7 +24,7 @@ def genetic() -> None:
     """Write data/features/adni/genetic.npy [N, S] and .json."""
     settings = load_block("data.adni", Settings)
     visits = read_visits("adni", dates=("date",))
-    merged = merge(find_trios(settings.raw), settings.genetic)
+    merged = merge(find_filesets(settings.raw), settings.genetic)
     write_genotypes(merged, visits["sample_id"].tolist(), visits["is_train"].to_numpy(), settings.genetic, settings.raw)
 
 
@@ -52,7 +52,7 @@ def write_genotypes(
         "source": source,
         "coding": "copies of the allele after the underscore, scaled to [-1, 1]",
         "features": (variants["id"] + "_" + variants["a1"]).tolist(),
-        "variants_in_trios": {trio.bed.stem: len(trio.variants) for trio in merged.trios},
+        "variants_in_filesets": {fileset.bed.stem: len(fileset.variants) for fileset in merged.filesets},
         "merge": merged.counts,
         "removed": removed,
         "share_missing": round(float((dosages == MISSING).mean()), 6),
@@ -124,7 +124,7 @@ def read_list(path: Path) -> set[str]:
         raise InputError(f"data.adni.genetic.variants: {path} is missing: put the list there, or set it to null")
     rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
     if not rows or any(len(row) != 1 for row in rows):
-        raise InputError(f"data.adni.genetic.variants: {path} is no list of ids: one id in each row is needed")
+        raise InputError(f"data.adni.genetic.variants: {path} is not a list of ids: put one id in each row")
     return {row[0] for row in rows}
 
 

@@ -1,7 +1,7 @@
-"""PLINK 1 trios (.bed, .bim, .fam), merged by variant id with alleles checked, and read in blocks of variants.
+"""PLINK 1 filesets (.bed, .bim, .fam), merged by variant id with alleles checked, and read in blocks of variants.
 
-Format: cog-genomics.org/plink/1.9/formats. A genotype is the number of copies of A1, the .bim file's first allele, of
-the first trio; -127 where the call is missing.
+Format: cog-genomics.org/plink/1.9/formats. A genotype is the number of copies of A1, the first allele in the first
+fileset's .bim file; -127 where the call is missing.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ VARIANT_COLUMNS = ["chromosome", "id", "centimorgan", "position", "a1", "a2"]
 
 
 @dataclass(frozen=True)
-class Trio:
+class Fileset:
     """Genotypes of a set of people: the .bed file, its variants (a row of the .bim file each) and its people (IID)."""
 
     bed: Path
@@ -38,29 +38,29 @@ class Trio:
 
 @dataclass(frozen=True)
 class Merged:
-    """Trios seen as one: V variants with the first trio's A1 and A2, sorted by chromosome and position.
+    """Filesets seen as one: V variants with the first fileset's A1 and A2, sorted by chromosome and position.
 
-    `columns` and `swapped` say by trio where each variant stands [V], and whether its A1 is the merged A2.
+    `columns` and `swapped` tell by fileset where each variant is [V], and whether its A1 is the merged A2.
     `counts` says how many variants each check removed or changed.
     """
 
-    trios: list[Trio]
+    filesets: list[Fileset]
     variants: pd.DataFrame
     columns: list[NDArray[np.int64]]
     swapped: list[NDArray[np.bool_]]
     counts: dict[str, int]
 
     def people(self) -> dict[str, tuple[int, int]]:
-        """Return trio and row of each person; of the first trio where several have them."""
+        """Return fileset and row of each person; of the first fileset where several have them."""
         found: dict[str, tuple[int, int]] = {}
-        for number, trio in enumerate(self.trios):
-            for row, person in enumerate(trio.people):
+        for number, fileset in enumerate(self.filesets):
+            for row, person in enumerate(fileset.people):
                 found.setdefault(person, (number, row))
         return found
 
 
-def find_trios(raw: str) -> list[Trio]:
-    """Read all trios of the folder `plink`, in order of name.
+def find_filesets(raw: str) -> list[Fileset]:
+    """Read all filesets of the folder `plink`, in order of name.
 
     Raises:
         InputError: when there is none, or a file of one is missing or wrong.
@@ -68,12 +68,12 @@ def find_trios(raw: str) -> list[Trio]:
     folder = Path(raw) / FOLDER
     beds = sorted(folder.glob("*.bed"))
     if not beds:
-        raise InputError(f"{folder} holds no .bed file: put ADNI's PLINK trios (.bed, .bim, .fam) there")
-    return [read_trio(bed) for bed in beds]
+        raise InputError(f"{folder} holds no .bed file: put ADNI's PLINK filesets (.bed, .bim, .fam) there")
+    return [read_fileset(bed) for bed in beds]
 
 
-def read_trio(bed: Path) -> Trio:
-    """Read a trio's variants and people, and check that the .bed file fits them.
+def read_fileset(bed: Path) -> Fileset:
+    """Read a fileset's variants and people, and check that the .bed file fits them.
 
     Raises:
         InputError: naming file, row and remedy.
@@ -83,70 +83,70 @@ def read_trio(bed: Path) -> Trio:
     twice = people["iid"].duplicated().to_numpy()
     if twice.any():
         raise InputError(
-            f"{bed.with_suffix('.fam')} row {int(twice.argmax()) + 1}: its IID stands in an earlier row too: "
-            "keep one row a person with PLINK's --remove"
+            f"{bed.with_suffix('.fam')} row {int(twice.argmax()) + 1}: its IID is in an earlier row too: "
+            "keep one row per person with PLINK's --remove"
         )
     position = pd.to_numeric(variants["position"], errors="coerce")
     if position.isna().any():
         row = int(position.isna().to_numpy().argmax()) + 1
-        raise InputError(f"{bed.with_suffix('.bim')} row {row}: the position is no number: make the trio again")
+        raise InputError(f"{bed.with_suffix('.bim')} row {row}: the position is not a number: make the fileset again")
     _check_bed(bed, len(people), len(variants))
-    return Trio(bed, variants.assign(position=position.astype(np.int64)), people["iid"].tolist())
+    return Fileset(bed, variants.assign(position=position.astype(np.int64)), people["iid"].tolist())
 
 
 def _read_columns(path: Path, names: list[str]) -> pd.DataFrame:
     """Read a file of columns between blanks, as text."""
     if not path.is_file():
-        raise InputError(f"{path} is missing: a trio needs .bed, .bim and .fam of one name")
+        raise InputError(f"{path} is missing: a fileset needs .bed, .bim and .fam of one name")
     rows = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     for row, values in enumerate(rows, start=1):
         if len(values) != len(names):
-            raise InputError(f"{path} row {row} has {len(values)} columns, not {len(names)}: make the trio again")
+            raise InputError(f"{path} row {row} has {len(values)} columns, not {len(names)}: make the fileset again")
     if not rows:
-        raise InputError(f"{path} is empty: make the trio again")
+        raise InputError(f"{path} is empty: make the fileset again")
     return pd.DataFrame(rows, columns=names, dtype=str)
 
 
 def _check_bed(bed: Path, num_people: int, num_variants: int) -> None:
-    """Compare size and first bytes with what .bim and .fam say."""
+    """Compare size and first bytes with what .bim and .fam state."""
     with bed.open("rb") as stream:
         start = stream.read(len(SNP_MAJOR))
     if start != SNP_MAJOR:
-        raise InputError(f"{bed} is no variant-major PLINK 1 .bed file: make it with PLINK 1.9's --make-bed")
+        raise InputError(f"{bed} is not a variant-major PLINK 1 .bed file: make it with PLINK 1.9's --make-bed")
     expected = len(SNP_MAJOR) + num_variants * -(-num_people // 4)
     if bed.stat().st_size != expected:
         raise InputError(
             f"{bed} has {bed.stat().st_size} bytes; {num_variants} variants of its .bim times {num_people} people of "
-            f"its .fam need {expected}: take the three files of one trio as they were made"
+            f"its .fam need {expected}: take the three files of one fileset as they were made"
         )
 
 
-def merge(trios: list[Trio], settings: GeneticSettings) -> Merged:
-    """Merge trios on variant id: the autosomal SNPs that all of them have, with the first one's alleles.
+def merge(filesets: list[Fileset], settings: GeneticSettings) -> Merged:
+    """Merge filesets on variant id: the autosomal SNPs that all of them have, with the first one's alleles.
 
-    Positions may be of different genome builds and are not compared; the first trio's count. A variant's alleles may
-    stand in either order and on either strand; A/T and C/G read the same on both strands, so that these cannot be
+    Positions may be of different genome builds and are not compared; the first fileset's count. A variant's alleles may
+    be in either order and on either strand; A/T and C/G read the same on both strands, so that these cannot be
     told apart.
 
     Raises:
         InputError: when alleles do not fit and `mismatched` is error, or no variant is left.
     """
     counts: dict[str, int] = {}
-    tables = [_usable(trio, counts) for trio in trios]
+    tables = [_usable(fileset, counts) for fileset in filesets]
     first = _shared(tables, counts)
     keep = np.ones(len(first), bool)
-    if len(trios) > 1 and settings.ambiguous == "drop":
+    if len(filesets) > 1 and settings.ambiguous == "drop":
         keep = (first["a1"].map(COMPLEMENT) != first["a2"]).to_numpy()
         _add(counts, "ambiguous strand", int((~keep).sum()))
     columns, swapped = [], []
-    for trio, table in zip(trios, tables, strict=True):
+    for fileset, table in zip(filesets, tables, strict=True):
         own = table.iloc[pd.Index(table["id"]).get_indexer(first["id"])]
         fits, is_swapped = _compare(first, own, counts)
         if settings.mismatched == "error" and not fits[keep].all():
             row = int(own["column"].to_numpy()[np.flatnonzero(keep & ~fits)[0]]) + 1
             raise InputError(
-                f"{trio.bed.with_suffix('.bim')} row {row}: chromosome or alleles do not fit those of the variant in "
-                f"{trios[0].bed.with_suffix('.bim').name} on either strand: remove it, or set "
+                f"{fileset.bed.with_suffix('.bim')} row {row}: chromosome or alleles do not fit those of the variant "
+                f"in {filesets[0].bed.with_suffix('.bim').name} on either strand: remove it, or set "
                 "data.adni.genetic.mismatched to drop"
             )
         _add(counts, "mismatched", int((keep & ~fits).sum()))
@@ -154,24 +154,26 @@ def merge(trios: list[Trio], settings: GeneticSettings) -> Merged:
         columns.append(own["column"].to_numpy())
         swapped.append(is_swapped)
     if not keep.any():
-        raise InputError(f"{trios[0].bed.parent}: no autosomal SNP is in all trios: {counts}: are the ids of one kind?")
+        raise InputError(
+            f"{filesets[0].bed.parent}: no autosomal SNP is in all filesets: {counts}: are the ids of the same kind?"
+        )
     variants = first[keep].reset_index(drop=True)
-    return Merged(trios, variants, [own[keep] for own in columns], [own[keep] for own in swapped], counts)
+    return Merged(filesets, variants, [own[keep] for own in columns], [own[keep] for own in swapped], counts)
 
 
 def _shared(tables: list[pd.DataFrame], counts: dict[str, int]) -> pd.DataFrame:
-    """Return the first trio's variants that all trios have, by chromosome and position."""
+    """Return the first fileset's variants that all filesets have, by chromosome and position."""
     first = tables[0]
     is_shared = first["id"].isin(set.intersection(*(set(table["id"]) for table in tables)))
-    _add(counts, "not in every trio", int((~is_shared).sum()))
+    _add(counts, "not in every fileset", int((~is_shared).sum()))
     order = first["chromosome"].map({name: number for number, name in enumerate(AUTOSOMES)})
     first = first.assign(order=order)[is_shared].sort_values(["order", "position"], kind="stable", ignore_index=True)
     return first[["chromosome", "id", "position", "a1", "a2"]]
 
 
-def _usable(trio: Trio, counts: dict[str, int]) -> pd.DataFrame:
-    """Return the autosomal SNPs of a trio whose id stands there once, with their column in the .bed file."""
-    table = trio.variants.assign(column=np.arange(len(trio.variants)))
+def _usable(fileset: Fileset, counts: dict[str, int]) -> pd.DataFrame:
+    """Return the autosomal SNPs of a fileset whose id is in it once, with their column in the .bed file."""
+    table = fileset.variants.assign(column=np.arange(len(fileset.variants)))
     table[["a1", "a2"]] = table[["a1", "a2"]].apply(lambda alleles: alleles.str.upper())
     table["chromosome"] = table["chromosome"].str.removeprefix("chr")
     for name, is_wrong in (
@@ -183,14 +185,14 @@ def _usable(trio: Trio, counts: dict[str, int]) -> pd.DataFrame:
         _add(counts, name, int(wrong.sum()))
         table = table[~wrong]
         if table.empty:
-            raise InputError(f"{trio.bed.with_suffix('.bim')} has no autosomal SNP: {counts}")
+            raise InputError(f"{fileset.bed.with_suffix('.bim')} has no autosomal SNP: {counts}")
     return table
 
 
 def _compare(
     first: pd.DataFrame, own: pd.DataFrame, counts: dict[str, int]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Compare a trio's alleles with the first trio's: do they fit, and are they in the other order; each [V]."""
+    """Compare a fileset's alleles with the first fileset's: do they fit, and are they in the other order; each [V]."""
     a1, a2, b1, b2 = (table[name].to_numpy(str) for table in (first, own) for name in ("a1", "a2"))
     other1, other2 = (own[name].map(COMPLEMENT).to_numpy(str) for name in ("a1", "a2"))
     same, swapped = (b1 == a1) & (b2 == a2), (b1 == a2) & (b2 == a1)
@@ -207,47 +209,47 @@ def _add(counts: dict[str, int], name: str, number: int) -> None:
 
 
 class Genotypes:
-    """The genotypes of N people, whichever trio each is in."""
+    """The genotypes of N people, whichever fileset each is in."""
 
     def __init__(self, merged: Merged, people: list[str]) -> None:
-        """Find the people.
+        """Find the people in the filesets.
 
         Args:
-            merged: the trios.
+            merged: the filesets.
             people: IIDs, in order.
 
         Raises:
-            InputError: when no trio has one of them.
+            InputError: when no fileset has one of them.
         """
         places = merged.people()
         lost = next((row for row, person in enumerate(people) if person not in places), None)
         if lost is not None:
             raise InputError(
-                f"{merged.trios[0].bed.parent}: no .fam file has sample {lost + 1}: rerun the cohort stage"
+                f"{merged.filesets[0].bed.parent}: no .fam file has sample {lost + 1}: rerun the cohort stage"
             )
         self.merged = merged
         self.num_people = len(people)
-        trio_of, row_of = np.array([places[person] for person in people]).T
-        self.rows = [np.flatnonzero(trio_of == number) for number in range(len(merged.trios))]
+        fileset_of, row_of = np.array([places[person] for person in people]).T
+        self.rows = [np.flatnonzero(fileset_of == number) for number in range(len(merged.filesets))]
         self.rows_in_bed = [row_of[rows] for rows in self.rows]
 
     def read(self, variants: NDArray[np.int64]) -> NDArray[np.int8]:
         """Return the genotypes of some variants, by number [N, b]."""
         block = np.empty((self.num_people, len(variants)), dtype=np.int8, order="F")
-        for number, trio in enumerate(self.merged.trios):
+        for number, fileset in enumerate(self.merged.filesets):
             if len(self.rows[number]):
-                part = self._read_trio(trio, self.rows_in_bed[number], self.merged.columns[number][variants])
+                part = self._read_fileset(fileset, self.rows_in_bed[number], self.merged.columns[number][variants])
                 swapped = self.merged.swapped[number][variants]
                 part[:, swapped] = np.where(part[:, swapped] == MISSING, MISSING, 2 - part[:, swapped])
                 block[self.rows[number]] = part
         return block
 
     @staticmethod
-    def _read_trio(trio: Trio, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int8]:
+    def _read_fileset(fileset: Fileset, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int8]:
         names: dict[str, Any] = dict.fromkeys(("fid", "iid", "father", "mother", "sex", "pheno"))
         names |= dict.fromkeys(("chromosome", "sid", "cm_position", "bp_position", "allele_1", "allele_2"))
-        sizes = {"iid_count": len(trio.people), "sid_count": len(trio.variants)}
-        with open_bed(trio.bed, **sizes, properties=names) as bed:
+        sizes = {"iid_count": len(fileset.people), "sid_count": len(fileset.variants)}
+        with open_bed(fileset.bed, **sizes, properties=names) as bed:
             part: NDArray[np.int8] = bed.read(np.s_[rows, columns], dtype="int8")
         return part
 

@@ -1,4 +1,4 @@
-"""Pruning of variants in linkage disequilibrium: of two that say the same, one stays."""
+"""Pruning of variants in linkage disequilibrium: of two that tell the same, one stays."""
 
 from collections.abc import Callable
 
@@ -23,10 +23,10 @@ def prune(
     The window slides by one variant: each is compared with those still there among the `window` - 1 before it on its
     chromosome, from the first to the last. Where the squared correlation of their genotypes exceeds `max_r2`, the one
     with the smaller minor allele frequency goes, the later one where these are equal. PLINK's --indep-pairwise slides
-    by a step and visits pairs in another order: it keeps much the same, not the very same variants.
+    by a step and visits pairs in another order: it keeps mostly the same variants, not exactly the same.
 
     Args:
-        read: gives the people's genotypes of variants by number [T, b]; a missing one counts as the variant's mean.
+        read: returns the people's genotypes of variants by number [T, b]; a missing one counts as the variant's mean.
         maf: minor allele frequencies [V].
         chromosome: of each variant [V]; in order of chromosome and position.
         settings: of the window and the threshold.

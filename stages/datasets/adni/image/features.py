@@ -41,7 +41,7 @@ def write_maps(settings: Settings, visits: pd.DataFrame) -> None:
     """Write grey-matter voxels [N, V] as float16, standardised with the train maps' one mean and one deviation.
 
     Raises:
-        InputError: for the first map that cannot be read or does not lie on the atlas's grid; nothing is written then.
+        InputError: for the first map that cannot be read or is not on the atlas's grid; nothing is written then.
     """
     grid = read_grid(settings.raw, settings.image)
     files = [Path(settings.raw) / MAPS / name for name in visits["scan"]]
@@ -58,7 +58,7 @@ def write_maps(settings: Settings, visits: pd.DataFrame) -> None:
     statistics: dict[str, float] = {}
 
     def write(partial: Path) -> None:
-        # As read, in a file of float32 beside it: neither rounded twice nor held in memory.
+        # As read, in a file of float32 next to it: neither rounded twice nor held in memory.
         unscaled = partial.with_suffix(".unscaled")
         try:
             mean, std = _write_unscaled(unscaled, grid, files, is_train)
@@ -111,7 +111,7 @@ def _scaled(source: Path, shape: tuple[int, int], mean: float, std: float) -> It
             if np.abs(scaled).max() > np.finfo(np.float16).max:
                 row = start + int(np.abs(scaled).argmax()) // shape[1]
                 raise InputError(
-                    f"the map of sample {row + 1} by id has a value too far from the others': make it again"
+                    f"the map of sample {row + 1} by id has a value too far from all others: make it again"
                 )
             yield scaled
 
@@ -120,7 +120,7 @@ def write_freesurfer(settings: Settings, visits: pd.DataFrame) -> None:
     """Write regional volumes and thicknesses [N, F]: missing → train median, then standardised with train.
 
     Raises:
-        InputError: for a missing table, one without measures, or a measure that is no number.
+        InputError: for a missing table, one without measures, or a measure that is not a number.
     """
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline

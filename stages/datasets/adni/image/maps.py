@@ -20,7 +20,7 @@ AFFINE_TOLERANCE = 1e-3  # mm; headers hold affines as 32-bit floats
 
 
 def read_nifti(path: Path) -> "SpatialImage":
-    """Read a NIfTI-1 or NIfTI-2 file into memory; a compressed one to its end, where its checksum stands.
+    """Read a NIfTI-1 or NIfTI-2 file into memory; a compressed one to its end, where its checksum is.
 
     Raises:
         InputError: for a missing, truncated or corrupt file, or one of another kind.
@@ -35,12 +35,12 @@ def read_nifti(path: Path) -> "SpatialImage":
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: put it there, or correct data.adni.raw") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is no whole gzip file: make or download it again") from error
+        raise InputError(f"{path} is not a complete gzip file: make or download it again") from error
     for kind in (Nifti1Image, Nifti2Image):
         if kind.header_class.may_contain_header(content):
             image: SpatialImage = _parse(path, content, kind)
             return image
-    raise InputError(f"{path} is no NIfTI file: make or download it again")
+    raise InputError(f"{path} is not a NIfTI file: make or download it again")
 
 
 def _parse(path: Path, content: bytes, kind: Any) -> Any:  # noqa: ANN401 (nibabel's classes have no common type)
@@ -60,7 +60,7 @@ def _parse(path: Path, content: bytes, kind: Any) -> Any:  # noqa: ANN401 (nibab
 class Grid:
     """An atlas's grid and the voxels that are kept of it.
 
-    `mask` is true at the atlas's grey matter. Where `downsample` voxels a side become one, `block` has the number of
+    `mask` is true at the atlas's grey matter. Where `downsample` voxels per side become one, `block` has the number of
     the coarse voxel of each mask voxel [V], and `coarse` is true at these [D', H', W'].
     """
 
@@ -75,11 +75,11 @@ class Grid:
         """Return a map's values at the coarse voxels, each the mean over its grey-matter voxels.
 
         Raises:
-            InputError: for a file that cannot be read, is not 3-D, lies on another grid, or is not finite there.
+            InputError: for a file that cannot be read, is not 3-D, is on another grid, or is not finite there.
         """
         image = read_nifti(path)
         if len(image.shape) != DIMENSIONS:
-            raise InputError(f"{path} is {len(image.shape)}-D, of shape {image.shape}: bring one 3-D map a scan")
+            raise InputError(f"{path} is {len(image.shape)}-D, of shape {image.shape}: bring one 3-D map per scan")
         if self.resample:
             image = self._resampled(image)
         self._check_grid(path, image)
@@ -104,7 +104,7 @@ class Grid:
         return bool(np.allclose(image.affine, self.affine, rtol=0, atol=AFFINE_TOLERANCE))
 
     def _check_grid(self, path: Path, image: "SpatialImage") -> None:
-        """Refuse a map that does not lie on the atlas's grid, saying how it differs."""
+        """Refuse a map that is not on the atlas's grid, saying how it differs."""
         from nibabel.orientations import aff2axcodes
 
         remedy = "bring maps on the atlas's grid, or set data.adni.image.resample to true"
@@ -115,7 +115,7 @@ class Grid:
             raise InputError(f"{path} has orientation {own}, the atlas {expected}: {remedy}")
         if not self._is_close(image):
             far = float(np.abs(image.affine - self.affine).max())
-            raise InputError(f"{path} has another affine than the atlas, by up to {far:g}: {remedy}")
+            raise InputError(f"{path} has an affine that differs from the atlas's by up to {far:g}: {remedy}")
 
 
 def read_grid(raw: str, settings: ImageSettings) -> Grid:
@@ -138,7 +138,7 @@ def read_grid(raw: str, settings: ImageSettings) -> Grid:
 
 
 def _blocks(mask: NDArray[np.bool_], factor: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Number the cubes of `factor` voxels a side that hold grey matter; incomplete cubes at the far sides count."""
+    """Number the cubes of `factor` voxels per side that hold grey matter; incomplete cubes at the far sides count."""
     coarse_shape = tuple(-(-length // factor) for length in mask.shape)
     cube = np.ravel_multi_index(tuple(axis // factor for axis in np.nonzero(mask)), coarse_shape)
     numbers, block = np.unique(cube, return_inverse=True)

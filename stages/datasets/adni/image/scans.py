@@ -20,7 +20,7 @@ def read_scans(settings: Settings) -> pd.DataFrame:
     """Return every scan: rid, date, scan (a map's file name, or a row of FreeSurfer's table), by subject and date.
 
     Raises:
-        InputError: for a missing folder or table, a map whose name does not say whose it is, or two of one day.
+        InputError: for a missing folder or table, a map whose name does not tell whose it is, or two of the same day.
     """
     if settings.image_source == "freesurfer":
         table = needed_table(settings.raw, FREESURFER)
@@ -47,7 +47,7 @@ def _read_maps(folder: Path) -> pd.DataFrame:
     twice = [key for key, count in Counter(row[:2] for row in rows).items() if count > 1]
     if twice:
         names = [row[2] for row in rows if row[:2] == twice[0]]
-        raise InputError(f"{folder}: {', '.join(names)} are maps of one subject and day: leave one of them there")
+        raise InputError(f"{folder}: {', '.join(names)} are maps of the same subject and day: leave one of them there")
     return pd.DataFrame(rows, columns=["rid", "date", "scan"])
 
 

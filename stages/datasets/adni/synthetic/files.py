@@ -1,4 +1,4 @@
-"""Grey-matter maps, atlas and PLINK trios of the synthetic ADNI."""
+"""Grey-matter maps, atlas and PLINK filesets of the synthetic ADNI."""
 
 import gzip
 from pathlib import Path
@@ -22,14 +22,14 @@ BASE, EFFECT, NOISE = 1000.0, 120.0, 150.0  # of a map's values
 BLOCK = 5  # variants in linkage disequilibrium
 CAUSAL_EVERY = 12  # blocks; the first variant of each such block shows a term
 SHARE_SAME = 0.85  # of a block's alleles are its first variant's
-SHARE_FIRST_TRIO, SHARE_OF_VARIANTS, SHARE_SWAPPED, SHARE_FLIPPED = 0.6, 0.95, 0.4, 0.3
+SHARE_FIRST_FILESET, SHARE_OF_VARIANTS, SHARE_SWAPPED, SHARE_FLIPPED = 0.6, 0.95, 0.4, 0.3
 SHARE_MISSING, SHARE_MISSING_POOR, SHARE_POOR_VARIANTS, SHARE_AMBIGUOUS = 0.01, 0.3, 0.03, 0.08
-BUILD_SHIFT = 12_345  # positions of the second trio are of another genome build
-TRIOS = ("ADNI_cluster_01_forward", "ADNI_GO_2_Forward_Bin")
+BUILD_SHIFT = 12_345  # positions of the second fileset are of another genome build
+FILESETS = ("ADNI_cluster_01_forward", "ADNI_GO_2_Forward_Bin")
 
 
 def write_maps(folder: Path, subjects: Subjects, generator: np.random.Generator) -> None:
-    """Write atlas.nii.gz and ravens/<PTID>_<date>_RAVENS_150.nii.gz, one or two a subject."""
+    """Write atlas.nii.gz and ravens/<PTID>_<date>_RAVENS_150.nii.gz, one or two per subject."""
     labels = _labels()
     _write_nifti(folder / "atlas.nii.gz", labels)
     half = (np.arange(SHAPE[0]) < SHAPE[0] // 2)[:, None, None]
@@ -57,30 +57,30 @@ def _write_nifti(path: Path, values: NDArray[np.int16]) -> None:
     path.write_bytes(gzip.compress(Nifti1Image(values, affine).to_bytes(), compresslevel=1, mtime=0))
 
 
-def write_trios(folder: Path, subjects: Subjects, num: int, generator: np.random.Generator) -> None:
-    """Write two trios that share most variants; in the second, alleles stand in other order and on the other strand."""
+def write_filesets(folder: Path, subjects: Subjects, num: int, generator: np.random.Generator) -> None:
+    """Write two filesets that share most variants; in the second, some alleles are swapped or on the other strand."""
     folder.mkdir(parents=True, exist_ok=True)
     dosages, names = _draw_dosages(subjects, num, generator)
     chromosome = np.array(AUTOSOMES)[np.sort(np.arange(num) * len(AUTOSOMES) // num)]
     position = 1000 * (1 + np.arange(num))
     alleles = _draw_alleles(num, generator)
     number = np.flatnonzero(subjects.has_genotypes)
-    in_first = generator.random(len(number)) < SHARE_FIRST_TRIO
+    in_first = generator.random(len(number)) < SHARE_FIRST_FILESET
     in_first[:2] = True
-    for trio, name in enumerate(TRIOS):
-        people = number[in_first if trio == 0 else ~in_first]
-        if trio == 1:
+    for fileset, name in enumerate(FILESETS):
+        people = number[in_first if fileset == 0 else ~in_first]
+        if fileset == 1:
             people = np.concatenate([number[:2], people])  # were genotyped twice
         own = np.flatnonzero(generator.random(num) < SHARE_OF_VARIANTS)
         values, first, second = dosages[np.ix_(people, own)], *alleles[:, own]
-        if trio == 1:
+        if fileset == 1:
             values, first, second = _otherwise(values, first, second, generator)
         properties = {
             "fid": ["1"] * len(people),
             "iid": subjects.ptid[people].tolist(),
             "chromosome": chromosome[own].tolist(),
             "sid": names[own].tolist(),
-            "bp_position": (position[own] + trio * BUILD_SHIFT).tolist(),
+            "bp_position": (position[own] + fileset * BUILD_SHIFT).tolist(),
             "allele_1": first.tolist(),
             "allele_2": second.tolist(),
         }
@@ -139,7 +139,7 @@ def _otherwise(
 
 
 def _with_odd_variants(values: NDArray[np.int8], properties: dict[str, list[Any]]) -> tuple[Any, dict[str, list[Any]]]:
-    """Add what arrays have too: an indel, a variant of chromosome X, and an id that stands twice."""
+    """Add what arrays have too: an indel, a variant of chromosome X, and an id that appears twice."""
     for name, chromosome, first, second in (
         ("indel1", "1", "I", "D"),
         ("rs_x", "23", "A", "G"),

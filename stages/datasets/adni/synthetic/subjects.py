@@ -27,7 +27,7 @@ RULE = "CN, MCI or Dementia where severity = sum of weight x term + noise x logi
 
 @dataclass(frozen=True)
 class Subjects:
-    """N subjects, with who lacks what."""
+    """N subjects, and who lacks what."""
 
     rid: Ints
     ptid: NDArray[np.str_]

@@ -14,7 +14,7 @@ import pandas as pd
 from stages.datasets.adni.genetic.plink import FOLDER
 from stages.datasets.adni.settings import SyntheticSettings
 from stages.datasets.adni.source import CLASSES
-from stages.datasets.adni.synthetic.files import write_maps, write_trios
+from stages.datasets.adni.synthetic.files import write_filesets, write_maps
 from stages.datasets.adni.synthetic.subjects import NOISE, RULE, THRESHOLDS, WEIGHTS, Subjects, draw_subjects
 from stages.datasets.adni.synthetic.tables import SHOWN_BY, tables
 from stages.shared.base import paths
@@ -44,7 +44,7 @@ def write_files(folder: Path, num_subjects: int, num_variants: int, seed: int) -
         path = folder / f"{FILE_NAMES.get(name, f'{name}_{DOWNLOADED}')}.csv"
         table.to_csv(path, index=False, quoting=csv.QUOTE_ALL, lineterminator="\n")
     write_maps(folder, subjects, streams[2])
-    write_trios(folder / FOLDER, subjects, num_variants, streams[3])
+    write_filesets(folder / FOLDER, subjects, num_variants, streams[3])
     _write_planted(folder, subjects, seed)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.datasets.adni.codebook import read_book
+from stages.datasets.adni.codebook import read_codebook
 from stages.datasets.adni.synthetic.subjects import VISITS, Floats, Subjects, sigmoid
 
 SHARE_NOT_ASKED = 0.03  # of answers: -4
@@ -70,8 +70,8 @@ def _diagnoses(subjects: Subjects) -> pd.DataFrame:
 
 def _history(subjects: Subjects, generator: np.random.Generator) -> pd.DataFrame:
     """Draw a medical history at screening."""
-    book = read_book()
-    own = book[(book["table"] == "MEDHIST") & (book["kind"] == "category")]["column"]
+    codebook = read_codebook()
+    own = codebook[(codebook["table"] == "MEDHIST") & (codebook["kind"] == "category")]["column"]
     values = {name: (generator.random(len(subjects.rid)) < SHARE_HISTORY).astype(int) for name in own}
     chance = sigmoid(1.5 * subjects.terms["shared"])
     values["MH4CARD"] = (generator.random(len(subjects.rid)) < chance).astype(int)
@@ -100,8 +100,8 @@ def _demographics(subjects: Subjects, generator: np.random.Generator) -> pd.Data
 
 def _examination(subjects: Subjects, generator: np.random.Generator) -> pd.DataFrame:
     """Examine at screening; two findings of a clinical term."""
-    book = read_book()
-    own = book[(book["table"] == "NEUROEXM") & (book["kind"] == "category")]["column"]
+    codebook = read_codebook()
+    own = codebook[(codebook["table"] == "NEUROEXM") & (codebook["kind"] == "category")]["column"]
     values = {}
     for name in own:
         chance = sigmoid(EXAMINED.get(name, 0) * 2 * subjects.terms["clinical"] - (name not in EXAMINED) * 2)

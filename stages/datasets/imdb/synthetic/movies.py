@@ -31,7 +31,7 @@ OTHER_GENRE = "News"  # none of the 23
 
 @dataclass(frozen=True)
 class SyntheticMovies:
-    """N movies, with who lacks what. The exclusive or is +1 or -1, the other terms are standard normal."""
+    """N movies, and which lacks what. The exclusive or is +1 or -1, the other terms are standard normal."""
 
     ids: list[str]
     terms: dict[str, Floats]  # of RULES, and plot_bit and poster_bit

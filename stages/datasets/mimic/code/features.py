@@ -12,7 +12,7 @@ from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 
 
-def codes() -> None:
+def code() -> None:
     """Write data/features/mimic/code.npy [N, T, codes], .lengths.npy and .json."""
     settings = load_block("data.mimic", Settings)
     visits = read_samples()
@@ -20,7 +20,7 @@ def codes() -> None:
     vocabulary = train_vocabulary(diagnoses, visits, settings.code.min_patients)
     if not vocabulary:
         raise InputError(
-            f"{settings.raw}: no diagnosis code is that of {settings.code.min_patients} train patients: lower "
+            f"{settings.raw}: no diagnosis code is shared by {settings.code.min_patients} train patients: lower "
             "data.mimic.code.min_patients"
         )
     known = diagnoses[diagnoses["code"].isin(vocabulary)]
@@ -38,7 +38,7 @@ def read_diagnoses(visits: Visits, settings: Settings) -> pd.DataFrame:
     """Return the distinct codes of each visit: visit, code as ICD version, colon, first characters.
 
     Raises:
-        InputError: where two rows have one hadm_id and seq_num.
+        InputError: where two rows have the same hadm_id and seq_num.
     """
     length, ecode = settings.code.length, settings.code.ecode_length
     versions = ", ".join(map(str, settings.cohort.icd_versions))
@@ -77,4 +77,4 @@ def multi_hot(diagnoses: pd.DataFrame, vocabulary: list[str], num_visits: int) -
 
 
 if __name__ == "__main__":
-    run(codes)
+    run(code)

@@ -17,7 +17,7 @@ from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 
 
-def labs() -> None:
+def lab() -> None:
     """Write data/features/mimic/lab.npy [N, T, F], .lengths.npy and .json."""
     settings = load_block("data.mimic", Settings)
     visits = read_samples()
@@ -96,4 +96,4 @@ def impute_and_scale(
 
 
 if __name__ == "__main__":
-    run(labs)
+    run(lab)

@@ -1,4 +1,4 @@
-"""The measurements that are read: items.csv, a row an itemid, checked against the data's own dictionaries."""
+"""The measurements that are read: items.csv, one row per itemid, checked against the data's own dictionaries."""
 
 from pathlib import Path
 

@@ -22,7 +22,7 @@ WINDOWS_AT_ONCE = 16  # of a model's tokens
 Embed = Callable[[list[str]], NDArray[np.floating]]  # notes to features [N, D]
 
 
-def notes() -> None:
+def note() -> None:
     """Write data/features/mimic/note.npy [N, T, dim], .lengths.npy and .json; zeros where a visit has no note."""
     settings = load_block("data.mimic", Settings)
     visits = read_samples()
@@ -160,4 +160,4 @@ def clean(text: str) -> str:
 
 
 if __name__ == "__main__":
-    run(notes)
+    run(note)

@@ -13,7 +13,7 @@ Table = dict[str, Any]  # columns by name; a scalar stands for a whole column
 
 EVENTS_A_PATIENT = 5000  # room for ids
 STAY_AFTER_ADMISSION = 10_000_000  # stay_id = hadm_id + this
-MEAN_SAMPLES, SHARE_ITEMS = 6, 0.7  # blood samples a stay, and the labs measured on each
+MEAN_SAMPLES, SHARE_ITEMS = 6, 0.7  # blood samples per stay, and the labs measured on each
 SHARE_WITHOUT_STAY, SHARE_OUTSIDE = 0.25, 0.05  # labs without hadm_id, and those taken between stays
 SHARE_ICU, MEAN_HOURS, SHARE_VITALS = 0.5, 55, 0.85  # stays with intensive care, its hours, vitals of each
 SHARE_ABSURD, SHARE_UNREADABLE = 0.001, 0.01  # values far out of range, and without a number
@@ -78,7 +78,7 @@ def patient_rows(patients: Patients, stays: Stays, generator: np.random.Generato
     last = np.flatnonzero(np.append(np.diff(stays.patient) > 0, True))
     index = np.full(num, -1)
     index[stays.patient[stays.is_index]] = np.flatnonzero(stays.is_index)
-    of_index = np.where(index >= 0, index, last)  # without an ICD-9 admission, the last one stands in
+    of_index = np.where(index >= 0, index, last)  # without an ICD-9 admission, the last one takes its place
     death = stays.discharge[of_index] // DAY + generator.integers(1, 366, num)
     death = np.where(stays.is_terminal[last], stays.discharge[last] // DAY, death)
     late = stays.discharge[last] // DAY + generator.integers(1, 366, num)
@@ -144,7 +144,7 @@ def diagnosis_rows(patients: Patients, stays: Stays, generator: np.random.Genera
 
 
 def lab_rows(patients: Patients, stays: Stays, first_id: int, generator: np.random.Generator) -> Table:
-    """Draw labs: several samples a stay, one in four without hadm_id, some between stays, some without a number."""
+    """Draw labs: several samples per stay, one in four without hadm_id, some between stays, some without a number."""
     items = read_items()
     items = items[items["table"] == "labevents"].reset_index(drop=True)
     stay = np.repeat(np.arange(len(stays.patient)), 1 + generator.poisson(MEAN_SAMPLES, len(stays.patient)))

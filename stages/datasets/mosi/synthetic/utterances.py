@@ -12,16 +12,16 @@ Bools = NDArray[np.bool_]
 UTTERANCES_A_VIDEO = (4, 10)  # fewest and most
 FOLD_VIDEOS = {"train": 52, "valid": 10, "test": 31}  # of CMU-MOSI's 93; ours in these shares
 STEPS = 50
-WORDS = 12  # an utterance, on average
+WORDS = 12  # per utterance, on average
 SECONDS_A_WORD = 0.35
 WIDTHS = {"vision": 20, "audio": 5, "text": 300}
 SHARE_WITHOUT_TEXT, SHARE_UNKNOWN_WORDS, SHARE_FACES_LOST, SHARE_SILENT = 0.02, 0.03, 0.02, 0.05
 
-# Terms are standard normal, but the exclusive or, which is +1 or -1, of two bits.
+# Terms are standard normal, except the exclusive or of two bits, which is +1 or -1.
 WEIGHTS = {"vision": 0.5, "audio": 0.5, "text": 0.8, "shared": 0.6, "exclusive_or": 0.8}
 SPEAKER, NOISE = 0.2, 0.2  # deviations of what nothing shows: a video's own mean, an utterance's noise
 MAX_SENTIMENT = 3
-GRADES = 5  # a unit: the real sentiment is a mean over five annotators
+GRADES = 5  # per unit: the real sentiment is a mean over five annotators
 RULE = (
     "sentiment = sum of weight x term + speaker x normal of the video + noise x normal, rounded to fifths and clipped "
     "to -3 and 3"

@@ -13,7 +13,7 @@ from stages.datasets.adni.synthetic.synthesize import write_files
 
 ROOT = Path(__file__).parents[4]
 
-# Nine subjects with one diagnosis each, three a class: CN 2, 3, 10; MCI 4, 5, 11; Dementia 6, 7, 12. And 8, who
+# Nine subjects with one diagnosis each, three per class: CN 2, 3, 10; MCI 4, 5, 11; Dementia 6, 7, 12. And 8, who
 # converts, 9 without a diagnosis, 13 without a map, 14 without genotypes, 15 without biospecimens.
 DXSUM = """PHASE,PTID,RID,VISCODE,VISCODE2,EXAMDATE,DIAGNOSIS
 ADNI1,001_S_0002,2,bl,bl,2006-01-10,1
@@ -122,7 +122,7 @@ MAPS = {
     "004_S_0015_2006-01-15": [1, 1, 1, 1],
 }
 M = -127
-# By variant: chromosome, id, position, A1, A2, then genotypes of the first trio (2, 3, 10, 4, 5, 11) and, as it is
+# By variant: chromosome, id, position, A1, A2, then genotypes of the first fileset (2, 3, 10, 4, 5, 11) and, as it is
 # written in the second, alleles and genotypes (6, 7, 12, 15, and 2 again with calls that must not count).
 VARIANTS = [
     ("1", "rs1", 100, "A", "C", [0, 1, 2, 1, 0, 0], "A", "C", [2, 0, 0, 0, 0]),
@@ -133,7 +133,7 @@ VARIANTS = [
     ("23", "rs6", 60, "A", "C", [0, 1, 2, 1, 0, 0], "A", "C", [2, 0, 0, 0, 0]),  # chromosome X
     ("3", "rs7", 60, "A", "C", [1, 1, 1, 1, 0, 0], "A", "C", [1, 0, 0, 0, 0]),  # the same in all of train
     ("3", "rs8", 70, "A", "C", [M, 1, 1, M, 0, 0], "A", "C", [0, 0, 0, 0, 0]),  # missing in two of three
-    ("3", "rs9", 90, "A", "C", [0, 1, 1, 1, 0, 0], None, None, []),  # in the first trio only
+    ("3", "rs9", 90, "A", "C", [0, 1, 1, 1, 0, 0], None, None, []),  # in the first fileset only
     ("3", "rs0", 80, "I", "D", [0, 1, 1, 1, 0, 0], "I", "D", [0, 0, 0, 0, 0]),  # no SNP
 ]
 PEOPLE = ["001_S_0002", "001_S_0003", "001_S_0010", "002_S_0004", "002_S_0005", "002_S_0011"]
@@ -149,8 +149,8 @@ def write_map(path, values, labels=LABELS, affine=AFFINE, mask=None):
     path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
 
 
-def write_trio(bed, people, rows):
-    """Write a trio of (chromosome, id, position, A1, A2, genotypes)."""
+def write_fileset(bed, people, rows):
+    """Write a fileset of (chromosome, id, position, A1, A2, genotypes)."""
     chromosome, sid, position, first, second, genotypes = zip(*rows, strict=True)
     properties = {"iid": people, "fid": ["1"] * len(people), "sid": sid, "chromosome": chromosome}
     properties |= {"bp_position": position, "allele_1": first, "allele_2": second}
@@ -166,9 +166,9 @@ def write_raw(raw):
     (raw / "atlas.nii.gz").write_bytes(gzip.compress(Nifti1Image(LABELS, AFFINE).to_bytes()))
     for name, values in MAPS.items():
         write_map(raw / "ravens" / f"{name}.nii.gz", values)
-    write_trio(raw / "plink" / "first.bed", PEOPLE, [row[:6] for row in VARIANTS])
+    write_fileset(raw / "plink" / "first.bed", PEOPLE, [row[:6] for row in VARIANTS])
     second = [(*row[:2], row[2] + 7, *row[6:]) for row in VARIANTS if row[6]]
-    write_trio(raw / "plink" / "second.bed", SECOND_PEOPLE, second)
+    write_fileset(raw / "plink" / "second.bed", SECOND_PEOPLE, second)
 
 
 SETTINGS = {

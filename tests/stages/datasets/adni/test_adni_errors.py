@@ -25,8 +25,8 @@ from tests.stages.datasets.adni.conftest import (
     PTDEMOG,
     VARIANTS,
     VITALS,
+    write_fileset,
     write_map,
-    write_trio,
 )
 
 # Of the hand-written rows; no message may quote it. File names, which hold ids, are named.
@@ -46,9 +46,9 @@ def copy(name, other):
     return lambda raw: shutil.copy(raw / name, raw / other)
 
 
-def trio(change, bed="second.bed", people=PEOPLE):
-    """Write a trio whose rows `change` gives."""
-    return lambda raw: write_trio(raw / "plink" / bed, people, [change(list(row[:6])) for row in VARIANTS])
+def fileset(change, bed="second.bed", people=PEOPLE):
+    """Write a fileset whose rows `change` returns."""
+    return lambda raw: write_fileset(raw / "plink" / bed, people, [change(list(row[:6])) for row in VARIANTS])
 
 
 def content(name, change):
@@ -65,7 +65,7 @@ def gzipped(raw):
 
 
 IN_THE_COHORT = {
-    "no folder": (shutil.rmtree, r"raw is no folder: put ADNI's files there, or correct data.adni.raw"),
+    "no folder": (shutil.rmtree, r"raw is not a folder: put ADNI's files there, or correct data.adni.raw"),
     "no diagnoses": (remove(DXSUM_FILE), r"raw/DXSUM_<date>.csv is missing: download the table DXSUM"),
     "two downloads": (
         copy(DXSUM_FILE, "DXSUM_01Jan2025.csv"),
@@ -81,11 +81,11 @@ IN_THE_COHORT = {
     "open quote": (text(DXSUM_FILE, DXSUM + '"ADNI1'), r"DXSUM_\S+ cannot be read \(Error\): download it again"),
     "unknown code": (
         text(DXSUM_FILE, DXSUM.replace("bl,bl,2006-01-10,3", "bl,bl,2006-01-10,4", 1)),
-        r"DXSUM_\S+ row 10: column 'DIAGNOSIS' is none of 1 \(CN\), 2 \(MCI\), 3 \(Dementia\)",
+        r"DXSUM_\S+ row 10: column 'DIAGNOSIS' is not one of 1 \(CN\), 2 \(MCI\), 3 \(Dementia\)",
     ),
     "text for a code": (
         text(DXSUM_FILE, DXSUM.replace("bl,bl,2006-01-10,3", "bl,bl,2006-01-10,AD", 1)),
-        r"DXSUM_\S+ row 10: column 'DIAGNOSIS' holds something else than a number",
+        r"DXSUM_\S+ row 10: column 'DIAGNOSIS' holds something other than a number",
     ),
     "no roster id": (text(DXSUM_FILE, DXSUM.replace(",2,bl", ",,bl", 1)), r"DXSUM_\S+ row 2: column 'RID' is empty"),
     "another roster id": (
@@ -98,11 +98,11 @@ IN_THE_COHORT = {
     ),
     "PTID of another kind": (
         text(DXSUM_FILE, DXSUM.replace("001_S_0002,2,m12", "sub-2,2,m12")),
-        r"DXSUM_\S+ row 3: column 'PTID' is no id such as 011_S_0002",
+        r"DXSUM_\S+ row 3: column 'PTID' is not an id such as 011_S_0002",
     ),
     "one subject with two PTIDs": (
         text(DXSUM_FILE, DXSUM.replace("001_S_0002,2,m12", "009_S_0002,2,m12")),
-        r"DXSUM_\S+ row 3: column 'PTID' is another one than in an earlier row of the same RID",
+        r"DXSUM_\S+ row 3: column 'PTID' differs from an earlier row of the same RID",
     ),
     "no maps": (
         lambda raw: shutil.rmtree(raw / "ravens"),
@@ -118,10 +118,10 @@ IN_THE_COHORT = {
     ),
     "two maps of a day": (
         lambda raw: (raw / "ravens" / "001_S_0003_2006-01-15.nii").touch(),
-        r"001_S_0003_2006-01-15.nii, 001_S_0003_20060115.nii.gz are maps of one subject and day",
+        r"001_S_0003_2006-01-15.nii, 001_S_0003_20060115.nii.gz are maps of the same subject and day",
     ),
-    "no trio": (lambda raw: shutil.rmtree(raw / "plink"), r"raw/plink holds no .bed file: put ADNI's PLINK trios"),
-    "no bim": (remove("plink/first.bim"), r"first.bim is missing: a trio needs .bed, .bim and .fam of one name"),
+    "no filesets": (lambda raw: shutil.rmtree(raw / "plink"), r"raw/plink holds no .bed file: put ADNI's PLINK"),
+    "no bim": (remove("plink/first.bim"), r"first.bim is missing: a fileset needs .bed, .bim and .fam of one name"),
     "no fam": (remove("plink/second.fam"), r"second.fam is missing"),
     "bed cut off": (
         content("plink/first.bed", lambda own: own[:-1]),
@@ -129,35 +129,35 @@ IN_THE_COHORT = {
     ),
     "bed of another kind": (
         content("plink/first.bed", lambda own: b"\x6c\x1b\x00" + own[3:]),
-        r"first.bed is no variant-major PLINK 1 .bed file: make it with PLINK 1.9's --make-bed",
+        r"first.bed is not a variant-major PLINK 1 .bed file: make it with PLINK 1.9's --make-bed",
     ),
     "bim row cut short": (
         content("plink/first.bim", lambda own: own.rstrip()[:-2]),
-        r"first.bim row 10 has 5 columns, not 6: make the trio again",
+        r"first.bim row 10 has 5 columns, not 6: make the fileset again",
     ),
     "position in words": (
         content("plink/first.bim", lambda own: own.replace(b"\t300\t", b"\tfar\t")),
-        r"first.bim row 3: the position is no number",
+        r"first.bim row 3: the position is not a number",
     ),
     "one person twice": (
         content("plink/first.fam", lambda own: own.replace(b"001_S_0003", b"001_S_0002")),
-        r"first.fam row 2: its IID stands in an earlier row too",
+        r"first.fam row 2: its IID is in an earlier row too",
     ),
     "alleles that do not fit": (
-        trio(lambda row: [*row[:3], "A", "G", row[5]] if row[1] == "rs1" else row),
+        fileset(lambda row: [*row[:3], "A", "G", row[5]] if row[1] == "rs1" else row),
         (r"second.bim row 1: chromosome or alleles do not fit those of the variant in first.bim on either strand: .*"
         "set data.adni.genetic.mismatched to drop"),
     ),
     "another chromosome": (
-        trio(lambda row: ["7", *row[1:]] if row[1] == "rs4" else row),
+        fileset(lambda row: ["7", *row[1:]] if row[1] == "rs4" else row),
         r"second.bim row 4: chromosome or alleles do not fit",
     ),
     "ids of another kind": (
-        trio(lambda row: [row[0], f"kgp{row[1]}", *row[2:]]),
-        r"raw/plink: no autosomal SNP is in all trios: .* are the ids of one kind\?",
+        fileset(lambda row: [row[0], f"kgp{row[1]}", *row[2:]]),
+        r"raw/plink: no autosomal SNP is in all filesets: .* are the ids of the same kind\?",
     ),
     "no autosome": (
-        trio(lambda row: ["X", *row[1:]]),
+        fileset(lambda row: ["X", *row[1:]]),
         r"second.bim has no autosomal SNP",
     ),
     "people of another kind": (
@@ -167,7 +167,7 @@ IN_THE_COHORT = {
     ),
     "date in words": (
         text("VITALS_09May2024.csv", VITALS.replace("2006-01-10", "someday", 1)),
-        r"VITALS_09May2024.csv row 2: column 'VISDATE' is no date",
+        r"VITALS_09May2024.csv row 2: column 'VISDATE' is not a date",
     ),
     "no column of dates": (
         text("VITALS_09May2024.csv", VITALS.replace("VISDATE", "WHEN")),
@@ -190,18 +190,21 @@ MAP = f"ravens/{NAME}"
 SHIFTED = AFFINE + np.array([[0, 0, 0, 4], [0] * 4, [0] * 4, [0] * 4])
 IN_THE_IMAGE_STAGE = {
     "map gone": (remove(MAP), rf"{NAME} is missing"),
-    "map cut off": (content(MAP, lambda own: own[:-20]), rf"{NAME} is no whole gzip file: make or download it again"),
-    "checksum cut off": (content(MAP, lambda own: own[:-4]), rf"{NAME} is no whole gzip file"),
-    "map corrupt": (content(MAP, lambda own: own[:-6] + b"xxxxxx"), rf"{NAME} is no whole gzip file"),
-    "no gzip": (content(MAP, gzip.decompress), rf"{NAME} is no whole gzip file"),
-    "no NIfTI": (content(MAP, lambda _: gzip.compress(b"x" * 1000)), rf"{NAME} is no NIfTI file"),
+    "map cut off": (
+        content(MAP, lambda own: own[:-20]),
+        rf"{NAME} is not a complete gzip file: make or download it again",
+    ),
+    "checksum cut off": (content(MAP, lambda own: own[:-4]), rf"{NAME} is not a complete gzip file"),
+    "map corrupt": (content(MAP, lambda own: own[:-6] + b"xxxxxx"), rf"{NAME} is not a complete gzip file"),
+    "no gzip": (content(MAP, gzip.decompress), rf"{NAME} is not a complete gzip file"),
+    "no NIfTI": (content(MAP, lambda _: gzip.compress(b"x" * 1000)), rf"{NAME} is not a NIfTI file"),
     "volume cut off": (
         content(MAP, lambda own: gzip.compress(gzip.decompress(own)[:-5])),
         rf"{NAME} is cut off: 395 of 400 bytes: make or download it again",
     ),
     "four dimensions": (
         content(MAP, nifti(np.zeros((2, 2, 3, 5), np.float32))),
-        rf"{NAME} is 4-D, of shape \(2, 2, 3, 5\): bring one 3-D map a scan",
+        rf"{NAME} is 4-D, of shape \(2, 2, 3, 5\): bring one 3-D map per scan",
     ),
     "another shape": (
         content(MAP, nifti(np.zeros((2, 3, 2), np.float32))),
@@ -213,7 +216,7 @@ IN_THE_IMAGE_STAGE = {
     ),
     "another place": (
         content(MAP, nifti(ZEROS, SHIFTED)),
-        rf"{NAME} has another affine than the atlas, by up to 4: bring maps",
+        rf"{NAME} has an affine that differs from the atlas.s by up to 4: bring maps",
     ),
     "not a number": (content(MAP, nifti(ZEROS * np.nan)), rf"{NAME} holds NaN or infinity in grey matter"),
     "no atlas": (remove("atlas.nii.gz"), r"raw/atlas.nii.gz is missing"),
@@ -231,7 +234,7 @@ IN_THE_IMAGE_STAGE = {
     ),
     "a value far out": (
         lambda raw: write_map(raw / "ravens" / "003_S_0012_2006-01-15.nii.gz", 1e30, mask=LABELS == 150),
-        r"the map of sample 9 by id has a value too far from the others'",
+        r"the map of sample 9 by id has a value too far from all others",
     ),
 }
 IN_THE_TABLES = {
@@ -249,11 +252,16 @@ IN_THE_TABLES = {
         {"clinical": {"columns": ["PTDEMOG.PTGENDR"]}},
         None,
         (
-            r"data.adni.clinical.columns: 'PTDEMOG.PTGENDR' is no feature of the book columns.csv; .*"
+            r"data.adni.clinical.columns: 'PTDEMOG.PTGENDR' is not a feature in the codebook columns.csv; .*"
             r"did you mean 'PTDEMOG.PTGENDER'\?"
         ),
     ),
-    "an id as a feature": (clinical, {"clinical": {"columns": ["PTDEMOG.RID"]}}, None, r"'PTDEMOG.RID' is no feature"),
+    "an id as a feature": (
+        clinical,
+        {"clinical": {"columns": ["PTDEMOG.RID"]}},
+        None,
+        r"'PTDEMOG.RID' is not a feature",
+    ),
     "no column": (
         clinical,
         {},
@@ -270,7 +278,7 @@ IN_THE_TABLES = {
         clinical,
         {},
         text("VITALS_09May2024.csv", VITALS.replace(",140,", ",high,")),
-        r"VITALS_09May2024.csv row 3: column 'VSBPSYS' holds something else than a number",
+        r"VITALS_09May2024.csv row 3: column 'VSBPSYS' holds something other than a number",
     ),
     "a row that contradicts another": (
         clinical,
@@ -315,7 +323,7 @@ IN_THE_TABLES = {
         genetic,
         {"genetic": {"variants": "keep.txt"}},
         lambda raw: (raw.parent / "keep.txt").write_text("1 rs1\n"),
-        r"data.adni.genetic.variants: keep.txt is no list of ids: one id in each row is needed",
+        r"data.adni.genetic.variants: keep.txt is not a list of ids: put one id in each row",
     ),
 }
 
@@ -366,7 +374,7 @@ def test_the_same_row_twice_is_no_contradiction(project):
 def test_alleles_that_do_not_fit_are_dropped_where_asked(project):
     folder = project(genetic={"mismatched": "drop"})
     second = [[*row[:3], "A", "G", row[5]] if row[1] == "rs1" else list(row[:6]) for row in VARIANTS]
-    write_trio(folder / "raw/plink/third.bed", PEOPLE, second)
+    write_fileset(folder / "raw/plink/third.bed", PEOPLE, second)
     cohort()
     genetic()
     assert '"mismatched": 1' in (folder / "data/features/adni/genetic.json").read_text()

@@ -107,10 +107,10 @@ def test_genotypes(features):
     about = features.descriptions["genetic"].model_dump()
     assert about["features"] == ["rs1_A", "rs2_A", "rs3_A", "rs4_C"]
     assert about["merge"] == {
-        "not on an autosome": 2,  # rs6 of both trios
+        "not on an autosome": 2,  # rs6 of both filesets
         "alleles other than A, C, G, T": 2,  # rs0 of both
         "id several times": 0,
-        "not in every trio": 1,  # rs9
+        "not in every fileset": 1,  # rs9
         "ambiguous strand": 1,  # rs5
         "alleles swapped": 2,  # rs2, rs4
         "strand flipped": 2,  # rs3, rs4
@@ -156,14 +156,14 @@ def test_clinical_tables(features):
     weights = [45.359237, 60, 60, 75, 60, middle, middle, 60, 60]
     assert column(features, "clinical", "VITALS.VSWEIGHT") == scaled(weights, 45.359237, 75)
     assert column(features, "clinical", "VITALS.VSHEIGHT") == scaled([177.8] + [160] * 5 + [200, 160, 160], 160, 200)
-    # 999 of 10 lies outside the book's range, 6 is -4: the median of 140 and 100.
+    # 999 of 10 is outside the codebook's range, 6 is -4: the median of 140 and 100.
     pressure = [140, 110, 120, 100, 110, 110, 120, 110, 110]
     assert column(features, "clinical", "VITALS.VSBPSYS") == scaled(pressure, 100, 140)
     assert column(features, "clinical", "VITALS.VSTEMP") == scaled([37, 36, 36, 38, 36, 36, 37.5, 36, 36], 37, 38)
     # Three medications, none, one; the others have no row: the median is 1.
     assert column(features, "clinical", "RECCMEDS.CMMED") == scaled([3, 1, 1, 0, 1, 1, 1, 1, 1], 0, 3)
     assert column(features, "clinical", "PTDEMOG.PTGENDER_1") == [1, -1, -1, -1, 1, 1, 1, 1, 1]
-    # 5 of 3 is "unknown", 9 of 11 is no code: both become the mode, 1.
+    # 5 of 3 is "unknown", 9 of 11 is not a code: both become the mode, 1.
     assert column(features, "clinical", "PTDEMOG.PTMARRY_1") == [1, 1, -1, 1, 1, 1, -1, 1, 1]
     assert column(features, "clinical", "PTDEMOG.PTMARRY_2") == [-1, -1, 1, -1, -1, -1, 1, -1, -1]
     # Train has race 5 only: 4 of 10 is all -1, 7 of 12 is "unknown".
@@ -176,7 +176,7 @@ def test_clinical_tables(features):
         for name in ("PTGENDER_1", "PTGENDER_2", "PTHAND_1", "PTMARRY_1", "PTMARRY_2", "PTNOTRT_0", "PTNOTRT_1")
     ] + ["PTDEMOG.PTETHCAT_2", "PTDEMOG.PTRACCAT_5"]
     assert about["ignored_columns"] == {"PTDEMOG": ["X"]}
-    assert about["values_outside_the_book"] == {"PTDEMOG.PTMARRY": 1, "VITALS.VSBPSYS": 1}
+    assert about["values_outside_the_codebook"] == {"PTDEMOG.PTMARRY": 1, "VITALS.VSBPSYS": 1}
     assert about["share_of_subjects_missing"]["PTDEMOG.PTEDUCAT"] == round(1 / 9, 4)
     assert about["fitted"]["imputed"][:2] == [65.5, 16]
     assert not [name for name in about["features"] if "PTCOGBEG" in name or "CMREASON" in name]
@@ -229,7 +229,7 @@ def test_freesurfer_measures_take_the_place_of_maps(project):
         ("RID,WHEN,ST1SV", r"UCSFFSX7_09Jun2025.csv has neither column VISDATE nor EXAMDATE"),
         (
             "RID,EXAMDATE,ST1SV,OVERALLQC",
-            r"UCSFFSX7_09Jun2025.csv row 2: column 'ST1SV' holds something else than a number",
+            r"UCSFFSX7_09Jun2025.csv row 2: column 'ST1SV' holds something other than a number",
         ),
     ],
 )

@@ -21,7 +21,7 @@ from stages.shared.base import paths
 
 STAGES = {"image": image, "genetic": genetic, "clinical": clinical, "biospecimen": biospecimen}
 # What describes the data at hand instead of what was fitted.
-DESCRIBES_ALL = ("share_missing", "share_of_subjects_missing", "values_outside_the_book")
+DESCRIBES_ALL = ("share_missing", "share_of_subjects_missing", "values_outside_the_codebook")
 
 
 def run():
@@ -78,7 +78,7 @@ def spoil_genotypes(raw, subjects):
 
 @pytest.fixture(params=["ravens", "freesurfer"])
 def before(project, synthetic_raw, request):
-    """Run on a copy of the synthetic files; return the outputs and where the copy lies."""
+    """Run on a copy of the synthetic files; return the outputs and where the copy is."""
     folder = project(raw="copy", base={}, image_source=request.param)
     shutil.copytree(synthetic_raw, folder / "copy")
     return *run(), folder / "copy"

@@ -13,7 +13,7 @@ from nibabel.nifti1 import Nifti1Image
 from i2moe.base.errors import InputError
 from i2moe.data import FeatureSet
 from stages.datasets.adni.genetic.features import write_genotypes
-from stages.datasets.adni.genetic.plink import Genotypes, merge, read_trio
+from stages.datasets.adni.genetic.plink import Genotypes, merge, read_fileset
 from stages.datasets.adni.image.maps import read_grid, read_nifti
 from stages.reference import reference
 from stages.settings.params import load_params
@@ -31,15 +31,15 @@ needs_nifti = pytest.mark.skipif(not NIFTI.exists(), reason=f"needs the real vol
 
 @needs_hapmap
 def test_hapmap_has_the_counts_that_were_published():
-    trio = read_trio(HAPMAP / "data.bed")
-    assert (len(trio.people), len(trio.variants)) == (957, 14389)
-    merged = merge([trio], GENETIC)
+    fileset = read_fileset(HAPMAP / "data.bed")
+    assert (len(fileset.people), len(fileset.variants)) == (957, 14389)
+    merged = merge([fileset], GENETIC)
     assert merged.counts["not on an autosome"] == 75 + 39 + 9
     assert merged.counts["mismatched"] == 0
-    with open_bed(trio.bed) as bed:
+    with open_bed(fileset.bed) as bed:
         everything = bed.read(dtype="int8")
     assert int((everything == -127).sum()) == 21221
-    genotypes = Genotypes(merged, trio.people)
+    genotypes = Genotypes(merged, fileset.people)
     autosomal = genotypes.read(np.arange(len(merged.variants)))
     assert genotypes.missing_share() == pytest.approx((autosomal == -127).mean(axis=1))
 
@@ -47,9 +47,9 @@ def test_hapmap_has_the_counts_that_were_published():
 @needs_hapmap
 def test_population_is_read_from_hapmaps_genotypes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    trio = read_trio(HAPMAP / "data.bed")
+    fileset = read_fileset(HAPMAP / "data.bed")
     people = pd.read_csv(HAPMAP / "relationships_w_pops_121708.txt", sep="\t").set_index("IID")
-    populations = people.loc[sorted(trio.people), "population"]
+    populations = people.loc[sorted(fileset.people), "population"]
     names = sorted(populations.unique())
     assert len(names) == 11
     labels = np.array([names.index(name) for name in populations])
@@ -60,7 +60,7 @@ def test_population_is_read_from_hapmaps_genotypes(tmp_path, monkeypatch):
         PARAMS.split,
     )
     is_train = (pd.read_csv(paths.cohort("hapmap"))["split"] == "train").to_numpy()
-    write_genotypes(merge([trio], GENETIC), ids.tolist(), is_train, GENETIC, "HapMap 3")
+    write_genotypes(merge([fileset], GENETIC), ids.tolist(), is_train, GENETIC, "HapMap 3")
     shutil.move(paths.features("adni"), paths.features("hapmap"))
     features = FeatureSet(paths.features("hapmap"), paths.cohort("hapmap"))
     about = features.descriptions["genetic"].model_dump()
@@ -90,7 +90,7 @@ def test_real_volumes_of_the_maps_grid_are_read_and_others_are_refused(tmp_path)
         assert values == pytest.approx(np.asarray(read_nifti(path).dataobj)[grid.mask])
         assert len(values) == grid.mask.sum()
     refused = {
-        "example4d.nii.gz": r"is 4-D, of shape \(128, 96, 24, 2\): bring one 3-D map a scan",
+        "example4d.nii.gz": r"is 4-D, of shape \(128, 96, 24, 2\): bring one 3-D map per scan",
         "example_nifti2.nii.gz": r"is 4-D, of shape \(32, 20, 12, 2\)",
         "functional.nii": r"is 4-D, of shape \(17, 21, 3, 20\)",
         "anatomical.nii": r"has shape \(33, 41, 25\), the atlas \(91, 109, 91\)",
@@ -108,5 +108,5 @@ def test_a_real_volume_on_another_grid_is_resampled_where_asked(tmp_path):
     (tmp_path / "atlas.nii.gz").write_bytes(gzip.compress(Nifti1Image(labels, affine).to_bytes()))
     settings = PARAMS.data.adni.image.model_copy(update={"resample": True})
     values = read_grid(str(tmp_path), settings).read(NIFTI / "spm12" / "grey.nii").reshape(labels.shape)
-    # Every eighth voxel, since the coarse grid's points lie on the fine one's.
+    # Every eighth voxel, since the coarse grid's points are on the fine one's.
     assert values == pytest.approx(np.asarray(source.dataobj)[:80:8, :96:8, :80:8], abs=1e-4)

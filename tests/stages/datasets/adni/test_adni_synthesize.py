@@ -57,7 +57,7 @@ def test_the_cohort_finds_the_planted_diagnosis_of_every_subject(project, synthe
     assert set(planted["exclusive_or"]) == {-1, 1}
 
 
-def test_the_trios_merge_with_every_kind_of_repair(project, synthetic_raw):
+def test_the_filesets_merge_with_every_kind_of_repair(project, synthetic_raw):
     project(raw=str(synthetic_raw), base={})
     cohort()
     genetic()

@@ -131,7 +131,7 @@ def test_only_train_screens_have_copies_in_their_order(project):
         assert about["augment"] == NAMES
         assert copies.shape == (len(train), 3, 6, 2, 2)
         assert about["fitted"]["samples"] == len(train)
-        # Each copy by itself: the network's features of what `decode` gives, scaled as all are.
+        # Each copy by itself: the network's features of what `decode` returns, scaled as all are.
         extractor = build_extractor_of_the_stage(modality)
         plain = np.load(folder / f"{modality}.npy").astype(float)
         for row, own in ((0, train[0]), (5, train[5])):

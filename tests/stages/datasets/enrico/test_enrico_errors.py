@@ -24,35 +24,35 @@ TABLES = {
         {},
         r"design_topics.csv has no column 'topic'; allowed: .*did you mean 'topics'\?",
     ),
-    "id that is no number": (
+    "id that is not a number": (
         {"design_topics.csv": GOOD.replace("\n100,", "\nhundred,")},
         {},
-        r"design_topics.csv row 4: column 'screen_id' is no screen id such as 50245: correct it",
+        r"design_topics.csv row 4: column 'screen_id' is not a screen id such as 50245: correct it",
     ),
     "empty id": (
         {"design_topics.csv": GOOD.replace("\n100,", "\n,")},
         {},
-        r"row 4: column 'screen_id' is no screen id",
+        r"row 4: column 'screen_id' is not a screen id",
     ),
     "path for an id": (
         {"design_topics.csv": GOOD.replace("\n100,", "\n../100,")},
         {},
-        r"row 4: column 'screen_id' is no screen id",
+        r"row 4: column 'screen_id' is not a screen id",
     ),
     "id twice": (
         {"design_topics.csv": GOOD.replace("\n100,", "\n9,")},
         {},
-        r"design_topics.csv row 4: column 'screen_id' stands in an earlier row too",
+        r"design_topics.csv row 4: column 'screen_id' repeats an earlier value",
     ),
     "unknown topic": (
         {"design_topics.csv": GOOD.replace("100,calculator", "100,dialer")},
         {},
-        r"design_topics.csv row 4: column 'topic' is none of ENRICO's topics; allowed: bare, calculator, .*tutorial",
+        r"design_topics.csv row 4: column 'topic' is not one of ENRICO's topics; allowed: bare, calculator, .*tutorial",
     ),
     "empty topic": (
         {"design_topics.csv": GOOD.replace("100,calculator", "100,")},
         {},
-        r"row 4: column 'topic' is none",
+        r"row 4: column 'topic' is not one",
     ),
     "cut off": (
         {"design_topics.csv": GOOD[: GOOD.index("50105") + 3]},
@@ -62,7 +62,7 @@ TABLES = {
     "cut off in a topic": (
         {"design_topics.csv": GOOD[: GOOD.index("50105") + 8]},
         {},
-        r"design_topics.csv row 24: column 'topic' is none",
+        r"design_topics.csv row 24: column 'topic' is not one",
     ),
     "one value more": ({"design_topics.csv": GOOD.replace("100,", "100,x,")}, {}, r"row 4 has 3 values, the header 2"),
     "no text": ({"design_topics.csv": b"\xff\xfe\x00"}, {}, r"design_topics.csv cannot be read \(UnicodeDecodeError\)"),
@@ -80,12 +80,12 @@ TABLES = {
     "unknown severity": (
         {"issues.csv": ISSUES.replace("low", "tiny")},
         {"issues": "drop_high"},
-        r"issues.csv row 4: column 'severity' is none of low, medium, high",
+        r"issues.csv row 4: column 'severity' is not one of low, medium, high",
     ),
     "issue of no screen": (
         {"issues.csv": ISSUES.replace("\n777", "\nall")},
         {"issues": "drop"},
-        r"issues.csv row 6: column 'screen_id' is no screen id",
+        r"issues.csv row 6: column 'screen_id' is not a screen id",
     ),
     "issues cut off": (
         {"issues.csv": ISSUES[:-20]},
@@ -163,9 +163,9 @@ BROKEN = {
     "cut off": (png()[:60], r"raw/wireframes/2\.png cannot be decoded \(.*\): unpack it again from wireframes.zip, or"),
     "empty": (
         b"",
-        r"raw/wireframes/2\.png is no JPEG or PNG image: unpack it again from wireframes.zip",
+        r"raw/wireframes/2\.png is not a JPEG or PNG image: unpack it again from wireframes.zip",
     ),
-    "a page": (b"<html>404</html>", r"raw/wireframes/2\.png is no JPEG or PNG image: .*under data.enrico.exclude"),
+    "a page": (b"<html>404</html>", r"raw/wireframes/2\.png is not a JPEG or PNG image: .*under data.enrico.exclude"),
     "gone": (None, r"raw/wireframes/2\.png cannot be read \(No such file or directory\)"),
 }
 
@@ -199,20 +199,20 @@ def test_weights_that_give_nan_are_refused(project, monkeypatch):
     cohort()
     real = images.forward
     monkeypatch.setattr(images, "forward", lambda new, own: ((n, f * np.float32(np.nan)) for n, f in real(new, own)))
-    error_of(image, r"raw/wireframes/10\.png: VGG-11's convolutions, weights none gives NaN or infinity", "wireframe")
+    error_of(image, r"raw/wireframes/10\.png: VGG-11's convolutions, weights none returns NaN or infinity", "wireframe")
     assert not (folder / "data/features").exists()
 
 
 def test_wrong_weights_are_refused(project):
     folder = project(image={"weights": "IMAGENET"})
     cohort()
-    error_of(image, r"data.enrico.image.weights: 'IMAGENET' is no file; allowed: none, IMAGENET1K_V1", "wireframe")
+    error_of(image, r"data.enrico.image.weights: 'IMAGENET' is not a file; allowed: none, IMAGENET1K_V1", "wireframe")
     assert not (folder / "data/features").exists()
 
 
 def test_a_modality_that_is_none_is_refused(project):
     project(modalities=["wireframe"])
-    error_of(image, r"'screenshot' is none of data.enrico.modalities; allowed: wireframe", "screenshot")
+    error_of(image, r"'screenshot' is not one of data.enrico.modalities; allowed: wireframe", "screenshot")
 
 
 def test_the_image_stage_needs_the_cohort(project):

@@ -12,7 +12,7 @@ WRONG = {
     "no modality": ({"modalities": []}, "data.enrico.modalities"),
     "unknown split": ({"split": "stratified"}, "data.enrico.split: .*not 'stratified'; allowed: shares, official"),
     "unknown issues": ({"issues": "drop_low"}, "data.enrico.issues: .*not 'drop_low'; allowed: keep, drop_high, drop"),
-    "id that is no number": ({"exclude": ["first"]}, "data.enrico.exclude.*'first'"),
+    "id that is not a number": ({"exclude": ["first"]}, "data.enrico.exclude.*'first'"),
     "unknown key": ({"splits": "official"}, "data.enrico: unknown key 'splits' .*did you mean 'split'"),
     "unknown augmentation": ({"image": {"augment": ["vertical_flip"], "copies": 1}}, "data.enrico.image.augment.*'ver"),
     "augmentation twice": ({"image": {"augment": ["crop", "crop"], "copies": 1}}, "names 'crop' twice"),

@@ -46,11 +46,11 @@ def test_a_folder_without_json(project):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", r"0000002.json is no JSON file: unpack the archive again"),
-        (b"\xff\xfe", r"0000002.json is no JSON file"),
+        ("{", r"0000002.json is not a JSON file: unpack the archive again"),
+        (b"\xff\xfe", r"0000002.json is not a JSON file"),
         ("[]", r"0000002.json holds no JSON object"),
-        ('{"genres": 3, "plot": ["war"]}', r"0000002.json: key 'genres' is no list of texts"),
-        ('{"genres": ["Drama"], "plot": [1]}', r"0000002.json: key 'plot' is no list of texts"),
+        ('{"genres": 3, "plot": ["war"]}', r"0000002.json: key 'genres' is not a list of texts"),
+        ('{"genres": ["Drama"], "plot": [1]}', r"0000002.json: key 'plot' is not a list of texts"),
     ],
 )
 def test_a_broken_json(project, content, message):
@@ -69,23 +69,23 @@ def test_vectors_that_are_missing(project):
 def test_vectors_that_are_cut_off(project, cut):
     path = project() / "vectors.bin"
     path.write_bytes(path.read_bytes()[:cut])
-    fails(r"raw/vectors.bin is no whole file of word2vec's binary format .*: download it again", movies)
+    fails(r"raw/vectors.bin is not a complete file in word2vec's binary format .*: download it again", movies)
 
 
 def test_compressed_vectors_that_are_cut_off(project):
     raw = project(plot={"vectors": "vectors.bin.gz"})
     (raw / "vectors.bin.gz").write_bytes(gzip.compress((raw / "vectors.bin").read_bytes())[:-12])
-    fails(r"vectors.bin.gz is no whole file of word2vec's binary format", movies)
+    fails(r"vectors.bin.gz is not a complete file in word2vec's binary format", movies)
 
 
 def test_vectors_whose_header_asks_for_more_memory_than_there_is(project):
     (project() / "vectors.bin").write_bytes(b"9000000000 900000\nwar ")
-    fails(r"vectors.bin is no whole file of word2vec's binary format", movies)
+    fails(r"vectors.bin is not a complete file in word2vec's binary format", movies)
 
 
 def test_vectors_of_no_word_of_the_plots(project):
     write_vectors(project() / "vectors.bin", {"Krieg": (1, 0)})
-    fails(r"vectors.bin has a vector for none of the plots' words: is it of their language\?", movies)
+    fails(r"vectors.bin has a vector for none of the plots' words: is it in their language\?", movies)
 
 
 def test_vectors_that_are_not_finite(project):
@@ -105,7 +105,7 @@ def test_no_plot_at_all(project):
         (None, r"raw/split.json is missing: take it from the archive, or set data.imdb.split to shares"),
         ("{", r"raw/split.json does not hold the lists train, dev, test"),
         ('{"train": [], "dev": []}', r"raw/split.json does not hold the lists train, dev, test"),
-        ('{"train": ["1"], "dev": ["1"], "test": []}', r"raw/split.json: movie 1 stands in it twice"),
+        ('{"train": ["1"], "dev": ["1"], "test": []}', r"raw/split.json: movie 1 is in it twice"),
     ],
 )
 def test_a_wrong_split_json(project, content, message):
@@ -142,7 +142,7 @@ def test_a_poster_that_cannot_be_decoded(project, content):
     path = project() / "dataset" / "0000002.jpeg"
     path.write_bytes(path.read_bytes()[:-300] if content is None else content)
     fails(
-        r"0000002.jpeg (cannot be decoded .*|is no JPEG or PNG image): unpack the archive again, or remove this",
+        r"0000002.jpeg (cannot be decoded .*|is not a JPEG or PNG image): unpack the archive again, or remove this",
         movies,
         cohort,
         poster,
@@ -209,7 +209,7 @@ def test_a_wrong_hdf5(hdf5, arrays, message):
 def test_an_hdf5_that_is_cut_off(hdf5):
     path = hdf5()
     path.write_bytes(path.read_bytes()[:1000])
-    fails(re.escape(f"{path} is no whole HDF5 file: download it again"), movies)
+    fails(re.escape(f"{path} is not a complete HDF5 file: download it again"), movies)
 
 
 def test_genre_names_that_are_no_json(hdf5):
@@ -235,8 +235,8 @@ def test_an_hdf5_without_folds(hdf5, tmp_path):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ("IMAGENET1K_V2", r"data.imdb.poster.weights: 'IMAGENET1K_V2' is no file; allowed: none, IMAGENET1K_V1, "),
-        ("raw/split.json", r"data.imdb.poster.weights: raw/split.json is no state dict of torchvision's vgg16"),
+        ("IMAGENET1K_V2", r"data.imdb.poster.weights: 'IMAGENET1K_V2' is not a file; allowed: none, IMAGENET1K_V1, "),
+        ("raw/split.json", r"data.imdb.poster.weights: raw/split.json is not a state dict of torchvision's vgg16"),
     ],
 )
 def test_weights_that_are_none(project, weights, message):

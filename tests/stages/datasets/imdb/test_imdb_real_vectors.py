@@ -1,4 +1,4 @@
-"""Real word vectors, where they lie beside the project: GloVe's as binary, and gensim's own files."""
+"""Real word vectors, where they are next to the project: GloVe's as binary, and gensim's own files."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.stages.datasets.imdb.conftest import ROOT, write_posters, write_setti
 
 VECTORS = ROOT.parent / "shared/data/wordvectors"
 GLOVE = "glove.6B.50d.top20k.word2vec.bin"
-pytestmark = pytest.mark.skipif(not VECTORS.exists(), reason="real word vectors are not beside the project")
+pytestmark = pytest.mark.skipif(not VECTORS.exists(), reason="real word vectors are not next to the project")
 
 PLOTS = {
     "0000001": "The soldiers march to war, and the army burns the town. A battle follows.",
@@ -76,5 +76,5 @@ def test_other_files_of_the_format_are_read(name, shape):
 
 
 def test_text_vectors_without_their_first_line_are_refused():
-    with pytest.raises(InputError, match=r"20k.txt is no whole file of word2vec's text format"):
+    with pytest.raises(InputError, match=r"20k.txt is not a complete file in word2vec's text format"):
         load_vectors(VECTORS / "glove.6B.50d.top20k.txt")

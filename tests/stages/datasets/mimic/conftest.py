@@ -60,7 +60,7 @@ DIAGNOSES = """subject_id,hadm_id,seq_num,icd_code,icd_version
 6,62,2,E8789,9
 """
 # Creatinine is 50912. Rows that must not count: 9999999 is out of range, one has text instead of a number, one without
-# hadm_id lies in no admission, 50808 is not in items.csv.
+# hadm_id falls in no admission, 50808 is not in items.csv.
 LABEVENTS = """labevent_id,subject_id,hadm_id,specimen_id,itemid,charttime,storetime,value,valuenum,valueuom,comments
 1,1,11,1,50912,2150-01-02 08:00:00,2150-01-02 09:00:00,1.0,1,mg/dL,
 2,1,11,2,50912,2150-01-03 08:00:00,2150-01-03 09:00:00,3.0,3,mg/dL,

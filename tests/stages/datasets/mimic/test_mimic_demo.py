@@ -9,9 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from i2moe.data import FeatureSet
-from stages.datasets.mimic.code.features import codes
+from stages.datasets.mimic.code.features import code
 from stages.datasets.mimic.cohort import cohort
-from stages.datasets.mimic.lab.features import labs
+from stages.datasets.mimic.lab.features import lab
 from stages.datasets.mimic.measurements import measurements
 from stages.datasets.mimic.source import open_source
 from stages.evaluate import evaluate
@@ -74,7 +74,7 @@ def test_without_filters_31_of_100_patients_die_within_a_year_of_their_last_disc
 
 def test_the_default_filters_lead_from_raw_files_to_a_report(demo):
     demo()
-    for stage in (measurements, cohort, labs, codes):
+    for stage in (measurements, cohort, lab, code):
         stage()
     features = FeatureSet(paths.features("mimic"), paths.cohort("mimic"))
     assert len(features) == 38

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from i2moe.base.errors import InputError
-from stages.datasets.mimic.code.features import codes
+from stages.datasets.mimic.code.features import code
 from stages.datasets.mimic.cohort import cohort
-from stages.datasets.mimic.lab.features import labs
+from stages.datasets.mimic.lab.features import lab
 from stages.datasets.mimic.measurements import measurements
-from stages.datasets.mimic.note.features import notes
+from stages.datasets.mimic.note.features import note
 from tests.stages.datasets.mimic.conftest import (
     ADMISSIONS,
     CHARTEVENTS,
@@ -74,32 +74,32 @@ BEFORE_THE_FIRST_PASS = {
     ),
     "file cut off": (
         {"hosp/labevents": cut(LABEVENTS * 50)},
-        r"labevents.csv.gz is no whole gzip file: download it again",
+        r"labevents.csv.gz is not a complete gzip file: download it again",
     ),
-    "vitals cut off": ({"icu/chartevents": cut(CHARTEVENTS)}, r"chartevents.csv.gz is no whole gzip file"),
+    "vitals cut off": ({"icu/chartevents": cut(CHARTEVENTS)}, r"chartevents.csv.gz is not a complete gzip file"),
     "text for a number": (
         {"hosp/labevents": LABEVENTS.replace("3.0,3,mg/dL", "3.0,high,mg/dL", 1)},
-        r"labevents.csv.gz row 3: column 'valuenum' holds something else than DOUBLE",
+        r"labevents.csv.gz row 3: column 'valuenum' holds something other than DOUBLE",
     ),
     "text for a time": (
         {"icu/chartevents": CHARTEVENTS.replace("102,2150-06-02", "102,someday", 1)},
-        r"chartevents.csv.gz row 4: column 'charttime' holds something else than TIMESTAMP",
+        r"chartevents.csv.gz row 4: column 'charttime' holds something other than TIMESTAMP",
     ),
     "row cut short": (
         {"hosp/labevents": LABEVENTS + "16,6,62,15\n"},
-        r"labevents.csv.gz row 17 is no row of a labevents table",
+        r"labevents.csv.gz row 17 is not a row of a labevents table",
     ),
-    "open quote": ({"hosp/labevents": LABEVENTS + '16,6,62,15,50912,,,"'}, r"labevents.csv.gz row \d+ is no row"),
-    "patients cut off": ({"hosp/admissions": cut(ADMISSIONS)}, r"admissions.csv.gz is no whole gzip file"),
+    "open quote": ({"hosp/labevents": LABEVENTS + '16,6,62,15,50912,,,"'}, r"labevents.csv.gz row \d+ is not a row"),
+    "patients cut off": ({"hosp/admissions": cut(ADMISSIONS)}, r"admissions.csv.gz is not a complete gzip file"),
 }
 IN_THE_COHORT = {
     "patient twice": (
         {"hosp/patients": PATIENTS + "6,M,30,2150,2008 - 2010,\n"},
-        r"patients.csv.gz row 8: column 'subject_id' stands in an earlier row too",
+        r"patients.csv.gz row 8: column 'subject_id' repeats an earlier value",
     ),
     "admission twice": (
         {"hosp/admissions": ADMISSIONS + ADMISSIONS.splitlines()[1] + "\n"},
-        r"admissions.csv.gz row 16: column 'hadm_id' stands in an earlier row too",
+        r"admissions.csv.gz row 16: column 'hadm_id' repeats an earlier value",
     ),
     "admission without id": (
         {"hosp/admissions": ADMISSIONS.replace("1,11,", "1,,", 1)},
@@ -111,16 +111,16 @@ IN_THE_COHORT = {
     ),
     "note twice": (
         {"note/discharge": DISCHARGE.replace("6-DS-2", "6-DS-1")},
-        r"discharge.csv.gz row 13: column 'note_id' stands in an earlier row too",
+        r"discharge.csv.gz row 13: column 'note_id' repeats an earlier value",
     ),
-    "notes cut off": ({"note/discharge": cut(DISCHARGE)}, r"discharge.csv.gz is no whole gzip file"),
+    "notes cut off": ({"note/discharge": cut(DISCHARGE)}, r"discharge.csv.gz is not a complete gzip file"),
     "date of death in another format": (
         {"hosp/patients": PATIENTS.replace("2151-06-04", "4 June")},
-        r"patients.csv.gz row 2: column 'dod' holds something else than DATE",
+        r"patients.csv.gz row 2: column 'dod' holds something other than DATE",
     ),
     "version in words": (
         {"hosp/diagnoses_icd": DIAGNOSES.replace("25000,9", "25000,nine")},
-        r"diagnoses_icd.csv.gz row 5: column 'icd_version' holds something else than INTEGER",
+        r"diagnoses_icd.csv.gz row 5: column 'icd_version' holds something other than INTEGER",
     ),
     "nobody left": (
         {"hosp/diagnoses_icd": DIAGNOSES.replace(",9\n", ",10\n")},
@@ -162,20 +162,20 @@ def test_the_cohort_needs_the_measurements(project):
     ("stage", "change", "tables", "message"),
     [
         (
-            codes,
+            code,
             {"code": {"min_patients": 5}},
             {},
-            r"raw: no diagnosis code is that of 5 train patients: lower data.mimic",
+            r"raw: no diagnosis code is shared by 5 train patients: lower data.mimic",
         ),
         (
-            codes,
+            code,
             {},
             {"hosp/diagnoses_icd": DIAGNOSES.replace("1,12,2,E8788", "1,12,1,E8788")},
             r"diagnoses_icd.csv.gz: 1 rows have the hadm_id and seq_num of another row",
         ),
-        (notes, {"note": {"min_notes": 50}}, {}, r"discharge.csv.gz: no term is in 50 train notes: lower .*min_notes"),
+        (note, {"note": {"min_notes": 50}}, {}, r"discharge.csv.gz: no term is in 50 train notes: lower .*min_notes"),
         (
-            notes,
+            note,
             {"note": {"dim": 3}},
             {},
             r"discharge.csv.gz: \d+ train notes with 3 terms are too few for data.mimic.note.dim 3; allowed: less than",
@@ -197,4 +197,4 @@ def test_labs_without_any_value_are_refused(project):
     cohort()
     path = Path("data/interim/mimic/measurements.parquet")
     pd.read_parquet(path).iloc[:0].to_parquet(path)
-    error_of(labs, r"no train visit has any measurement")
+    error_of(lab, r"no train visit has any measurement")

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from i2moe.data import FeatureSet
-from stages.datasets.mimic.code.features import codes
+from stages.datasets.mimic.code.features import code
 from stages.datasets.mimic.cohort import cohort
-from stages.datasets.mimic.lab.features import labs
+from stages.datasets.mimic.lab.features import lab
 from stages.datasets.mimic.measurements import measurements
-from stages.datasets.mimic.note.features import notes
+from stages.datasets.mimic.note.features import note
 from stages.shared.base import paths
 
 TRAIN, REST = ["1", "2", "3", "4"], ["5", "6"]
@@ -26,7 +26,7 @@ def features(project):
     table = pd.read_csv(paths.cohort("mimic"), dtype=str)
     table["split"] = ["train"] * 4 + ["validation", "test"]
     table.to_csv(paths.cohort("mimic"), index=False)
-    for stage in (labs, notes, codes):
+    for stage in (lab, note, code):
         stage()
     return FeatureSet(paths.features("mimic"), paths.cohort("mimic"))
 
@@ -76,7 +76,7 @@ def test_the_flow_table_counts_what_each_filter_removes(features):  # noqa: ARG0
 
 
 def test_labs_and_vitals(features):
-    # Visits 11 12 21 22 31 32 41 42 | 51 61 62; nan is no value. The first eight are train.
+    # Visits 11 12 21 22 31 32 41 42 | 51 61 62; nan is not a value. The first eight are train.
     nan = np.nan
     creatinine_mean = [2, 1, 2, 3, nan, 1, 3, 2, 4, nan, 5]  # 42 has 3 and 1 at one time
     creatinine_last = [3, 1, 2, 3, nan, 1, 3, 3, 4, nan, 5]  # and the larger counts as the last
@@ -110,7 +110,7 @@ def test_labs_and_vitals(features):
 
 def test_the_settings_of_labs_are_followed(features, project):  # noqa: ARG001 (writes the cohort)
     project(lab={"impute": "mean", "summaries": ["last"], "missing_indicators": False, "vitals": False})
-    labs()
+    lab()
     own = FeatureSet(paths.features("mimic"), paths.cohort("mimic"))
     assert own.descriptions["lab"].model_dump()["features"] == ["creatinine_last"]
     filled = np.array([3, 1, 2, 3, 16 / 7, 1, 3, 3, 4, 16 / 7, 5])  # 16/7 is the mean of the seven train values

@@ -9,11 +9,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from i2moe.contract.cohort import read_cohort
-from stages.datasets.mimic.code.features import codes
+from stages.datasets.mimic.code.features import code
 from stages.datasets.mimic.cohort import cohort
-from stages.datasets.mimic.lab.features import labs
+from stages.datasets.mimic.lab.features import lab
 from stages.datasets.mimic.measurements import measurements
-from stages.datasets.mimic.note.features import notes
+from stages.datasets.mimic.note.features import note
 from stages.shared.base import paths
 
 MODALITIES = ("lab", "note", "code")
@@ -23,7 +23,7 @@ DESCRIBES_ALL = ("source", "share_of_visits_missing", "values_in_raw_data", "sha
 
 def run():
     """Run all stages; return the cohort table, the arrays, and what their JSON says of what was fitted."""
-    for stage in (measurements, cohort, labs, notes, codes):
+    for stage in (measurements, cohort, lab, note, code):
         stage()
     folder = paths.features("mimic")
     about = {name: json.loads((folder / f"{name}.json").read_text()) for name in MODALITIES}
@@ -50,7 +50,7 @@ def spoil(raw, subjects):
 
 @pytest.fixture
 def before(synthetic_project):
-    """Run on a copy of the synthetic tables; return the outputs and where the copy lies."""
+    """Run on a copy of the synthetic tables; return the outputs and where the copy is."""
     folder, source = synthetic_project
     shutil.copytree(source, folder / "copy")
     yaml = YAML(typ="safe", pure=True)

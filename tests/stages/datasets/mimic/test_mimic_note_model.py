@@ -9,7 +9,7 @@ import pytest
 from i2moe.base.errors import InputError
 from stages.datasets.mimic.cohort import cohort
 from stages.datasets.mimic.measurements import measurements
-from stages.datasets.mimic.note.features import load_model, notes
+from stages.datasets.mimic.note.features import load_model, note
 from stages.shared.base import paths
 
 transformers = pytest.importorskip("transformers", reason="needs the extra 'notes'")
@@ -47,7 +47,7 @@ def test_a_note_is_the_mean_of_its_tokens_over_all_windows(model_folder):
 
 def test_the_stage_standardises_the_models_embeddings_on_train(project, model_folder):
     project(note={"model": str(model_folder)})
-    for stage in (measurements, cohort, notes):
+    for stage in (measurements, cohort, note):
         stage()
     folder = paths.features("mimic")
     about = json.loads((folder / "note.json").read_text())
@@ -65,5 +65,5 @@ def test_a_folder_without_a_model_is_refused(project):
     measurements()
     cohort()
     with pytest.raises(InputError, match=r"data.mimic.note.model: nowhere holds no Hugging Face model"):
-        notes()
+        note()
     assert not Path("data/features").exists()

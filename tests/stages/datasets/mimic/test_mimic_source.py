@@ -49,7 +49,7 @@ def test_a_wrong_value_in_a_parquet_table_is_named_by_column(project):
     patients.loc[2, "anchor_age"] = "old"
     patients.to_parquet(folder / "raw/hosp/patients.parquet")
     measurements()
-    with pytest.raises(InputError, match=r"patients.parquet: column 'anchor_age' holds something else than INTEGER"):
+    with pytest.raises(InputError, match=r"patients.parquet: column 'anchor_age' holds something other than INTEGER"):
         cohort()
 
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[4]
 NAN, INF = float("nan"), float("inf")
 MODALITIES = ("vision", "audio", "text")
 
-# A row a step: vision (2), audio (1), text (2). The second of video b has no text; that of c ends before its last step;
+# A row per step: vision (2), audio (1), text (2). The second of video b has no text; c's ends before its last step;
 # those of d and e begin where their text begins, which NaN is not.
 UTTERANCES = {
     "train": [

@@ -70,12 +70,12 @@ ARRAYS = {
     ),
     "no steps": (
         change("valid", "text", lambda own: own[:, 0]),
-        r"valid/text has shape \(1, 2\), not \[utterances, steps, features\]: save it so",
+        r"valid/text has shape \(1, 2\), not \[utterances, steps, features\]: save it in that shape",
     ),
     "no features": (change("train", "vision", lambda own: own[..., :0]), r"train/vision has shape \(3, 4, 0\), not"),
     "other steps": (
         change("train", "text", lambda own: own[:, 1:]),
-        r"train/text has 3 steps, train/vision 4: are all arrays those of one file\?",
+        r"train/text has 3 steps, train/vision 4: are all arrays from one file\?",
     ),
     "other steps in another fold": (
         lambda content: (
@@ -85,7 +85,7 @@ ARRAYS = {
     ),
     "other features": (
         change("test", "text", lambda own: own[..., :1]),
-        r"test/text has 1 features, train/text 2: are all arrays those of one file\?",
+        r"test/text has 1 features, train/text 2: are all arrays from one file\?",
     ),
     "cut off": (change("train", "audio", lambda own: own[:2]), r"train/audio has 2 utterances, train/vision 3"),
     "labels cut off": (
@@ -95,18 +95,18 @@ ARRAYS = {
     "ids cut off": (change("test", "id", lambda own: own[:1]), r"test/id has 1 utterances, test/vision 2"),
     "several labels": (
         change("train", "labels", lambda own: np.repeat(own, 2, axis=2)),
-        r"train/labels has shape \(3, 1, 2\), not \[utterances, 1, 1\]: save it so",
+        r"train/labels has shape \(3, 1, 2\), not \[utterances, 1, 1\]: save it in that shape",
     ),
     "one label": (change("train", "labels", lambda own: own[0, 0, 0, ...]), r"train/labels has shape \(\), not"),
     "ids of one part": (
         change("train", "id", lambda own: own[:, 0]),
-        r"train/id has shape \(3,\), not \[utterances, 3\]: save it so",
+        r"train/id has shape \(3,\), not \[utterances, 3\]: save it in that shape",
     ),
     "empty id": (
         put("test", "id", (1, 0), b""),
         r"test/id\[1\] is not video, start and end as text: save ids as bytes or text, none empty",
     ),
-    "ids that are no UTF-8": (
+    "ids that are not UTF-8": (
         put("train", "id", (2, 0), b"\xff"),
         r"train/id\[2\] is not video, start and end as text",
     ),
@@ -119,9 +119,9 @@ ARRAYS = {
         put("valid", "labels", 0, NAN),
         r"valid/labels\[0\] is NaN: correct it or download the file again",
     ),
-    "label too large": (put("train", "labels", 1, 3.01), r"train/labels\[1\] lies outside -3 to 3: correct it"),
-    "label infinite": (put("test", "labels", 1, -np.inf), r"test/labels\[1\] lies outside -3 to 3"),
-    "label of an utterance without text": (put("train", "labels", 2, 4), r"train/labels\[2\] lies outside -3 to 3"),
+    "label too large": (put("train", "labels", 1, 3.01), r"train/labels\[1\] is outside -3 to 3: correct it"),
+    "label infinite": (put("test", "labels", 1, -np.inf), r"test/labels\[1\] is outside -3 to 3"),
+    "label of an utterance without text": (put("train", "labels", 2, 4), r"train/labels\[2\] is outside -3 to 3"),
     "no text at all": (
         lambda content: {name: fold | {"text": np.zeros_like(fold["text"])} for name, fold in content.items()},
         r"the text of all 6 utterances is 0: is this the right file\?",
@@ -242,8 +242,12 @@ FILES = {
         raw_bytes(b"x"),
         r"raw/own.mat: data.mosi.raw names no .pkl, .npz, .hdf5, .h5: bring",
     ),
-    "pickle cut off": ("own.pkl", cut_file(write_pickle), r"raw/own.pkl is no whole pickle .*: download it again"),
-    "empty pickle": ("own.pkl", raw_bytes(b""), r"raw/own.pkl is no whole pickle .*\(EOFError\)"),
+    "pickle cut off": (
+        "own.pkl",
+        cut_file(write_pickle),
+        r"raw/own.pkl is not a complete pickle .*: download it",
+    ),
+    "empty pickle": ("own.pkl", raw_bytes(b""), r"raw/own.pkl is not a complete pickle .*\(EOFError\)"),
     "pickle of a list": (
         "own.pkl",
         raw_bytes(pickle.dumps([1])),
@@ -257,7 +261,7 @@ FILES = {
     "list for an array": (
         "own.pkl",
         lambda path, content: write_pickle(path, change("valid", "labels", lambda own: own.tolist())(content)),
-        r"raw/own.pkl: valid/labels is no NumPy array: save it as one",
+        r"raw/own.pkl: valid/labels is not a NumPy array: save it as one",
     ),
     "ids that are numbers in objects": (
         "own.pkl",
@@ -274,21 +278,21 @@ FILES = {
         lambda path, content: write_pickle(path, change("test", "text", lambda own: own.astype(object))(content)),
         r"raw/own.pkl: test/text has dtype object, not numbers",
     ),
-    "npz cut off": ("own.npz", cut_file(write_npz), r"raw/own.npz is no whole .npz: download it again"),
+    "npz cut off": ("own.npz", cut_file(write_npz), r"raw/own.npz is not a complete .npz file: download it again"),
     "npz corrupt": ("own.npz", corrupt, r"raw/own.npz cannot be read as .npz \(Bad CRC-32.*\): save it again"),
-    "empty npz": ("own.npz", raw_bytes(b""), r"raw/own.npz is no whole .npz"),
-    "no npz": ("own.npz", raw_bytes(b"hello"), r"raw/own.npz is no whole .npz"),
-    "pickle called npz": ("own.npz", write_pickle, r"raw/own.npz is no whole .npz"),
+    "empty npz": ("own.npz", raw_bytes(b""), r"raw/own.npz is not a complete .npz file"),
+    "no npz": ("own.npz", raw_bytes(b"hello"), r"raw/own.npz is not a complete .npz file"),
+    "pickle called npz": ("own.npz", write_pickle, r"raw/own.npz is not a complete .npz file"),
     "text in npz": ("own.npz", no_array, r"raw/own.npz: train/vision has dtype \|S5, not numbers"),
     "objects in npz": ("own.npz", objects, r"raw/own.npz .*Object arrays cannot be loaded.*ids as an array of strings"),
-    "one array alone": ("own.npz", array_alone, r"raw/own.npz is no whole .npz"),
+    "one array alone": ("own.npz", array_alone, r"raw/own.npz is not a complete .npz file"),
     "HDF5 cut off": ("own.hdf5", cut_file(write_hdf5), r"raw/own.hdf5 cannot be read as HDF5 \(.*\): download or save"),
     "no HDF5": ("own.h5", raw_bytes(b"hello"), r"raw/own.h5 cannot be read as HDF5 \("),
-    "group for an array": ("own.h5", hdf5(group), r"raw/own.h5: train/vision is no dataset: save the array as one"),
+    "group for an array": ("own.h5", hdf5(group), r"raw/own.h5: train/vision is not a dataset: save the array as one"),
     "link to nowhere": ("own.h5", hdf5(dangle), r"raw/own.h5 cannot be read as HDF5 \("),
-    "link to another file": ("own.h5", hdf5(link), r"raw/own.h5: train/vision lies in another file: save the array"),
-    "bytes of another file": ("own.h5", hdf5(external), r"raw/own.h5: train/vision lies in another file"),
-    "view of another file": ("own.h5", hdf5(virtual), r"raw/own.h5: train/vision lies in another file"),
+    "link to another file": ("own.h5", hdf5(link), r"raw/own.h5: train/vision is in another file: save the array"),
+    "bytes of another file": ("own.h5", hdf5(external), r"raw/own.h5: train/vision is in another file"),
+    "view of another file": ("own.h5", hdf5(virtual), r"raw/own.h5: train/vision is in another file"),
 }
 
 
@@ -302,9 +306,9 @@ def test_wrong_files_are_one_clear_error(project, case):
 def test_no_file(project):
     folder = project()
     (folder / "raw/mosi_data.pkl").unlink()
-    refused(folder, r"raw/mosi_data.pkl is no file: put mosi_data.pkl there, or correct data.mosi.raw")
+    refused(folder, r"raw/mosi_data.pkl is not a file: put mosi_data.pkl there, or correct data.mosi.raw")
     (folder / "raw/mosi_data.pkl").mkdir()
-    refused(folder, r"raw/mosi_data.pkl is no file")
+    refused(folder, r"raw/mosi_data.pkl is not a file")
 
 
 def test_too_few_videos_for_three_splits(project):
@@ -318,7 +322,7 @@ def test_too_few_videos_for_three_splits(project):
 
 def test_an_unknown_modality(project):
     folder = project()
-    refused(folder, r"'video' is no modality of CMU-MOSI; allowed: vision, audio, text", lambda: sequence("video"))
+    refused(folder, r"'video' is not a modality of CMU-MOSI; allowed: vision, audio, text", lambda: sequence("video"))
 
 
 def test_no_cohort(project):
@@ -332,7 +336,7 @@ def test_a_file_that_no_longer_fits_the_cohort(project, spoil):
     cohort()
     folder = project(spoil(folds()))
     message = (
-        r"data/cohorts/mosi.csv has a sample that raw/mosi_data.pkl has not, or not with text: rerun the cohort stage"
+        r"data/cohorts/mosi.csv has a sample that raw/mosi_data.pkl lacks, or has without text: rerun the cohort stage"
     )
     with pytest.raises(InputError, match=message):
         sequence("text")
@@ -343,8 +347,8 @@ def test_a_wrong_file_stops_the_features_too(project):
     project()
     cohort()
     for name, (write, message) in {
-        "mosi_data.pkl": (cut_file(write_pickle), "is no whole pickle"),
-        "own.npz": (cut_file(write_npz), "is no whole .npz"),
+        "mosi_data.pkl": (cut_file(write_pickle), "is not a complete pickle"),
+        "own.npz": (cut_file(write_npz), "is not a complete .npz file"),
     }.items():
         folder = project(name=name, write=write)
         with pytest.raises(InputError, match=message):
@@ -357,5 +361,5 @@ def test_a_cohort_of_another_file_has_other_samples(project):
     cohort()
     table = pd.read_csv(paths.cohort("mosi"))
     table.assign(sample_id="0" + table["sample_id"]).to_csv(paths.cohort("mosi"), index=False)
-    with pytest.raises(InputError, match=r"has a sample that raw/mosi_data.pkl has not"):
+    with pytest.raises(InputError, match=r"has a sample that raw/mosi_data.pkl lacks"):
         sequence("audio")

@@ -139,7 +139,7 @@ BROKEN = {
 def test_broken_pickles_are_one_clear_error(tmp_path, case):
     path = tmp_path / "own.pkl"
     path.write_bytes(BROKEN[case])
-    match = r"own.pkl is no whole pickle of NumPy arrays and plain containers \(\w+\): download it again"
+    match = r"own.pkl is not a complete pickle of NumPy arrays and plain containers \(\w+\): download it again"
     with pytest.raises(InputError, match=match):
         unpickle(path)
 

@@ -47,7 +47,7 @@ unseen = pytest.mark.filterwarnings("ignore:Found unknown categories:UserWarning
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Return a function that runs the stage on a CSV and gives the features and description of each modality."""
+    """Return a function that runs the stage on a CSV and returns the features and description of each modality."""
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(SETTINGS)
     Path("data/cohorts").mkdir(parents=True)
@@ -206,7 +206,7 @@ WRONG_COLUMNS = {
     ),
     "in two modalities": (
         {"mine": {"columns": ["age", "blood_a"]}, "blood": {"prefix": "blood_"}},
-        "own.csv: column 'blood_a' is in modalities 'mine' and 'blood'; allowed: one modality a column",
+        "own.csv: column 'blood_a' is in modalities 'mine' and 'blood'; allowed: one modality per column",
     ),
     "named twice": ({"mine": {"columns": ["age", "age"]}}, "own.csv: column 'age'"),
     "no prefix matches": (

@@ -163,7 +163,7 @@ WRONG_TABLES = {
         "sampel,age\na,1\n",
         "no column 'sample', named as id; allowed: sampel, age; did you mean 'sampel",
     ),
-    "duplicate id": ("sample,age\na,1\nb,2\na,3\n", "row 4: its id in column 'sample' stands in an earlier row too"),
+    "duplicate id": ("sample,age\na,1\nb,2\na,3\n", "row 4: its id in column 'sample' is in an earlier row too"),
     "duplicate number": ("sample,age\n1,1\n2,2\n1.0,3\n", "row 4: its id in column 'sample'"),
     "empty text id": ("sample,age\na,1\n,2\n", "row 3: column 'sample' is empty"),
     "empty number id": ("sample,age\n1,1\n2,2\n,3\n", "row 4: column 'sample' is empty"),
@@ -198,7 +198,7 @@ def test_files_without_a_common_id_are_refused():
 
 def test_a_column_in_two_files_is_refused():
     first, second = write("own.csv", CSV), write("more.csv", "sample,age\ns1,31\ns2,41\n")
-    with pytest.raises(InputError, match=r"^more.csv: column 'age' stands in an earlier file too"):
+    with pytest.raises(InputError, match=r"^more.csv: column 'age' is in an earlier file too"):
         read(first, second)
 
 

@@ -1,9 +1,9 @@
-"""The column book: complete, consistent, and without any column that shows the diagnosis."""
+"""The codebook: complete, consistent, and without any column that shows the diagnosis."""
 
 import pandas as pd
 import pytest
 
-from stages.datasets.adni.codebook import CONVERSIONS, FEATURES, KEYS, entries, read_book, rows_in_time
+from stages.datasets.adni.codebook import CONVERSIONS, FEATURES, KEYS, entries, read_codebook, rows_in_time
 from stages.datasets.adni.settings import BiospecimenTable, ClinicalTable
 from stages.datasets.adni.source import Table
 
@@ -11,29 +11,29 @@ TABLES = [*ClinicalTable.__args__, *BiospecimenTable.__args__]
 
 
 def test_every_entry_is_of_a_known_kind_and_has_what_its_kind_needs():
-    book = read_book()
-    assert not book.duplicated(["table", "column"]).any()
-    assert sorted(set(book["table"])) == sorted(TABLES)
-    assert set(book["kind"]) == {*FEATURES, "key", "refused"}
-    assert ((book["codes"] != "") == (book["kind"] == "category")).all()
-    assert (book["note"] != "").all()
-    assert set(book["conversion"]) <= {"", *CONVERSIONS}
-    assert ((book["unit"] == "") == (book["conversion"] == "")).all()
-    numbers = book[book["kind"].isin(["number", "birth_year"])]
+    codebook = read_codebook()
+    assert not codebook.duplicated(["table", "column"]).any()
+    assert sorted(set(codebook["table"])) == sorted(TABLES)
+    assert set(codebook["kind"]) == {*FEATURES, "key", "refused"}
+    assert ((codebook["codes"] != "") == (codebook["kind"] == "category")).all()
+    assert (codebook["note"] != "").all()
+    assert set(codebook["conversion"]) <= {"", *CONVERSIONS}
+    assert ((codebook["unit"] == "") == (codebook["conversion"] == "")).all()
+    numbers = codebook[codebook["kind"].isin(["number", "birth_year"])]
     assert (numbers["low"].astype(float) < numbers["high"].astype(float)).all()
 
 
 def test_no_feature_is_refused_or_a_key():
     names = {entry.name for entry in entries(TABLES, None, "all")}
-    book = read_book()
-    refused = book[book["kind"] == "refused"]
+    codebook = read_codebook()
+    refused = codebook[codebook["kind"] == "refused"]
     assert not names & set(refused["table"] + "." + refused["column"])
     assert not {name.split(".")[1] for name in names} & KEYS
     for name in ("PTDEMOG.PTADDX", "PTDEMOG.PTCOGBEG", "PTDEMOG.PTADBEG", "RECCMEDS.CMREASON", "MEDHIST.MHCOMMEN"):
         assert name in set(refused["table"] + "." + refused["column"])
 
 
-def test_entries_asked_for_come_in_the_books_order():
+def test_entries_asked_for_come_in_the_codebooks_order():
     wanted = ["VITALS.VSPULSE", "PTDEMOG.PTGENDER"]
     assert [entry.name for entry in entries(TABLES, wanted, "key")] == ["PTDEMOG.PTGENDER", "VITALS.VSPULSE"]
 
