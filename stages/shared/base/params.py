@@ -63,7 +63,7 @@ def _parse(content: str, name: str) -> Any:  # noqa: ANN401 (anything may be the
     from ruamel.yaml import YAML
 
     stream = io.StringIO(content)
-    stream.name = name  # type: ignore[attr-defined]
+    stream.name = name
     return YAML(typ="safe", pure=True).load(stream)
 
 
