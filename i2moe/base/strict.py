@@ -16,7 +16,12 @@ Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
 def nearest(name: object, valid: Iterable[str]) -> str:
-    """Return a hint that lists the valid names and points at the nearest one to a wrong name."""
+    """Return a hint that lists the valid names and points at the nearest one to a wrong name.
+
+    Examples:
+        >>> nearest("mutl", ["late", "mult"])
+        "allowed: late, mult; did you mean 'mult'?"
+    """
     names = list(valid)
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
     return f"allowed: {', '.join(names)}" + (f"; did you mean {close[0]!r}?" if close else "")

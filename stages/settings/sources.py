@@ -18,7 +18,7 @@ def source_files(module: str) -> list[Path]:
 
     Examples:
         >>> [path.name for path in source_files("i2moe.fusion.early")]
-        ['early.py', 'transformer.py']
+        ['dropout.py', 'early.py', 'transformer.py']
     """
     package = module.rpartition(".")[0]
     path = _file(module)
