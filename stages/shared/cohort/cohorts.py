@@ -45,7 +45,11 @@ class Cohort:
 
 
 def finish_cohort(cohort: Cohort) -> None:
-    """Write data/cohorts/DATASET.csv and .json, split as params.yaml says under `split`; as `write_cohort`."""
+    """Write data/cohorts/DATASET.csv and .json, split as params.yaml says under `split`.
+
+    Raises:
+        InputError: as `write_cohort`.
+    """
     write_cohort(paths.cohort(cohort.dataset), cohort, load_block("split", SplitParams))
 
 
