@@ -37,6 +37,12 @@ def chance(task: str, train_labels: Array, labels: Array) -> float:
 
     That is the most frequent class; for multilabel the k most frequent labels with the best k; for regression the
     median, which minimises the absolute error.
+
+    Examples:
+        >>> chance("multiclass", np.array([0, 0, 1]), np.array([0, 0, 0, 1]))  # always class 0
+        0.75
+        >>> chance("regression", np.array([1, 2, 9]), np.array([1, 4]))  # always 2: errors 1 and 2
+        1.5
     """
     name = lead_metric(task)
     if task == "regression":

@@ -27,7 +27,12 @@ class Metric:
 
 
 def accuracy(labels: Array, logits: Array) -> Floats:
-    """Share of samples whose largest logit is that of their class."""
+    """Share of samples whose largest logit is that of their class.
+
+    Examples:
+        >>> float(accuracy(np.array([0, 1, 1, 1]), np.array([[2, 1], [0, 1], [0, 3], [1, 0]])))
+        0.75
+    """
     return np.asarray((logits.argmax(axis=-1) == labels).mean(axis=-1))
 
 
@@ -35,6 +40,12 @@ def auroc(labels: Array, logits: Array) -> Floats:
     """Area under the ROC curve on softmax probabilities.
 
     Binary: of the second class. More classes: each against the rest, averaged without weights (macro).
+
+    Examples:
+        >>> labels = np.array([0, 0, 1, 1])
+        >>> logits = np.array([[0, 1], [0, 3], [0, 2], [0, 4]])  # of four pairs one is in the wrong order: 3 and 2
+        >>> float(auroc(labels, logits))
+        0.75
     """
     probabilities = softmax(logits)
     num_classes = logits.shape[-1]
@@ -45,37 +56,72 @@ def auroc(labels: Array, logits: Array) -> Floats:
 
 
 def macro_auroc(labels: Array, logits: Array) -> Floats:
-    """Area under the ROC curve of each label of a multilabel task, averaged without weights."""
+    """Area under the ROC curve of each label of a multilabel task, averaged without weights.
+
+    Examples:
+        >>> labels, logits = np.array([[1, 1], [0, 0]]), np.array([[2, 0], [1, 3]])
+        >>> float(macro_auroc(labels, logits))  # 1 for the first label, 0 for the second
+        0.5
+    """
     areas = [ranked_auroc(labels[..., index] > 0, logits[..., index]) for index in range(logits.shape[-1])]
     return np.asarray(np.mean(areas, axis=0))
 
 
 def macro_f1(labels: Array, logits: Array) -> Floats:
-    """F1 of each class, averaged without weights; a class neither present nor predicted counts 0."""
+    """F1 of each class, averaged without weights; a class neither present nor predicted counts 0.
+
+    Examples:
+        >>> labels, logits = np.array([0, 1, 1, 1]), np.array([[1, 0], [0, 1], [0, 1], [0, 1]])
+        >>> float(macro_f1(labels, logits))
+        1.0
+        >>> round(float(macro_f1(labels[:3], logits[[0, 0, 1]])), 3)  # 2 · 1 / (1 + 2) for either class
+        0.667
+    """
     truth, predicted = _one_hot(labels, logits)
     return _f1(truth, predicted, axis=-2).mean(axis=-1)  # type: ignore[no-any-return]
 
 
 def micro_f1(labels: Array, logits: Array) -> Floats:
-    """F1 over all sample-label pairs of a multilabel task."""
+    """F1 over all sample-label pairs of a multilabel task.
+
+    Examples:
+        >>> labels, logits = np.array([[1, 0], [1, 1]]), np.array([[1, -1], [1, -1]])
+        >>> float(micro_f1(labels, logits))  # 2 hits, 3 labels, 2 predictions: 2 · 2 / (3 + 2)
+        0.8
+    """
     truth, predicted = _one_hot(labels, logits)
     return _f1(truth, predicted, axis=(-2, -1))
 
 
 def mean_absolute_error(labels: Array, logits: Array) -> Floats:
-    """Mean of |prediction − label|, in the label's units."""
+    """Mean of |prediction − label|, in the label's units.
+
+    Examples:
+        >>> float(mean_absolute_error(np.array([1, 2]), np.array([[2], [5]])))
+        2.0
+    """
     return np.asarray(np.abs(logits[..., 0] - labels).mean(axis=-1))
 
 
 def r_squared(labels: Array, logits: Array) -> Floats:
-    """Share of the labels' variance that the predictions explain; NaN for constant labels."""
+    """Share of the labels' variance that the predictions explain; NaN for constant labels.
+
+    Examples:
+        >>> float(r_squared(np.array([1, 2, 3]), np.array([[1], [2], [2]])))  # 1 - 1 / 2
+        0.5
+    """
     residual = np.square(logits[..., 0] - labels).sum(axis=-1)
     total = np.square(labels - labels.mean(axis=-1, keepdims=True)).sum(axis=-1)
     return _ratio(total - residual, total, undefined=np.nan)
 
 
 def pearson(labels: Array, logits: Array) -> Floats:
-    """Pearson correlation of predictions and labels; NaN where either is constant."""
+    """Pearson correlation of predictions and labels; NaN where either is constant.
+
+    Examples:
+        >>> float(pearson(np.array([1, 2, 3]), np.array([[2], [4], [6]])))
+        1.0
+    """
     predicted = logits[..., 0] - logits[..., 0].mean(axis=-1, keepdims=True)
     centred = labels - labels.mean(axis=-1, keepdims=True)
     norms = np.sqrt(np.square(predicted).sum(axis=-1) * np.square(centred).sum(axis=-1))
@@ -86,13 +132,24 @@ def sign_accuracy_neutral_negative(labels: Array, logits: Array) -> Floats:
     """Share of samples where prediction and label are both above 0 or both not; NaN where all labels are alike.
 
     A neutral label, 0, counts as negative, as the official code counts it.
+
+    Examples:
+        >>> labels, logits = np.array([-1, 0, 0, 2]), np.array([[-1], [1], [1], [1]])
+        >>> float(sign_accuracy_neutral_negative(labels, logits))  # both neutral ones count as wrong
+        0.5
     """
     positive = labels > 0
     return _share((logits[..., 0] > 0) == positive, np.ones_like(positive), _has_both_signs(labels))
 
 
 def sign_accuracy_neutral_excluded(labels: Array, logits: Array) -> Floats:
-    """Share of the samples with a label above or below 0 whose prediction is above 0 exactly there; NaN as above."""
+    """Share of the samples with a label above or below 0 whose prediction is above 0 exactly there; NaN as above.
+
+    Examples:
+        >>> labels, logits = np.array([-1, 0, 0, 2]), np.array([[-1], [1], [1], [1]])
+        >>> float(sign_accuracy_neutral_excluded(labels, logits))
+        1.0
+    """
     return _share((logits[..., 0] > 0) == (labels > 0), labels != 0, _has_both_signs(labels))
 
 

@@ -1,19 +1,12 @@
 """Evaluate one model on one dataset, all seeds: metrics and per-sample predictions."""
 
-from typing import Annotated
-
-import typer
-
 from stages.shared.base import paths
-from stages.shared.base.command import run
+from stages.shared.base.command import Dataset, Model, run
 from stages.shared.base.params import load_block
 from stages.shared.files import write_whole
 
 
-def evaluate(
-    dataset: Annotated[str, typer.Argument(help="a name of run.datasets")],
-    model: Annotated[str, typer.Argument(help="a name under models.DATASET")],
-) -> None:
+def evaluate(dataset: Dataset, model: Model) -> None:
     """Write the metrics (JSON, CSV) and the predictions (Parquet) of all seeds of a model."""
     import numpy as np
     import pandas as pd

@@ -1,11 +1,9 @@
 """A linear model on the same features and split: the row that tells whether fusion earns its cost."""
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from stages.shared.base import paths
-from stages.shared.base.command import run
+from stages.shared.base.command import Dataset, run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -13,7 +11,7 @@ if TYPE_CHECKING:
     from i2moe.data import FeatureSet
 
 
-def reference(dataset: Annotated[str, typer.Argument(help="a name of run.datasets")]) -> None:
+def reference(dataset: Dataset) -> None:
     """Write the metrics of scikit-learn's logistic (for numbers, ridge) regression, and the dataset's card."""
     import numpy as np
 

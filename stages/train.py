@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stages.shared.base import paths
-from stages.shared.base.command import run
+from stages.shared.base.command import Dataset, Model, run
 from stages.shared.base.params import load_block
 from stages.shared.files import hash_files
 from stages.shared.runs import HardwareParams, read_model
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def train(
-    dataset: Annotated[str, typer.Argument(help="a name of run.datasets")],
-    model: Annotated[str, typer.Argument(help="a name under models.DATASET")],
+    dataset: Dataset,
+    model: Model,
     seed: Annotated[int, typer.Argument(help="of weights, order of samples, dropout and replacement noise")],
 ) -> None:
     """Write the best epoch's weights and the learning curves of a run."""

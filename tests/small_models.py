@@ -1,6 +1,7 @@
 """Every fusion method at small sizes, alone and in a mixture; shared by the tests of the models."""
 
 import torch
+from torch import nn
 
 from i2moe.model.config import FUSION_CONFIGS, InteractionConfig
 from i2moe.model.fusion import Sizes, import_fusion
@@ -47,6 +48,17 @@ def mixture(
     )
     single = fusion(method, modalities=modalities, width=width, dropout=dropout, **sizes)
     return InteractionMoE(single, reweighting, names, losses, config)
+
+
+class PlainLogits(nn.Module):
+    """A fusion of one's own: any module from tokens to logits."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, tokens):
+        return self.head(torch.stack([modality.mean(dim=1) for modality in tokens]).prod(dim=0))
 
 
 def tokens(modalities=3, batch=5, patches=2, width=8):

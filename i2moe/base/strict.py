@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
 PositiveNumber = Annotated[float, Field(gt=0)]
@@ -16,7 +16,12 @@ Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
 def nearest(name: object, valid: Iterable[str]) -> str:
-    """Return a hint that lists the valid names and points at the nearest one to a wrong name."""
+    """Return a hint that lists the valid names and points at the nearest one to a wrong name.
+
+    Examples:
+        >>> nearest("mutl", ["late", "mult"])
+        "allowed: late, mult; did you mean 'mult'?"
+    """
     names = list(valid)
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
     return f"allowed: {', '.join(names)}" + (f"; did you mean {close[0]!r}?" if close else "")
@@ -30,11 +35,18 @@ def once_each(values: list[T]) -> list[T]:
     return values
 
 
-def in_order(names: list[str], all_names: tuple[str, ...]) -> list[str]:
-    """Return names unchanged if they are some of `all_names`, in the same order."""
-    if names != [name for name in all_names if name in names]:
-        raise ValueError(f"{names}; allowed: {', '.join(all_names)} in this order, or fewer of them")
-    return names
+OnceEach = AfterValidator(once_each)
+
+
+def in_order(all_names: tuple[str, ...]) -> AfterValidator:
+    """Return the check of a list of names: that they are some of `all_names` in the same order."""
+
+    def check(names: list[str]) -> list[str]:
+        if names != [name for name in all_names if name in names]:
+            raise ValueError(f"{names}; allowed: {', '.join(all_names)} in this order, or fewer of them")
+        return names
+
+    return AfterValidator(check)
 
 
 class Strict(BaseModel):

@@ -7,7 +7,14 @@ from numpy.typing import NDArray
 
 
 def pack_mask(mask: NDArray[np.bool_]) -> str:
-    """Return a mask as text; it begins with the number of voxels outside, 0 where the first is inside."""
+    """Return a mask as text; it begins with the number of voxels outside, 0 where the first is inside.
+
+    Examples:
+        >>> pack_mask(np.array([[False, True], [True, False]]))
+        '1 2 1'
+        >>> pack_mask(np.array([True, False]))
+        '0 1 1'
+    """
     flat = mask.ravel()
     starts = np.flatnonzero(np.diff(flat, prepend=False))
     return " ".join(map(str, np.diff(starts, prepend=0, append=flat.size)))
@@ -18,6 +25,10 @@ def unpack_mask(text: str, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 
     Raises:
         ValueError: when it does not fit the shape.
+
+    Examples:
+        >>> unpack_mask("1 2 1", (2, 2)).tolist()
+        [[False, True], [True, False]]
     """
     lengths = np.array(text.split(), dtype=np.int64)
     if (lengths < 0).any() or int(lengths.sum()) != math.prod(shape):

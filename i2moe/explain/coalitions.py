@@ -18,7 +18,12 @@ Coalition = tuple[str, ...]
 
 
 def coalitions(modalities: list[str]) -> list[Coalition]:
-    """Return all subsets of the modalities, from none to all."""
+    """Return all subsets of the modalities, from none to all.
+
+    Examples:
+        >>> coalitions(["plot", "poster"])
+        [(), ('plot',), ('poster',), ('plot', 'poster')]
+    """
     return list(chain.from_iterable(combinations(modalities, size) for size in range(len(modalities) + 1)))
 
 

@@ -101,7 +101,14 @@ def summarise_seeds(
 
 
 def is_dead(task: str, alone: Floats, constant: float) -> NDArray[np.bool_]:
-    """Return whether an expert alone is no better than a constant prediction, within DEAD_MARGIN."""
+    """Return whether an expert alone is no better than a constant prediction, within DEAD_MARGIN.
+
+    Examples:
+        >>> is_dead("binary", np.array([0.5, 0.6]), 0.5).tolist()  # AUROC
+        [True, False]
+        >>> is_dead("regression", np.array([2.0, 1.5]), 2.0).tolist()  # absolute error
+        [True, False]
+    """
     if TASK_METRICS[task][lead_metric(task)].higher_is_better:
         return np.asarray(alone <= constant + DEAD_MARGIN)
     return np.asarray(alone >= constant * (1 - DEAD_MARGIN))
@@ -117,6 +124,13 @@ def agreement(task: str, labels: Array, logits: Array, expert_logits: Array) -> 
         labels: [N] or [N, C].
         logits: the mixture's, [S, N, C].
         expert_logits: [S, N, E, C].
+
+    Examples:
+        >>> labels = np.array([0, 1])
+        >>> logits = np.array([[[2, 1], [2, 1]]])  # class 0 twice: right, then wrong
+        >>> expert_logits = np.array([[[[3, 0], [1, 0]], [[3, 0], [0, 1]]]])  # votes 0 and 0, then 0 and 1
+        >>> agreement("binary", labels, logits, expert_logits)
+        {'disagree_correct': 0.0, 'disagree_wrong': 0.5, 'agree_correct': 0.5, 'agree_wrong': 0.0}
     """
     if task == "multilabel":
         votes, right = expert_logits > 0, ((logits > 0) == (labels > 0)).all(axis=2)
@@ -142,6 +156,13 @@ def telling_sample(labels: Array, logits: Array, expert_logits: Array, weights: 
         logits: [N, C] of one seed.
         expert_logits: [N, E, C].
         weights: [N, E].
+
+    Examples:
+        >>> labels = np.array([0, 0, 1])
+        >>> logits = np.array([[2, 0], [2, 0], [2, 0]])  # the last sample is predicted wrong
+        >>> expert_logits = np.array([[[2, 0], [2, 0]], [[4, 0], [0, 0]], [[9, 0], [0, 0]]])
+        >>> telling_sample(labels, logits, expert_logits, np.full((3, 2), 0.5))
+        1
     """
     predicted = logits.argmax(axis=1)
     weighted = (weights[:, :, None] * expert_logits)[np.arange(len(labels)), :, predicted]

@@ -20,15 +20,7 @@ class EarlyFusion(Fusion):
     official EF with w = 9, L = 3, F = 2048 (120,285 for ADNI at H = 64).
     """
 
-    def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        width: int,
-        mlp_dim: int,
-        num_layers: int,
-        num_heads: int,
-    ) -> None:
+    def __init__(self, sizes: Sizes, *, width: int, mlp_dim: int, num_layers: int, num_heads: int) -> None:
         """Build the module.
 
         Raises:

@@ -22,13 +22,7 @@ class LateFusion(Fusion):
     Parameters: M(L(8H² + 8H) + PH + HC + C).
     """
 
-    def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        num_layers: int,
-        num_heads: int,
-    ) -> None:
+    def __init__(self, sizes: Sizes, *, num_layers: int, num_heads: int) -> None:
         """Build the module.
 
         Raises:

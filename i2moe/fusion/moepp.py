@@ -122,14 +122,7 @@ class MoEPlusPlus(TokenFusion):
     """
 
     def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        num_layers: int,
-        num_heads: int,
-        num_experts: int,
-        capacity_factor: float,
-        tau: float,
+        self, sizes: Sizes, *, num_layers: int, num_heads: int, num_experts: int, capacity_factor: float, tau: float
     ) -> None:
         """Build the module.
 

@@ -18,13 +18,7 @@ class MulT(TokenFusion):
     Parameters: L(8H² + 8H) + (MHC + C) + MPH, which reproduces the paper's Table 6 (1,072,131 for ADNI).
     """
 
-    def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        num_layers: int,
-        num_heads: int,
-    ) -> None:
+    def __init__(self, sizes: Sizes, *, num_layers: int, num_heads: int) -> None:
         """Build the module.
 
         Raises:

@@ -77,13 +77,7 @@ class SwitchGate(TokenFusion):
     """
 
     def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        num_layers: int,
-        num_heads: int,
-        num_experts: int,
-        capacity_factor: float,
+        self, sizes: Sizes, *, num_layers: int, num_heads: int, num_experts: int, capacity_factor: float
     ) -> None:
         """Build the module.
 

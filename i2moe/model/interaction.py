@@ -29,7 +29,14 @@ class Prediction:
 
 
 def expert_names(modalities: list[str], experts: str = "all") -> list[str]:
-    """Name the experts in their order: uniqueness of each modality (unless left out), synergy, redundancy."""
+    """Name the experts in their order: uniqueness of each modality (unless left out), synergy, redundancy.
+
+    Examples:
+        >>> expert_names(["lab", "note"])
+        ['uniqueness_lab', 'uniqueness_note', 'synergy', 'redundancy']
+        >>> expert_names(["lab", "note"], "synergy-redundancy")
+        ['synergy', 'redundancy']
+    """
     uniqueness = [f"uniqueness_{name}" for name in modalities] if experts == "all" else []
     return [*uniqueness, "synergy", "redundancy"]
 

@@ -30,18 +30,36 @@ def triplet_uniqueness(outputs: Tensor, replaced: Tensor | None) -> Tensor:
 
     For modality i's expert the intact output is the anchor, the output without i the negative, and each output without
     another modality j a positive: max(0, |o₀ − o_j| − |o₀ − o_i| + 1).
+
+    Examples:
+        >>> outputs = torch.tensor([[[3.0, 4.0]], [[0.0, 4.0]], [[3.0, 3.0]]])  # distances 3 and 1 from the intact one
+        >>> losses = triplet_uniqueness(torch.stack([outputs, outputs]), None)  # max(0, 1 - 3 + 1), max(0, 3 - 1 + 1)
+        >>> losses.round(decimals=3).tolist()
+        [0.0, 3.0]
     """
     distances = functional.pairwise_distance(outputs[:, :1], outputs[:, 1:], eps=TRIPLET_EPS)  # [M, V - 1, B]
     return _positives_before_negative(*_by_modality(distances, replaced, len(outputs)), TRIPLET_MARGIN)
 
 
 def cosine_synergy(outputs: Tensor, replaced: Tensor | None, num_modalities: int) -> Tensor:  # noqa: ARG001
-    """Cosine similarity of the intact output with each perturbed one: without any modality, synergy is lost."""
+    """Cosine similarity of the intact output with each perturbed one: without any modality, synergy is lost.
+
+    Examples:
+        >>> outputs = torch.tensor([[[1.0, 0.0]], [[3.0, 4.0]], [[2.0, 0.0]]])  # similarities 3/5 and 1
+        >>> round(cosine_synergy(outputs, None, 2).item(), 3)
+        0.8
+    """
     return functional.cosine_similarity(outputs[:1], outputs[1:], dim=-1).mean()
 
 
 def cosine_redundancy(outputs: Tensor, replaced: Tensor | None, num_modalities: int) -> Tensor:
-    """One minus that cosine similarity: what is redundant survives the loss of any modality."""
+    """One minus that cosine similarity: what is redundant survives the loss of any modality.
+
+    Examples:
+        >>> outputs = torch.tensor([[[1.0, 0.0]], [[3.0, 4.0]], [[2.0, 0.0]]])  # similarities 3/5 and 1
+        >>> round(cosine_redundancy(outputs, None, 2).item(), 3)
+        0.2
+    """
     return 1 - cosine_synergy(outputs, replaced, num_modalities)
 
 
@@ -49,6 +67,11 @@ def squared_uniqueness(outputs: Tensor, replaced: Tensor | None) -> Tensor:
     """Hinged regression form: max(0, MSE to the positive − MSE to the negative + 1), averaged over the positives.
 
     The official code leaves out the hinge, which makes the loss unbounded below.
+
+    Examples:
+        >>> outputs = torch.tensor([[[1.0]], [[3.0]], [[1.5]]])  # squared errors 4 and 0.25: 4 - 0.25 + 1 is left
+        >>> squared_uniqueness(torch.stack([outputs, outputs]), None).tolist()
+        [0.0, 4.75]
     """
     return _positives_before_negative(*_errors(outputs, replaced, len(outputs)), REGRESSION_MARGIN)
 
@@ -57,13 +80,24 @@ def squared_synergy(outputs: Tensor, replaced: Tensor | None, num_modalities: in
     """Hinged regression form: max(0, 1 − MSE), so that perturbed outputs are pushed away up to the margin.
 
     The official code minimises +MSE here, which is its redundancy loss again.
+
+    Examples:
+        >>> outputs = torch.tensor([[[1.0]], [[3.0]], [[1.5]]])  # squared errors 4 and 0.25: 0 and 0.75 are left
+        >>> squared_synergy(outputs, None, 2).item()
+        0.375
     """
     errors, seen = _errors(outputs, replaced, num_modalities)
     return _mean(functional.relu(REGRESSION_MARGIN - errors), seen)
 
 
 def squared_redundancy(outputs: Tensor, replaced: Tensor | None, num_modalities: int) -> Tensor:
-    """Mean squared error between the intact output and each perturbed one."""
+    """Mean squared error between the intact output and each perturbed one.
+
+    Examples:
+        >>> outputs = torch.tensor([[[1.0]], [[3.0]], [[1.5]]])  # squared errors 4 and 0.25
+        >>> squared_redundancy(outputs, None, 2).item()
+        2.125
+    """
     return _mean(*_errors(outputs, replaced, num_modalities))
 
 
@@ -151,6 +185,12 @@ def task_loss(task: str, logits: Tensor, labels: Tensor, class_weights: Tensor |
         logits: [B, C]; for regression [B, 1] on standardised labels.
         labels: [B] class indices; [B, C] of 0 and 1 for multilabel; [B] standardised numbers for regression.
         class_weights: [C] for binary | multiclass: a weighted mean over the samples, as in PyTorch.
+
+    Examples:
+        >>> task_loss("regression", torch.tensor([[0.0], [3.0]]), torch.tensor([0.5, 1.0])).item()  # 0.5²/2 and 2 - 0.5
+        0.8125
+        >>> round(task_loss("binary", torch.zeros(3, 2), torch.tensor([0, 1, 1])).item(), 4)  # ln 2: it knows nothing
+        0.6931
     """
     if task == "multilabel":
         return functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
@@ -170,6 +210,11 @@ def total_loss(
         weight: λ.
         balance: load-balance loss of a sparse fusion method, if it is one.
         balance_weight: γ.
+
+    Examples:
+        >>> interaction = {"synergy": torch.tensor(2.0), "redundancy": torch.tensor(4.0)}
+        >>> total_loss(torch.tensor(1.0), interaction, 0.5, torch.tensor(2.0), 0.25).item()  # 1 + 0.5 · 3 + 0.25 · 2
+        3.0
     """
     total = task
     if interaction:

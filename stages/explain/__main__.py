@@ -1,18 +1,11 @@
 """Explain one model on one dataset, all seeds: one table per method that applies to it."""
 
-from typing import Annotated
-
-import typer
-
 from stages.shared.base import paths
-from stages.shared.base.command import run
+from stages.shared.base.command import Dataset, Model, run
 from stages.shared.base.params import load_block
 
 
-def explain(
-    dataset: Annotated[str, typer.Argument(help="a name of run.datasets")],
-    model: Annotated[str, typer.Argument(help="a name under models.DATASET")],
-) -> None:
+def explain(dataset: Dataset, model: Model) -> None:
     """Write the explanations of all seeds of a model: results/explanations/DATASET/MODEL/METHOD.parquet."""
     from i2moe.data import FeatureSet
     from i2moe.inference import choose_device, load

@@ -36,6 +36,12 @@ class Explained:
         return self.features.labels[self.features.rows(EXPLAINED_SPLIT)]
 
     @property
+    def of_experts(self) -> tuple[str, list[str], Array, Array, Array]:
+        """What summaries of experts need: task, names, labels [N] or [N, C], logits [S, N, E, C], weights [S, N, E]."""
+        own = self.predictions
+        return self.features.task, own.experts, self.labels, own.expert_logits, own.weights
+
+    @property
     def train_labels(self) -> Array:
         """Labels of the train split."""
         return self.features.labels[self.features.rows("train")]
@@ -43,17 +49,9 @@ class Explained:
 
 def experts(explained: Explained) -> pd.DataFrame | None:
     """Return a row per expert over all seeds: its weights, and its score alone."""
-    predictions = explained.predictions
-    if not predictions.experts:
+    if not explained.predictions.experts:
         return None
-    summaries = summarise_experts(
-        explained.features.task,
-        predictions.experts,
-        explained.labels,
-        predictions.expert_logits,
-        predictions.weights,
-        explained.train_labels,
-    )
+    summaries = summarise_experts(*explained.of_experts, explained.train_labels)
     for one in summaries:
         dead = f", DEAD in {one.dead_seeds} of {one.num_seeds} seeds" if one.dead_seeds else ""
         print(f"  {one.expert}: weight {one.mean_weight:.3f}, alone {one.alone:.3f} (chance {one.chance:.3f}){dead}")
@@ -62,17 +60,9 @@ def experts(explained: Explained) -> pd.DataFrame | None:
 
 def expert_seeds(explained: Explained) -> pd.DataFrame | None:
     """Return a row per expert and seed: its mean weight, and its score alone."""
-    predictions = explained.predictions
-    if not predictions.experts:
+    if not explained.predictions.experts:
         return None
-    rows = summarise_seeds(
-        explained.features.task,
-        predictions.experts,
-        explained.labels,
-        predictions.expert_logits,
-        predictions.weights,
-        explained.seeds,
-    )
+    rows = summarise_seeds(*explained.of_experts, explained.seeds)
     return pd.DataFrame([asdict(row) for row in rows])
 
 

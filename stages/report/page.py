@@ -111,7 +111,14 @@ def score_rows(dataset: str, model: str) -> pd.DataFrame:
 
 
 def score_cell(row: dict[str, Any]) -> str:
-    """Write one score: mean ± standard deviation over seeds [95 % bootstrap interval]."""
+    """Write one score: mean ± standard deviation over seeds [95 % bootstrap interval].
+
+    Examples:
+        >>> score_cell({"mean": 0.75, "std": 0.05, "low": 0.7, "high": 0.8})
+        '0.750 ± 0.050 [0.700, 0.800]'
+        >>> score_cell({"mean": 0.75, "std": float("nan"), "low": 0.7, "high": 0.8})  # of one seed
+        '0.750 [0.700, 0.800]'
+    """
     if pd.isna(row["mean"]):
         return "undefined"
     std = "" if pd.isna(row["std"]) else f" ± {row['std']:.3f}"

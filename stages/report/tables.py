@@ -27,7 +27,15 @@ def write_tables(tables: Tables, labels: dict[str, str]) -> None:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Return a table in Markdown, its columns aligned for readers of the plain text."""
+    """Return a table in Markdown, its columns aligned for readers of the plain text.
+
+    Examples:
+        >>> print(markdown(pd.DataFrame({"model": ["mult", "late"], "accuracy": [0.5, 0.25]})), end="")
+        | model | accuracy |
+        | ----- | -------- |
+        | mult  | 0.500    |
+        | late  | 0.250    |
+    """
     cells = [[_cell(value) for value in row] for row in table.to_numpy(object)]
     lines = [[str(name) for name in table.columns], *cells]
     widths = [max(len(line[column]) for line in lines) for column in range(table.shape[1])]

@@ -78,7 +78,15 @@ def _resolve_model(
 
 
 def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
-    """Return base with override's values, block by block; a block that names another `method` replaces the base's."""
+    """Return base with override's values, block by block; a block that names another `method` replaces the base's.
+
+    Examples:
+        >>> base = {"epochs": 15, "fusion": {"method": "mult", "num_heads": 4}}
+        >>> merge(base, {"epochs": 2, "fusion": {"num_heads": 8}})
+        {'epochs': 2, 'fusion': {'method': 'mult', 'num_heads': 8}}
+        >>> merge(base, {"fusion": {"method": "lrmf"}})
+        {'epochs': 15, 'fusion': {'method': 'lrmf'}}
+    """
     merged = dict(base)
     for key, value in override.items():
         under = merged.get(key)

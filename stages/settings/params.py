@@ -9,7 +9,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 
 import stages.datasets
 from i2moe.base.errors import InputError
-from i2moe.base.strict import Positive, Seed, Strict, nearest, once_each
+from i2moe.base.strict import OnceEach, Positive, Seed, Strict, nearest
 from i2moe.model.config import ModelConfig
 from stages.datasets.tables.settings import TableParams
 from stages.settings.models import resolve_models
@@ -24,16 +24,11 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 class RunParams(Strict):
     """What to run."""
 
-    datasets: Annotated[list[str], Field(min_length=1)]
-    models: Annotated[list[str], Field(min_length=1)]
-    seeds: Annotated[list[Seed], Field(min_length=1)]
+    datasets: Annotated[list[str], Field(min_length=1), OnceEach]
+    models: Annotated[list[str], Field(min_length=1), OnceEach]
+    seeds: Annotated[list[Seed], Field(min_length=1), OnceEach]
     max_epochs: Positive | None
     max_batch_size: Positive | None
-
-    @field_validator("datasets", "models", "seeds")
-    @classmethod
-    def _once_each(cls, values: list[Any]) -> list[Any]:
-        return once_each(values)
 
 
 class Datasets(Strict):

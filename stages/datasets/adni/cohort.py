@@ -13,10 +13,7 @@ from stages.datasets.adni.source import CLASSES, DIAGNOSES, load_table, needed_t
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.cohort.cohorts import Cohort, write_cohort
-from stages.shared.cohort.shares import SplitParams
-
-Step = dict[str, str | int]
+from stages.shared.cohort.cohorts import Cohort, Step, count_removed, finish_cohort
 
 
 class Flow:
@@ -51,8 +48,7 @@ def cohort() -> None:
     num_raw = diagnoses["rid"].nunique()
     flow = select(diagnoses, settings)
     subjects = flow.subjects.sort_values("sample_id")
-    write_cohort(
-        paths.cohort("adni"),
+    finish_cohort(
         Cohort(
             dataset="adni",
             task="multiclass",
@@ -60,13 +56,11 @@ def cohort() -> None:
             modalities=list(settings.modalities),
             licence="restricted",
             sample_ids=subjects["sample_id"].to_numpy(str),
-            groups=None,
             labels=subjects["diagnosis"].to_numpy(int),
             num_raw=num_raw,
-            filters={str(step["filter"]): int(step["subjects_removed"]) for step in flow.steps},
+            filters=count_removed(flow.steps, "subjects"),
             flow=flow.steps,
-        ),
-        load_block("split", SplitParams),
+        )
     )
     subjects[["sample_id", "rid", "date", "scan"]].to_csv(paths.visits("adni"), index=False, lineterminator="\n")
 

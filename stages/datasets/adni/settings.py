@@ -1,12 +1,12 @@
 """The settings under data.adni and synthetic.adni: every choice that turns ADNI's files into samples."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from i2moe.base.strict import Positive, Strict, in_order, once_each
+from i2moe.base.strict import OnceEach, Positive, Strict, in_order
 
-MODALITIES = ("image", "genetic", "clinical", "biospecimen")
+Modality = Literal["image", "genetic", "clinical", "biospecimen"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Days = Annotated[int, Field(ge=0)]
 ClinicalTable = Literal["MEDHIST", "PTDEMOG", "NEUROEXM", "RECCMEDS", "VITALS"]
@@ -65,41 +65,26 @@ class TablesSettings(Strict):
 class ClinicalSettings(TablesSettings):
     """Clinical tables."""
 
-    tables: Annotated[list[ClinicalTable], Field(min_length=1)]
-
-    @field_validator("tables")
-    @classmethod
-    def _once_each(cls, values: list[str]) -> list[str]:
-        return once_each(values)
+    tables: Annotated[list[ClinicalTable], Field(min_length=1), OnceEach]
 
 
 class BiospecimenSettings(TablesSettings):
     """Biospecimen tables."""
 
-    tables: Annotated[list[BiospecimenTable], Field(min_length=1)]
-
-    @field_validator("tables")
-    @classmethod
-    def _once_each(cls, values: list[str]) -> list[str]:
-        return once_each(values)
+    tables: Annotated[list[BiospecimenTable], Field(min_length=1), OnceEach]
 
 
 class Settings(Strict):
     """ADNI."""
 
     raw: str
-    modalities: Annotated[list[Literal["image", "genetic", "clinical", "biospecimen"]], Field(min_length=1)]
+    modalities: Annotated[list[Modality], Field(min_length=1), in_order(get_args(Modality))]
     image_source: Literal["ravens", "freesurfer"]
     cohort: CohortSettings
     image: ImageSettings
     genetic: GeneticSettings
     clinical: ClinicalSettings
     biospecimen: BiospecimenSettings
-
-    @field_validator("modalities")
-    @classmethod
-    def _in_order(cls, names: list[str]) -> list[str]:
-        return in_order(names, MODALITIES)
 
     @model_validator(mode="after")
     def _has_scans(self) -> Self:

@@ -10,17 +10,13 @@ from i2moe.base.errors import InputError
 from i2moe.contract.cohort import SPLITS
 from stages.datasets.enrico.settings import Settings
 from stages.datasets.enrico.source import OFFICIAL_CORRUPT, TOPICS_FILE, read_flawed, read_topics, require_images
-from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.cohort.cohorts import Cohort, write_cohort
-from stages.shared.cohort.shares import SplitParams
+from stages.shared.cohort.cohorts import Cohort, Step, count_removed, finish_cohort
 
 # The official split (MultiBench, datasets/enrico/get_data.py): these screens out, the others shuffled with this seed,
 # then cut at 65 % and 80 %.
 OFFICIAL_SEED, OFFICIAL_CUTS = 42, (0.65, 0.80)
-
-Step = dict[str, str | int]
 
 
 def cohort() -> None:
@@ -32,8 +28,7 @@ def cohort() -> None:
         require_images(settings.raw, modality, table["sample_id"].tolist())
     table = table.sort_values("sample_id")
     classes, labels = np.unique(table["topic"].to_numpy(str), return_inverse=True)
-    write_cohort(
-        paths.cohort("enrico"),
+    finish_cohort(
         Cohort(
             dataset="enrico",
             task="multiclass",
@@ -41,14 +36,12 @@ def cohort() -> None:
             modalities=list(settings.modalities),
             licence="open",
             sample_ids=table["sample_id"].to_numpy(str),
-            groups=None,
             labels=labels,
             num_raw=len(raw),
             splits=table["split"].to_numpy(str) if settings.split == "official" else None,
-            filters={str(step["filter"]): int(step["screens_removed"]) for step in flow},
+            filters=count_removed(flow, "screens"),
             flow=flow,
-        ),
-        load_block("split", SplitParams),
+        )
     )
 
 

@@ -1,12 +1,12 @@
 """The settings under data.enrico and synthetic.enrico: every choice that turns ENRICO's files into samples."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from i2moe.base.strict import Positive, Strict, in_order, once_each
+from i2moe.base.strict import OnceEach, Positive, Strict, in_order
 
-MODALITIES = ("screenshot", "wireframe")
+Modality = Literal["screenshot", "wireframe"]
 AugmentationName = Literal["horizontal_flip", "crop", "colour"]
 
 
@@ -17,14 +17,9 @@ class ImageSettings(Strict):
     seed: Annotated[int, Field(ge=0)]  # of weights `none`, and of augmentation
     height: Annotated[int, Field(ge=32)]  # pixels that the network sees
     width: Annotated[int, Field(ge=32)]
-    augment: list[AugmentationName]
+    augment: Annotated[list[AugmentationName], OnceEach]
     copies: Annotated[int, Field(ge=0)]  # augmented copies of each train sample
     batch_size: Positive  # images
-
-    @field_validator("augment")
-    @classmethod
-    def _once_each(cls, names: list[str]) -> list[str]:
-        return once_each(names)
 
     @model_validator(mode="after")
     def _copies_are_augmented(self) -> Self:
@@ -40,16 +35,11 @@ class Settings(Strict):
     """ENRICO."""
 
     raw: str
-    modalities: Annotated[list[Literal["screenshot", "wireframe"]], Field(min_length=1)]
+    modalities: Annotated[list[Modality], Field(min_length=1), in_order(get_args(Modality))]
     split: Literal["shares", "official"]
     exclude: list[int]  # screen ids
     issues: Literal["keep", "drop_high", "drop"]  # screens of issues.csv
     image: ImageSettings
-
-    @field_validator("modalities")
-    @classmethod
-    def _in_order(cls, names: list[str]) -> list[str]:
-        return in_order(names, MODALITIES)
 
 
 class SyntheticSettings(Strict):

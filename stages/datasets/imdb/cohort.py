@@ -10,13 +10,9 @@ from i2moe.base.errors import InputError
 from stages.datasets.imdb.settings import Settings
 from stages.datasets.imdb.source import GENRES
 from stages.datasets.imdb.table import read_movies
-from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.cohort.cohorts import Cohort, write_cohort
-from stages.shared.cohort.shares import SplitParams
-
-Step = dict[str, str | int]
+from stages.shared.cohort.cohorts import Cohort, Step, count_removed, finish_cohort
 
 
 def cohort() -> None:
@@ -27,8 +23,7 @@ def cohort() -> None:
     movies = movies.sort_values("movie_id")
     classes = [genre for genre in GENRES if movies["genres"].map(lambda own, genre=genre: genre in own).any()]
     others = Counter(genre for own in movies["genres"] for genre in own if genre not in GENRES)
-    write_cohort(
-        paths.cohort("imdb"),
+    finish_cohort(
         Cohort(
             dataset="imdb",
             task="multilabel",
@@ -36,14 +31,12 @@ def cohort() -> None:
             modalities=list(settings.modalities),
             licence="restricted",
             sample_ids=movies["movie_id"].to_numpy(str),
-            groups=None,
             labels=multi_hot(movies["genres"], classes),
             num_raw=len(table),
             splits=movies["fold"].to_numpy(str) if settings.split == "official" else None,
-            filters={str(step["filter"]): int(step["movies_removed"]) for step in flow},
+            filters=count_removed(flow, "movies"),
             flow=flow,
-        ),
-        load_block("split", SplitParams),
+        )
     )
     for genre, number in sorted(others.items()):
         print(f"  genre {genre!r} of {number} movies is not one of the {len(GENRES)}: not a label")

@@ -1,12 +1,12 @@
 """The settings under data.imdb and synthetic.imdb: every choice that turns MM-IMDb's files into samples."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from i2moe.base.strict import Positive, Strict, in_order
 
-MODALITIES = ("plot", "poster")
+Modality = Literal["plot", "poster"]
 
 
 class PlotSettings(Strict):
@@ -28,15 +28,10 @@ class Settings(Strict):
     """MM-IMDb."""
 
     raw: str
-    modalities: Annotated[list[Literal["plot", "poster"]], Field(min_length=1)]
+    modalities: Annotated[list[Modality], Field(min_length=1), in_order(get_args(Modality))]
     split: Literal["shares", "official"]
     plot: PlotSettings
     poster: PosterSettings
-
-    @field_validator("modalities")
-    @classmethod
-    def _in_order(cls, names: list[str]) -> list[str]:
-        return in_order(names, MODALITIES)
 
 
 class SyntheticSettings(Strict):

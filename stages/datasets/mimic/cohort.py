@@ -16,13 +16,11 @@ from stages.datasets.mimic.source import Source, open_source, require_tables
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.cohort.cohorts import Cohort, write_cohort
-from stages.shared.cohort.shares import SplitParams
+from stages.shared.cohort.cohorts import Cohort, Step, count_removed, finish_cohort
 
 CLASSES = ["survived", "died"]
 
 Filter = Callable[[pd.DataFrame], "pd.Series[bool]"]
-Step = dict[str, str | int]
 
 
 def cohort() -> None:
@@ -34,8 +32,7 @@ def cohort() -> None:
     if index.empty:
         raise InputError(f"{settings.raw}: no patient is left after {flow[-1]['filter']!r}: relax data.mimic.cohort")
     index = index.assign(sample_id=index["subject_id"].astype(str)).sort_values("sample_id")
-    write_cohort(
-        paths.cohort("mimic"),
+    finish_cohort(
         Cohort(
             dataset="mimic",
             task="binary",
@@ -43,13 +40,11 @@ def cohort() -> None:
             modalities=list(settings.modalities),
             licence="restricted",
             sample_ids=index["sample_id"].to_numpy(str),
-            groups=None,
             labels=dies_within(index, settings.cohort.mortality_days),
             num_raw=num_patients,
-            filters={str(step["filter"]): int(step["patients_removed"]) for step in flow},
+            filters=count_removed(flow, "patients"),
             flow=flow,
-        ),
-        load_block("split", SplitParams),
+        )
     )
     visits(candidates, index, settings.cohort.max_visits).to_csv(paths.visits("mimic"), index=False)
 

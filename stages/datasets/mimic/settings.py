@@ -1,11 +1,12 @@
 """The settings under data.mimic and synthetic.mimic: every choice that turns MIMIC-IV's tables into samples."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from i2moe.base.strict import Positive, Strict, in_order, once_each
+from i2moe.base.strict import OnceEach, Positive, Strict, in_order
 
+Modality = Literal["lab", "note", "code"]
 Seed = Annotated[int, Field(ge=0)]
 
 
@@ -16,29 +17,19 @@ class CohortSettings(Strict):
     min_admissions: Positive  # of a patient
     count_after_death_drop: bool  # count them after admissions that end in death are dropped
     drop_death_at_discharge: bool
-    icd_versions: Annotated[list[Literal[9, 10]], Field(min_length=1, max_length=2)]
+    icd_versions: Annotated[list[Literal[9, 10]], Field(min_length=1, max_length=2), OnceEach]
     index_visit: Literal["first", "last"]
     mortality_days: Positive  # after the index discharge
     max_visits: Positive  # steps of a sequence, the index visit last
-
-    @field_validator("icd_versions")
-    @classmethod
-    def _once_each(cls, values: list[int]) -> list[int]:
-        return once_each(values)
 
 
 class LabSettings(Strict):
     """Labs and vitals; which, in `stages/datasets/mimic/lab/items.csv`."""
 
     vitals: bool
-    summaries: Annotated[list[Literal["mean", "last"]], Field(min_length=1, max_length=2)]
+    summaries: Annotated[list[Literal["mean", "last"]], Field(min_length=1, max_length=2), OnceEach]
     impute: Literal["median", "mean"]
     missing_indicators: bool
-
-    @field_validator("summaries")
-    @classmethod
-    def _once_each(cls, values: list[str]) -> list[str]:
-        return once_each(values)
 
 
 class NoteSettings(Strict):
@@ -63,17 +54,12 @@ class Settings(Strict):
     """MIMIC-IV."""
 
     raw: str
-    modalities: Annotated[list[Literal["lab", "note", "code"]], Field(min_length=1)]
+    modalities: Annotated[list[Modality], Field(min_length=1), in_order(get_args(Modality))]
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?(MB|GB|MiB|GiB)$")]
     cohort: CohortSettings
     lab: LabSettings
     note: NoteSettings
     code: CodeSettings
-
-    @field_validator("modalities")
-    @classmethod
-    def _in_order(cls, names: list[str]) -> list[str]:
-        return in_order(names, ("lab", "note", "code"))
 
 
 class SyntheticSettings(Strict):

@@ -6,11 +6,9 @@ from numpy.typing import NDArray
 from i2moe.base.errors import InputError
 from stages.datasets.mosi.settings import Settings
 from stages.datasets.mosi.utterances import Utterances, read_utterances
-from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.cohort.cohorts import Cohort, write_cohort
-from stages.shared.cohort.shares import SplitParams
+from stages.shared.cohort.cohorts import Cohort, finish_cohort
 
 MAX_SENTIMENT = 3  # and -3 the least
 SPLIT_OF = {"train": "train", "valid": "validation", "test": "test"}  # a fold's
@@ -22,7 +20,7 @@ def cohort() -> None:
     settings = load_block("data.mosi", Settings)
     utterances = read_utterances(settings.raw)
     check_labels(utterances)
-    write_cohort(paths.cohort("mosi"), select(utterances, settings), load_block("split", SplitParams))
+    finish_cohort(select(utterances, settings))
 
 
 def check_labels(utterances: Utterances) -> None:

@@ -10,11 +10,8 @@ from numpy.typing import NDArray
 from i2moe.base.errors import InputError
 from stages.datasets.tables.settings import TableParams, load_table_params
 from stages.datasets.tables.source import as_text, read_source, require_columns
-from stages.shared.base import paths
 from stages.shared.base.command import run
-from stages.shared.base.params import load_block
-from stages.shared.cohort.cohorts import Cohort, write_cohort
-from stages.shared.cohort.shares import SplitParams
+from stages.shared.cohort.cohorts import Cohort, finish_cohort
 
 
 def cohort(dataset: Annotated[str, typer.Argument(help="a name under data.tables in params.yaml")]) -> None:
@@ -25,8 +22,7 @@ def cohort(dataset: Annotated[str, typer.Argument(help="a name under data.tables
     table = _drop_unlabelled(source.table, table_params, filters)
     labels, classes = _labels(table, table_params)
     groups = _groups(table, table_params)
-    write_cohort(
-        paths.cohort(dataset),
+    finish_cohort(
         Cohort(
             dataset=dataset,
             task=table_params.task,
@@ -38,8 +34,7 @@ def cohort(dataset: Annotated[str, typer.Argument(help="a name under data.tables
             labels=labels,
             num_raw=len(source.table) + sum(source.removed.values()),
             filters=filters,
-        ),
-        load_block("split", SplitParams),
+        )
     )
 
 

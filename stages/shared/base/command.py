@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -11,6 +12,9 @@ from i2moe.base.errors import InputError
 # Before torch is imported: by default, threads that wait spin for so long that a second program on the machine makes
 # small models ten times slower. Spinning a little less costs nothing on an idle machine.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+Dataset = Annotated[str, typer.Argument(help="a name of run.datasets")]
+Model = Annotated[str, typer.Argument(help="a name under models.DATASET")]
 
 
 def run(stage: Callable[..., None]) -> None:

@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 from i2moe.base.errors import InputError
 from i2moe.contract.cohort import SPLITS
 from i2moe.contract.descriptions import CohortDescription, SplitCounts, Task
+from stages.shared.base import paths
+from stages.shared.base.params import load_block
 from stages.shared.cohort.shares import SplitParams
 from stages.shared.cohort.split import assign_splits, iterative_splits, stratify_by
 from stages.shared.files import write_whole
+
+Step = dict[str, str | int]  # a row of a flow table
 
 
 @dataclass
@@ -32,12 +36,21 @@ class Cohort:
     modalities: list[str]
     licence: Literal["open", "restricted"]
     sample_ids: NDArray[np.str_]
-    groups: NDArray[np.str_] | None
     labels: NDArray[Any]
     num_raw: int
+    groups: NDArray[np.str_] | None = None
     splits: NDArray[np.str_] | None = None
     filters: dict[str, int] = field(default_factory=dict)
-    flow: list[dict[str, str | int]] = field(default_factory=list)
+    flow: list[Step] = field(default_factory=list)
+
+
+def finish_cohort(cohort: Cohort) -> None:
+    """Write data/cohorts/DATASET.csv and .json, split as params.yaml says under `split`.
+
+    Raises:
+        InputError: as `write_cohort`.
+    """
+    write_cohort(paths.cohort(cohort.dataset), cohort, load_block("split", SplitParams))
 
 
 def write_cohort(path: Path, cohort: Cohort, shares: SplitParams) -> None:
@@ -128,18 +141,47 @@ def _describe(cohort: Cohort, splits: NDArray[np.str_]) -> CohortDescription:
         samples=len(splits),
         split="official" if cohort.splits is not None else "by shares",
         groups=len(splits) if cohort.groups is None else len(np.unique(cohort.groups)),
-        splits={split: _count(cohort, splits == split) for split in SPLITS},
+        splits={split: count_labels(cohort.task, cohort.classes, cohort.labels[splits == split]) for split in SPLITS},
     )
 
 
-def _count(cohort: Cohort, inside: NDArray[np.bool_]) -> SplitCounts:
-    labels, samples = cohort.labels[inside], int(inside.sum())
-    if cohort.task == "regression":
+def count_labels(task: Task, classes: list[str], labels: NDArray[Any]) -> SplitCounts:
+    """Count the samples of a split and those of each class; of numbers, return mean and standard deviation.
+
+    Args:
+        task: binary | multiclass | multilabel | regression.
+        classes: names of the C classes; none for regression.
+        labels: [N] class indices or numbers; [N, C] of 0 and 1 for multilabel.
+
+    Examples:
+        >>> counts = count_labels("multiclass", ["low", "middle", "high"], np.array([0, 2, 2, 2]))
+        >>> counts.samples, counts.classes
+        (4, {'low': 1, 'middle': 0, 'high': 3})
+        >>> count_labels("multilabel", ["flu", "cold"], np.array([[1, 0], [1, 1], [0, 0]])).classes
+        {'flu': 2, 'cold': 1}
+        >>> numbers = count_labels("regression", [], np.array([1.0, 3.0]))
+        >>> numbers.mean_label, numbers.std_label
+        (2.0, 1.0)
+    """
+    samples = len(labels)
+    if task == "regression":
         return SplitCounts(samples=samples, mean_label=float(labels.mean()), std_label=float(labels.std()))
-    sizes = labels.sum(axis=0) if cohort.task == "multilabel" else np.bincount(labels, minlength=len(cohort.classes))
-    return SplitCounts(
-        samples=samples, classes={name: int(size) for name, size in zip(cohort.classes, sizes, strict=True)}
-    )
+    sizes = labels.sum(axis=0) if task == "multilabel" else np.bincount(labels, minlength=len(classes))
+    return SplitCounts(samples=samples, classes={name: int(size) for name, size in zip(classes, sizes, strict=True)})
+
+
+def count_removed(flow: list[Step], unit: str) -> dict[str, int]:
+    """Return how many samples each filter of a flow table removed.
+
+    Args:
+        flow: a row per filter.
+        unit: what the table calls a sample.
+
+    Examples:
+        >>> count_removed([{"filter": "without a plot", "movies_removed": 2, "movies_left": 5}], "movies")
+        {'without a plot': 2}
+    """
+    return {str(step["filter"]): int(step[f"{unit}_removed"]) for step in flow}
 
 
 def _print_counts(path: Path, description: CohortDescription) -> None:

@@ -22,6 +22,17 @@ def assign_splits(strata: NDArray[np.int64], groups: NDArray[np.str_] | None, sh
         strata: [N] class indices to balance, from `stratify_by`; rows in sorted order of sample_id.
         groups: [N] group names, or None.
         shares: of the splits, and the seed.
+
+    Examples:
+        >>> shares = SplitParams(train=0.5, validation=0.25, test=0.25, seed=0)
+        >>> strata = np.array([0] * 8 + [1] * 4)
+        >>> splits = assign_splits(strata, None, shares)
+        >>> {name: np.bincount(strata[splits == name]).tolist() for name in SPLITS}
+        {'train': [4, 2], 'validation': [2, 1], 'test': [2, 1]}
+        >>> groups = list("aaaabbbccd")  # of 10 samples train wants 5, the others 2.5 each
+        >>> splits = assign_splits(np.zeros(10, int), np.array(groups), shares)
+        >>> dict(zip(groups, splits.tolist()))
+        {'a': 'train', 'b': 'validation', 'c': 'test', 'd': 'train'}
     """
     names = np.empty(len(strata), dtype="<U10")
     positions = _assign_samples(strata, shares) if groups is None else _assign_groups(strata, groups, shares)
@@ -82,6 +93,13 @@ def iterative_splits(labels: NDArray[np.int64], shares: SplitParams) -> NDArray[
     Args:
         labels: [N, C] of 0 and 1; rows in sorted order of sample_id.
         shares: of the splits, and the seed.
+
+    Examples:
+        >>> shares = SplitParams(train=0.5, validation=0.25, test=0.25, seed=0)
+        >>> labels = np.array([[1, 0]] * 4 + [[1, 1]] * 4)
+        >>> splits = iterative_splits(labels, shares)
+        >>> {name: labels[splits == name].sum(axis=0).tolist() for name in SPLITS}
+        {'train': [4, 2], 'validation': [2, 1], 'test': [2, 1]}
     """
     generator = np.random.default_rng(shares.seed)
     positive = labels.astype(bool)
@@ -138,6 +156,13 @@ def stratify_by(task: str, labels: NDArray[np.generic], shares: SplitParams) -> 
             regression: the quantile bin of the label.
         labels: [N] class indices or numbers; [N, C] of 0 and 1 for multilabel.
         shares: of the splits; bins and label strata are so large that the smallest split has a sample of each.
+
+    Examples:
+        >>> shares = SplitParams(train=0.5, validation=0.25, test=0.25, seed=0)  # a stratum has 4 samples or more
+        >>> stratify_by("regression", np.array([5.0, 1.0, 2.0, 8.0, 7.0, 3.0, 4.0, 6.0]), shares).tolist()
+        [1, 0, 0, 1, 1, 0, 0, 1]
+        >>> stratify_by("multilabel", np.array([[1, 0]] * 5 + [[1, 1]] * 4 + [[0, 0]]), shares).tolist()
+        [0, 0, 0, 0, 0, 1, 1, 1, 1, 0]
     """
     fewest = math.ceil(round(1 / min(shares.train, shares.validation, shares.test), 6))
     if task == "multilabel":

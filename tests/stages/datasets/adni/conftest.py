@@ -9,6 +9,7 @@ from bed_reader import to_bed
 from nibabel.nifti1 import Nifti1Image
 from ruamel.yaml import YAML
 
+from i2moe.base.errors import InputError
 from stages.datasets.adni.synthetic.synthesize import write_files
 
 ROOT = Path(__file__).parents[4]
@@ -176,6 +177,34 @@ SETTINGS = {
     "genetic": {"prune": None, "max_missing": 0.5},
     "cohort": {"max_missing_genotypes": 0.5},
 }
+
+
+# Of the hand-written rows; no message may quote it. File names, which hold ids, are named.
+SUBJECT_DATA = ("Aspirin", "memory", "2006-01-12", "1946", "someday", "high", "sub-2")
+
+
+def text(name, content):
+    return lambda raw: (raw / name).write_text(content)
+
+
+def remove(name):
+    return lambda raw: (raw / name).unlink()
+
+
+def content(name, change):
+    def write(raw):
+        path = raw / name
+        path.write_bytes(change(path.read_bytes()))
+
+    return write
+
+
+def error_of(stage, expected):
+    with pytest.raises(InputError, match=expected) as caught:
+        stage()
+    message = str(caught.value)
+    assert "\n" not in message
+    assert not [word for word in SUBJECT_DATA if word in message]
 
 
 @pytest.fixture

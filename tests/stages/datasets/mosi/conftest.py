@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from i2moe.base.errors import InputError
+from stages.datasets.mosi.cohort import cohort
 from stages.datasets.mosi.synthetic.synthesize import write_files
 
 ROOT = Path(__file__).parents[4]
@@ -76,6 +78,40 @@ def set_params(folder, **mosi):
     params = yaml.load((ROOT / "params.yaml").read_text())
     params["data"]["mosi"] |= mosi
     yaml.dump(params, folder / "params.yaml")
+
+
+# Of the hand-written rows; no message may quote it.
+UTTERANCE_DATA = ("0.0", "1.5", "2.2", "3.0_", "a_", "b'")
+
+
+def change(fold, key, function):
+    """Return a function that changes an array of the hand-written ones; None takes it out."""
+
+    def apply(content):
+        value = function(content[fold][key])
+        content[fold] = {name: own for name, own in content[fold].items() if name != key}
+        if value is not None:
+            content[fold][key] = value
+        return content
+
+    return apply
+
+
+def put(fold, key, place, value):
+    """Return a function that puts one value into one of the arrays."""
+
+    def apply(array):
+        array[place] = value
+        return array
+
+    return change(fold, key, apply)
+
+
+def refused(folder, message, stage=cohort):
+    with pytest.raises(InputError, match=message) as caught:
+        stage()
+    assert not any(value in str(caught.value) for value in UTTERANCE_DATA)
+    assert not (folder / "data").exists()
 
 
 @pytest.fixture
