@@ -21,7 +21,7 @@ def evaluate(
     from i2moe.contract.cohort import SPLITS
     from i2moe.data import FeatureSet
     from i2moe.inference import choose_device, load, predict
-    from stages.shared.predictions import frame
+    from stages.shared.predictions import Experts, frame
     from stages.shared.runs import read_model
     from stages.shared.scores import EVALUATED_SPLITS, score_table, write_scores
 
@@ -37,7 +37,10 @@ def evaluate(
         for split in SPLITS:
             predictions = predict(trained, features, split)
             logits[split].append(predictions.logits)
-            tables.append(frame(features, split, seed, predictions, trained.expert_names))
+            experts = None
+            if predictions.expert_logits is not None and predictions.weights is not None:
+                experts = Experts(trained.expert_names, predictions.expert_logits, predictions.weights)
+            tables.append(frame(features, split, seed, predictions.logits, experts))
     print(f"{dataset} {model}, seeds {seeds}")
     scores = score_table(
         features.task,
