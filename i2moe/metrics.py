@@ -1,19 +1,15 @@
-"""What evaluation adds to the metrics of `i2moe.selection`: single labels, chance, and bootstrap intervals.
+"""What evaluation adds to the metrics of `i2moe.selection`: single labels, and chance.
 
-Shapes: N samples, C outputs, S seeds.
+Shapes: N samples, C outputs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from i2moe.selection import TASK_METRICS, Array, Floats, Metric, ranked_auroc
 
 LABEL_PREFIX = "auroc_of_"  # and a label's name: its AUROC
-BOOTSTRAP_RESAMPLES = 1000
-BOOTSTRAP_MEMORY = 2**24  # elements of one [resamples, N, C] block, 128 MiB in float64
-LEVEL = 0.95  # of intervals
 
 
 def label_metrics(task: str, classes: list[str]) -> dict[str, Metric]:
@@ -50,34 +46,3 @@ def chance(task: str, train_labels: Array, labels: Array) -> float:
     scores = [compute(train_labels, np.broadcast_to(one, (len(train_labels), len(one)))) for one in constants]
     best = constants[int(np.argmax(scores))]
     return float(compute(labels, np.broadcast_to(best, (len(labels), len(best)))))
-
-
-def bootstrap_interval(metric: Metric, labels: Array, logits: Array, *, seed: int = 0) -> tuple[float, float]:
-    """Percentile interval of a metric's mean over seeds, resampling the samples.
-
-    Args:
-        metric: the metric.
-        labels: [N] or [N, C].
-        logits: [S, N, C] of S seeds on the same samples; every seed sees the same resamples.
-        seed: of the resampling.
-    """
-    values = np.concatenate(
-        [
-            np.mean([metric.compute(labels[rows], one_seed[rows]) for one_seed in logits], axis=0)
-            for rows in _resamples(len(labels), logits.shape[-1], seed)
-        ]
-    )
-    if np.isnan(values).all():
-        return float("nan"), float("nan")
-    tail = (1 - LEVEL) / 2
-    low, high = np.nanquantile(values, [tail, 1 - tail])
-    return float(low), float(high)
-
-
-def _resamples(num_samples: int, num_outputs: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Yield blocks [r, N] of resampled rows, BOOTSTRAP_RESAMPLES in all, that keep memory bounded."""
-    generator = np.random.default_rng(seed)
-    block = max(1, BOOTSTRAP_MEMORY // (num_samples * num_outputs))
-    for start in range(0, BOOTSTRAP_RESAMPLES, block):
-        size = min(block, BOOTSTRAP_RESAMPLES - start)
-        yield generator.integers(num_samples, size=(size, num_samples))

@@ -48,6 +48,7 @@ def evaluate(
         {split: np.stack(logits[split]) for split in EVALUATED_SPLITS},
         seeds,
         features.classes,
+        features.groups("test"),
     )
     table = pd.concat(tables, ignore_index=True)
     write_whole(paths.predictions(dataset, model), lambda partial: table.to_parquet(partial, index=False))

@@ -45,8 +45,9 @@ def reference(dataset: Annotated[str, typer.Argument(help="a name of run.dataset
         split: np.concatenate([vectors(features, name, own) for name in features.modalities], axis=1)
         for split, own in rows.items()
     }
-    groups = features.table["group_id"].to_numpy()[rows["train"]]
-    strength, decide = fit_linear(features.task, inputs["train"], features.labels[rows["train"]], groups)
+    strength, decide = fit_linear(
+        features.task, inputs["train"], features.labels[rows["train"]], features.groups("train")
+    )
     logits = {split: decide(own) for split, own in inputs.items()}
     print(f"{dataset} {REFERENCE}, C {strength:g}")
     scores = score_table(
@@ -55,6 +56,7 @@ def reference(dataset: Annotated[str, typer.Argument(help="a name of run.dataset
         {split: logits[split][None] for split in EVALUATED_SPLITS},
         [0],
         features.classes,
+        features.groups("test"),
     )
     table = pd.concat([frame(features, split, 0, own) for split, own in logits.items()], ignore_index=True)
     write_whole(paths.predictions(dataset, REFERENCE), lambda partial: table.to_parquet(partial, index=False))

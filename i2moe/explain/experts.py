@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from i2moe.metrics import bootstrap_interval, chance, lead_metric
+from i2moe.metrics import chance, lead_metric
+from i2moe.resampling import Units, bootstrap_interval
 from i2moe.selection import TASK_METRICS, Array, Floats
 
 DEAD_MARGIN = 0.05  # an expert within this of chance is dead: in accuracy or F1 points, or as a share of the error
@@ -36,7 +37,7 @@ class ExpertSummary:
 
 
 def summarise_experts(
-    task: str, names: list[str], labels: Array, expert_logits: Array, weights: Array, train_labels: Array
+    task: str, names: list[str], labels: Array, expert_logits: Array, weights: Array, train_labels: Array, units: Units
 ) -> list[ExpertSummary]:
     """Summarise every expert.
 
@@ -47,6 +48,7 @@ def summarise_experts(
         expert_logits: [S, N, E, C].
         weights: [S, N, E].
         train_labels: labels of the train split, from which the best constant prediction is chosen.
+        units: which of the N samples are resampled together.
     """
     metric = TASK_METRICS[task][lead_metric(task)]
     constant = chance(task, train_labels, labels)
@@ -54,7 +56,7 @@ def summarise_experts(
     summaries = []
     for index, name in enumerate(names):
         alone = np.array([metric.compute(labels, seed_logits[:, index]) for seed_logits in expert_logits])
-        low, high = bootstrap_interval(metric, labels, expert_logits[:, :, index])
+        interval = bootstrap_interval(metric.compute, labels, expert_logits[:, :, index], units)
         summaries.append(
             ExpertSummary(
                 expert=name,
@@ -63,8 +65,8 @@ def summarise_experts(
                 top_share=float((top == index).mean()),
                 mean_contribution=float(np.abs(weights[:, :, index, None] * expert_logits[:, :, index]).mean()),
                 alone=float(alone.mean()),
-                alone_low=low,
-                alone_high=high,
+                alone_low=interval.low,
+                alone_high=interval.high,
                 chance=constant,
                 dead_seeds=int(is_dead(task, alone, constant).sum()),
                 num_seeds=len(alone),

@@ -16,6 +16,7 @@ from i2moe.explain.coalitions import coalition_logits
 from i2moe.explain.experts import agreement, is_dead, summarise_experts, summarise_seeds, telling_sample
 from i2moe.metrics import chance, lead_metric
 from i2moe.model.multimodal import MultimodalModel
+from i2moe.resampling import Units, units_of
 from i2moe.selection import TASK_METRICS, Array, compute_metrics
 from stages.shared.explanations import EXPLAINED_SPLIT, MIXTURE
 from stages.shared.predictions import SplitPredictions, output_names
@@ -40,6 +41,11 @@ class Explained:
         """Labels of the train split."""
         return self.features.labels[self.features.rows("train")]
 
+    @property
+    def units(self) -> Units:
+        """Return which of the N samples are resampled together."""
+        return units_of(self.features.task, self.labels, self.features.groups(EXPLAINED_SPLIT))
+
 
 def experts(explained: Explained) -> pd.DataFrame | None:
     """Return a row per expert over all seeds: its weights, and what it reaches alone."""
@@ -53,6 +59,7 @@ def experts(explained: Explained) -> pd.DataFrame | None:
         predictions.expert_logits,
         predictions.weights,
         explained.train_labels,
+        explained.units,
     )
     for one in summaries:
         dead = f", DEAD in {one.dead_seeds} of {one.num_seeds} seeds" if one.dead_seeds else ""

@@ -111,11 +111,16 @@ def score_rows(dataset: str, model: str) -> pd.DataFrame:
 
 
 def score_cell(row: dict[str, Any]) -> str:
-    """Write one score: mean ± standard deviation over seeds [95 % bootstrap interval]."""
+    """Write one score: mean ± standard deviation over seeds [95 % bootstrap interval].
+
+    Where some resamples do not define the metric, also how many do: the interval is theirs alone.
+    """
     if pd.isna(row["mean"]):
         return "undefined"
     std = "" if pd.isna(row["std"]) else f" ± {row['std']:.3f}"
-    return f"{row['mean']:.3f}{std} [{row['low']:.3f}, {row['high']:.3f}]"
+    interval = "no interval" if pd.isna(row["low"]) else f"[{row['low']:.3f}, {row['high']:.3f}]"
+    share = "" if row["usable"] == 1 else f" from {100 * row['usable']:.1f} % of resamples"
+    return f"{row['mean']:.3f}{std} {interval}{share}"
 
 
 def model_section(run: Run, dataset: str, model: str, cohort: CohortDescription, tables: Tables) -> ModelSection:

@@ -10,6 +10,7 @@ from i2moe.explain.coalitions import coalition_logits, coalitions
 from i2moe.explain.experts import agreement, is_dead, summarise_experts, telling_sample
 from i2moe.inference import mean_tokens
 from i2moe.model.multimodal import MultimodalModel
+from i2moe.resampling import units_of
 
 LABELS = np.array([0, 0, 1, 1])
 RIGHT = np.array([[5.0, -5.0], [5.0, -5.0], [-5.0, 5.0], [-5.0, 5.0]])
@@ -19,7 +20,8 @@ CONSTANT = np.tile([1.0, 0.0], (4, 1))
 def summaries(seeds=2):
     expert_logits = np.stack([np.stack([RIGHT, CONSTANT], axis=1)] * seeds)  # [S, N, E, C]
     weights = np.stack([np.tile([0.3, 0.7], (4, 1))] * seeds)
-    return summarise_experts("binary", ["uniqueness_a", "synergy"], LABELS, expert_logits, weights, LABELS)
+    units = units_of("binary", LABELS)
+    return summarise_experts("binary", ["uniqueness_a", "synergy"], LABELS, expert_logits, weights, LABELS, units)
 
 
 def test_an_expert_at_chance_is_dead_however_large_its_weight():

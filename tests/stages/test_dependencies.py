@@ -187,6 +187,7 @@ EDITS = {
     "stages/explain/methods.py": {"explain"},
     "i2moe/explain/coalitions.py": {"explain"},
     "i2moe/metrics.py": {"reference", "evaluate", "explain", "report"},
+    "i2moe/resampling.py": {"reference", "evaluate", "explain"},
     "i2moe/selection.py": {"reference", "train", "evaluate", "explain", "report"},
     "i2moe/training.py": {"train"},
     "i2moe/model/multimodal.py": {"train", "evaluate", "explain"},

@@ -44,9 +44,12 @@ def test_weights_that_differ_between_seeds_are_said_to_be_unstable():
 
 
 def test_a_score_shows_mean_deviation_and_interval():
-    row = {"mean": 0.9, "std": 0.01, "low": 0.85, "high": 0.95}
+    row = {"mean": 0.9, "std": 0.01, "low": 0.85, "high": 0.95, "usable": 1.0}
     assert score_cell(row) == "0.900 ± 0.010 [0.850, 0.950]"
     assert score_cell(row | {"std": float("nan")}) == "0.900 [0.850, 0.950]"
+    assert score_cell(row | {"usable": 0.6}) == "0.900 ± 0.010 [0.850, 0.950] from 60.0 % of resamples"
+    undefined = {"low": float("nan"), "high": float("nan"), "usable": 0.0}
+    assert score_cell(row | undefined) == "0.900 ± 0.010 no interval from 0.0 % of resamples"
 
 
 def test_markdown_and_coalition_names():
