@@ -112,7 +112,8 @@ class FeatureSet(Dataset[Batch]):
 
     def groups(self, split: str) -> NDArray[np.object_]:
         """Return the group of each sample of a split: a sample's own where it is alone."""
-        return self.table["group_id"].to_numpy(object)[self.rows(split)]
+        groups: NDArray[np.object_] = self.table["group_id"].to_numpy(object)[self.rows(split)]
+        return groups
 
     def __len__(self) -> int:
         """Return the number of samples in the cohort."""

@@ -2,7 +2,7 @@
 
 A weight multiplies an expert's *logits*, and nothing in training keeps weight away from an expert that knows nothing:
 on data with planted interactions, experts at chance alone were given up to half of the weight. So weights are
-always read together with what each expert can do alone.
+always read together with what each expert alone knows (`i2moe.explain.ability`).
 
 Shapes: S seeds, N samples, E experts, C outputs.
 """
@@ -10,13 +10,11 @@ Shapes: S seeds, N samples, E experts, C outputs.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from i2moe.explain.ability import AT_CHANCE, KNOWS, RANKINGS, UNCLEAR, Ability
 from i2moe.metrics import chance, lead_metric
-from i2moe.resampling import Units, bootstrap_interval
-from i2moe.selection import TASK_METRICS, Array, Floats
-
-DEAD_MARGIN = 0.05  # an expert within this of chance is dead: in accuracy or F1 points, or as a share of the error
+from i2moe.resampling import Interval, Units, bootstrap_interval
+from i2moe.selection import TASK_METRICS, Array
 
 
 @dataclass(frozen=True)
@@ -31,13 +29,26 @@ class ExpertSummary:
     alone: float  # the task's lead metric with this expert's logits as the prediction, mean over seeds
     alone_low: float  # 95 % bootstrap interval
     alone_high: float
+    alone_usable: float  # share of resamples that define the metric
     chance: float  # the same metric for the best constant prediction
-    dead_seeds: int  # in how many seeds the expert is at chance alone
+    ranking: str  # the metric without a threshold that tells what the expert alone knows
+    rank_score: float  # its mean over seeds
+    knows_seeds: int  # in how many seeds the expert alone knows something
+    chance_seeds: int  # in how many it is at chance
+    unclear_seeds: int  # in how many neither can be told
     num_seeds: int
+    num_samples: int
 
 
 def summarise_experts(
-    task: str, names: list[str], labels: Array, expert_logits: Array, weights: Array, train_labels: Array, units: Units
+    task: str,
+    names: list[str],
+    labels: Array,
+    expert_logits: Array,
+    weights: Array,
+    train_labels: Array,
+    units: Units,
+    found: list[list[Ability]],
 ) -> list[ExpertSummary]:
     """Summarise every expert.
 
@@ -49,6 +60,7 @@ def summarise_experts(
         weights: [S, N, E].
         train_labels: labels of the train split, from which the best constant prediction is chosen.
         units: which of the N samples are resampled together.
+        found: what each expert knows in each seed, [E][S].
     """
     metric = TASK_METRICS[task][lead_metric(task)]
     constant = chance(task, train_labels, labels)
@@ -67,12 +79,23 @@ def summarise_experts(
                 alone=float(alone.mean()),
                 alone_low=interval.low,
                 alone_high=interval.high,
+                alone_usable=interval.usable,
                 chance=constant,
-                dead_seeds=int(is_dead(task, alone, constant).sum()),
+                ranking=RANKINGS[task].name,
+                rank_score=float(np.mean([one.value for one in found[index]])),
+                **count_outcomes(found[index]),
                 num_seeds=len(alone),
+                num_samples=len(labels),
             )
         )
     return summaries
+
+
+def count_outcomes(found: list[Ability]) -> dict[str, int]:
+    """Count the seeds of each outcome, by the column that holds it."""
+    outcomes = [one.outcome for one in found]
+    columns = {"knows_seeds": KNOWS, "chance_seeds": AT_CHANCE, "unclear_seeds": UNCLEAR}
+    return {column: outcomes.count(outcome) for column, outcome in columns.items()}
 
 
 @dataclass(frozen=True)
@@ -83,30 +106,45 @@ class ExpertSeed:
     seed: int
     mean_weight: float  # over samples
     alone: float  # the task's lead metric with this expert's logits as the prediction
+    rank_score: float  # the metric without a threshold
+    p_value: float  # of the permutation test, corrected for all experts and seeds
+    rank_low: float  # 95 % interval; NaN where the test was enough
+    rank_high: float
+    rank_usable: float  # share of resamples that define the metric
+    outcome: str  # knows something | at chance | cannot tell
 
 
 def summarise_seeds(
-    task: str, names: list[str], labels: Array, expert_logits: Array, weights: Array, seeds: list[int]
+    task: str,
+    names: list[str],
+    labels: Array,
+    expert_logits: Array,
+    weights: Array,
+    seeds: list[int],
+    found: list[list[Ability]],
 ) -> list[ExpertSeed]:
     """Summarise every expert in every seed; arguments as in `summarise_experts`, and the S seeds."""
     compute = TASK_METRICS[task][lead_metric(task)].compute
-    return [
-        ExpertSeed(
-            expert=name,
-            seed=seed,
-            mean_weight=float(weights[position, :, index].mean()),
-            alone=float(compute(labels, expert_logits[position, :, index])),
-        )
-        for index, name in enumerate(names)
-        for position, seed in enumerate(seeds)
-    ]
-
-
-def is_dead(task: str, alone: Floats, constant: float) -> NDArray[np.bool_]:
-    """Tell whether an expert alone is no better than a constant prediction, within DEAD_MARGIN."""
-    if TASK_METRICS[task][lead_metric(task)].higher_is_better:
-        return np.asarray(alone <= constant + DEAD_MARGIN)
-    return np.asarray(alone >= constant * (1 - DEAD_MARGIN))
+    rows = []
+    for index, name in enumerate(names):
+        for position, seed in enumerate(seeds):
+            own = found[index][position]
+            interval = own.interval or Interval(np.nan, np.nan, np.nan)
+            rows.append(
+                ExpertSeed(
+                    expert=name,
+                    seed=seed,
+                    mean_weight=float(weights[position, :, index].mean()),
+                    alone=float(compute(labels, expert_logits[position, :, index])),
+                    rank_score=own.value,
+                    p_value=own.p_value,
+                    rank_low=interval.low,
+                    rank_high=interval.high,
+                    rank_usable=interval.usable,
+                    outcome=own.outcome,
+                )
+            )
+    return rows
 
 
 def agreement(task: str, labels: Array, logits: Array, expert_logits: Array) -> dict[str, float]:

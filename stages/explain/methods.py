@@ -7,17 +7,17 @@ Shapes: S seeds, N samples, E experts, C outputs.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from i2moe.data import FeatureSet
+from i2moe.explain.ability import AT_CHANCE, Ability, abilities
 from i2moe.explain.coalitions import coalition_logits
-from i2moe.explain.experts import agreement, is_dead, summarise_experts, summarise_seeds, telling_sample
-from i2moe.metrics import chance, lead_metric
+from i2moe.explain.experts import agreement, summarise_experts, summarise_seeds, telling_sample
 from i2moe.model.multimodal import MultimodalModel
 from i2moe.resampling import Units, units_of
-from i2moe.selection import TASK_METRICS, Array, compute_metrics
+from i2moe.selection import Array, compute_metrics
 from stages.shared.explanations import EXPLAINED_SPLIT, MIXTURE
 from stages.shared.predictions import SplitPredictions, output_names
 
@@ -46,6 +46,11 @@ class Explained:
         """Return which of the N samples are resampled together."""
         return units_of(self.features.task, self.labels, self.features.groups(EXPLAINED_SPLIT))
 
+    @cached_property
+    def abilities(self) -> list[list[Ability]]:
+        """What each expert alone knows in each seed, [E][S]."""
+        return abilities(self.features.task, self.labels, self.predictions.expert_logits, self.units)
+
 
 def experts(explained: Explained) -> pd.DataFrame | None:
     """Return a row per expert over all seeds: its weights, and what it reaches alone."""
@@ -60,10 +65,13 @@ def experts(explained: Explained) -> pd.DataFrame | None:
         predictions.weights,
         explained.train_labels,
         explained.units,
+        explained.abilities,
     )
     for one in summaries:
-        dead = f", DEAD in {one.dead_seeds} of {one.num_seeds} seeds" if one.dead_seeds else ""
-        print(f"  {one.expert}: weight {one.mean_weight:.3f}, alone {one.alone:.3f} (chance {one.chance:.3f}){dead}")
+        print(
+            f"  {one.expert}: weight {one.mean_weight:.3f}, alone {one.ranking} {one.rank_score:.3f}; of "
+            f"{one.num_seeds} seeds knows something in {one.knows_seeds}, at chance in {one.chance_seeds}"
+        )
     return pd.DataFrame([asdict(summary) for summary in summaries])
 
 
@@ -79,6 +87,7 @@ def expert_seeds(explained: Explained) -> pd.DataFrame | None:
         predictions.expert_logits,
         predictions.weights,
         explained.seeds,
+        explained.abilities,
     )
     return pd.DataFrame([asdict(row) for row in rows])
 
@@ -99,16 +108,12 @@ def example(explained: Explained) -> pd.DataFrame | None:
     labels = explained.labels
     logits, expert_logits, weights = predictions.logits[0], predictions.expert_logits[0], predictions.weights[0]
     index = telling_sample(labels, logits, expert_logits, weights)
-    metric = TASK_METRICS[features.task][lead_metric(features.task)]
-    constant = chance(features.task, explained.train_labels, labels)
-    dead = is_dead(
-        features.task, np.array([metric.compute(labels, own) for own in expert_logits.swapaxes(0, 1)]), constant
-    )
+    at_chance = [of_seeds[0].outcome == AT_CHANCE for of_seeds in explained.abilities]
     outputs = output_names(features.classes)
     shown = zip(
         [*predictions.experts, MIXTURE],
         [*weights[index], 1.0],
-        [*dead, False],
+        [*at_chance, False],
         [*expert_logits[index], logits[index]],
         strict=True,
     )
@@ -120,7 +125,7 @@ def example(explained: Explained) -> pd.DataFrame | None:
             "predicted": features.classes[int(logits[index].argmax())],
             "expert": expert,
             "weight": float(weight),
-            "dead": bool(is_at_chance),
+            "at_chance": is_at_chance,
             "class": name,
             "logit": float(value),
         }

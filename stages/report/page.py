@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from i2moe.contract.descriptions import CohortDescription
+from i2moe.explain.ability import AUROC_MARGIN, RANKINGS
 from i2moe.metrics import LABEL_PREFIX, lead_metric
 from stages.report import figures
 from stages.report.explanations import EXPLANATIONS, Shown
+from stages.report.findings import find
 from stages.report.tables import Tables, add_table, write_tables
 from stages.shared.base import paths
 from stages.shared.cards import REFERENCE, Card
@@ -149,43 +151,9 @@ def model_section(run: Run, dataset: str, model: str, cohort: CohortDescription,
     return ModelSection(
         name=model,
         settings=read_model(dataset, model).model_dump_json(exclude_none=True),
-        findings=[] if experts is None or seeds is None else find(experts, seeds, metric),
+        findings=[] if experts is None or seeds is None else find(experts, seeds),
         experts=[] if experts is None else experts.to_dict("records"),
         pictures=[picture(f"{dataset}-{model}-{name}", *both) for name, both in drawn.items()],
-    )
-
-
-def find(experts: pd.DataFrame, seeds: pd.DataFrame, metric: str) -> list[str]:
-    """Say in sentences what the expert table shows, each with its caveat.
-
-    Args:
-        experts: a row per expert.
-        seeds: a row per expert and seed.
-        metric: that of an expert alone.
-    """
-    rows = experts.to_dict("records")
-    heaviest, lightest = (pick(rows, key=lambda row: row["mean_weight"]) for pick in (max, min))
-    found = [
-        (
-            f"{heaviest['expert']} has the largest mean weight ({heaviest['mean_weight']:.2f}), {lightest['expert']} "
-            f"the smallest ({lightest['mean_weight']:.2f}); equal weights would be {1 / len(rows):.2f}."
-        )
-    ]
-    by_expert = seeds.groupby("expert")["mean_weight"]
-    spread = float((by_expert.max() - by_expert.min()).max())
-    if spread > 1 / len(rows):
-        found.append(
-            f"A mean weight differs by up to {spread:.2f} between seeds, more than an equal share: do not read the "
-            "weights of one seed."
-        )
-    return found + [_dead_finding(row, metric) for row in rows if row["dead_seeds"]]
-
-
-def _dead_finding(row: dict[str, Any], metric: str) -> str:
-    return (
-        f"{row['expert']} gets {row['mean_weight']:.2f} of the weight, but is at chance alone in {row['dead_seeds']} "
-        f"of {row['num_seeds']} seeds ({metric} {row['alone']:.3f} over all seeds, chance {row['chance']:.3f}): "
-        "a dead expert, whose weight is no evidence of that interaction."
     )
 
 
@@ -207,4 +175,10 @@ def render(run: Run, sections: list[DatasetSection]) -> str:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
-    return environment.get_template("report.html").render(run=run, sections=sections, reference=REFERENCE)
+    return environment.get_template("report.html").render(
+        run=run,
+        sections=sections,
+        reference=REFERENCE,
+        rankings=sorted({ranking.name for ranking in RANKINGS.values()}),
+        auroc_margin=AUROC_MARGIN,
+    )

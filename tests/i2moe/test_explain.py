@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from i2moe.data import FeatureSet
+from i2moe.explain.ability import abilities
 from i2moe.explain.coalitions import coalition_logits, coalitions
-from i2moe.explain.experts import agreement, is_dead, summarise_experts, telling_sample
+from i2moe.explain.experts import agreement, summarise_experts, telling_sample
 from i2moe.inference import mean_tokens
 from i2moe.model.multimodal import MultimodalModel
 from i2moe.resampling import units_of
@@ -21,21 +22,20 @@ def summaries(seeds=2):
     expert_logits = np.stack([np.stack([RIGHT, CONSTANT], axis=1)] * seeds)  # [S, N, E, C]
     weights = np.stack([np.tile([0.3, 0.7], (4, 1))] * seeds)
     units = units_of("binary", LABELS)
-    return summarise_experts("binary", ["uniqueness_a", "synergy"], LABELS, expert_logits, weights, LABELS, units)
+    found = abilities("binary", LABELS, expert_logits, units)
+    return summarise_experts(
+        "binary", ["uniqueness_a", "synergy"], LABELS, expert_logits, weights, LABELS, units, found
+    )
 
 
-def test_an_expert_at_chance_is_dead_however_large_its_weight():
+def test_an_expert_at_chance_is_told_however_large_its_weight():
     able, constant = summaries()
-    assert (able.alone, able.dead_seeds) == (1.0, 0)
-    assert (constant.alone, constant.chance, constant.dead_seeds, constant.num_seeds) == (0.5, 0.5, 2, 2)
+    assert (able.alone, able.rank_score, able.chance_seeds) == (1.0, 1.0, 0)
+    assert able.unclear_seeds == 2  # four samples
+    assert (constant.alone, constant.chance, constant.chance_seeds, constant.num_seeds) == (0.5, 0.5, 2, 2)
     assert (able.mean_weight, constant.mean_weight) == pytest.approx((0.3, 0.7))
     assert (able.top_share, constant.top_share) == (0.0, 1.0)
     assert able.mean_contribution == pytest.approx(0.3 * 5)
-
-
-def test_dead_in_regression_means_an_error_near_that_of_the_median():
-    assert is_dead("regression", np.array([10.0, 9.6, 9.4]), 10.0).tolist() == [True, True, False]
-    assert is_dead("multiclass", np.array([0.30, 0.31]), 0.25).tolist() == [True, False]
 
 
 def test_agreement_by_hand():

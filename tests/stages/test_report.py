@@ -5,42 +5,58 @@ import json
 import pandas as pd
 import pytest
 
+from i2moe.explain.ability import AT_CHANCE, KNOWS, UNCLEAR
 from stages.report.explanations import mean_by_metric
-from stages.report.page import find, score_cell
+from stages.report.findings import at_chance_findings, find, unclear_findings
+from stages.report.page import score_cell
 from stages.report.tables import markdown
 from stages.shared.scores import score_table, write_scores
 from stages.train import read_curves
 
 
-def expert(name, weight, dead_seeds=0):
+def expert(name, weight, chance_seeds=0, unclear_seeds=0):
     return {
         "expert": name,
         "mean_weight": weight,
-        "dead_seeds": dead_seeds,
+        "chance_seeds": chance_seeds,
+        "unclear_seeds": unclear_seeds,
         "num_seeds": 2,
-        "alone": 0.5,
-        "chance": 0.5,
+        "num_samples": 86,
+        "ranking": "auroc",
+        "rank_score": 0.5,
     }
 
 
-def by_seed(**weights):
-    """Return the table of experts by seed: each expert's mean weight in each seed."""
-    rows = [(expert, seed, weight) for expert, own in weights.items() for seed, weight in enumerate(own)]
-    return pd.DataFrame(rows, columns=["expert", "seed", "mean_weight"])
+def by_seed(*outcomes, **weights):
+    """Return the table of experts by seed: each expert's mean weight in each seed, and the outcomes of the last."""
+    rows = [(expert, seed, weight, KNOWS) for expert, own in weights.items() for seed, weight in enumerate(own)]
+    table = pd.DataFrame(rows, columns=["expert", "seed", "mean_weight", "outcome"])
+    if outcomes:
+        table.loc[len(table) - len(outcomes) :, "outcome"] = outcomes
+    return table
 
 
-def test_a_dead_expert_is_named_with_its_weight_and_chance():
-    table = pd.DataFrame([expert("uniqueness_a", 0.6), expert("synergy", 0.4, dead_seeds=1)])
-    words = find(table, by_seed(uniqueness_a=(0.6, 0.6), synergy=(0.4, 0.4)), "accuracy")
-    assert words[0].startswith("uniqueness_a has the largest mean weight (0.60), synergy the smallest (0.40)")
-    assert words[1].startswith("synergy gets 0.40 of the weight, but is at chance alone in 1 of 2 seeds")
-    assert "chance 0.500" in words[1]
+def test_an_expert_at_chance_is_named_with_the_weight_it_has_there_and_no_other_is():
+    table = pd.DataFrame([expert("uniqueness_a", 0.6), expert("synergy", 0.4, chance_seeds=1)])
+    seeds = by_seed(KNOWS, AT_CHANCE, uniqueness_a=(0.5, 0.7), synergy=(0.5, 0.3))
+    (words,) = at_chance_findings(table, seeds)
+    assert words.startswith("synergy alone is at chance in 1 of 2 seeds (auroc 0.500 over all seeds)")
+    assert words.endswith("its weight there, 0.30, explains nothing.")
+    unclear = pd.DataFrame([expert("uniqueness_a", 0.6), expert("synergy", 0.4, unclear_seeds=2)])
+    assert at_chance_findings(unclear, by_seed(UNCLEAR, UNCLEAR, uniqueness_a=(1, 1), synergy=(1, 1))) == []
+
+
+def test_where_it_cannot_be_told_the_page_says_so_with_the_number_of_samples():
+    table = pd.DataFrame([expert("uniqueness_a", 0.6), expert("synergy", 0.4, unclear_seeds=2)])
+    (words,) = unclear_findings(table)
+    assert words.startswith("Whether synergy alone knows something cannot be told in 2 of 2 seeds (n = 86;")
+    assert unclear_findings(pd.DataFrame([expert("synergy", 0.4, chance_seeds=2)])) == []
 
 
 def test_weights_that_differ_between_seeds_are_said_to_be_unstable():
     table = pd.DataFrame([expert("uniqueness_a", 0.5), expert("synergy", 0.5)])
     seeds = by_seed(uniqueness_a=(0.1, 0.9), synergy=(0.5, 0.5))
-    assert "differs by up to 0.80 between seeds" in find(table, seeds, "accuracy")[1]
+    assert "differs by up to 0.80 between seeds" in find(table, seeds)[1]
 
 
 def test_a_score_shows_mean_deviation_and_interval():
