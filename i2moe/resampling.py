@@ -145,3 +145,69 @@ def percentiles(values: Floats, units: Units) -> Interval:
     tail = norm.cdf(-units.enlargement * t.ppf((1 + LEVEL) / 2, units.spare))
     low, high = np.quantile(usable, [tail, 1 - tail])
     return Interval(float(low), float(high), share)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference and where it lies, with 95 % confidence."""
+
+    value: float
+    low: float
+    high: float
+    usable: float  # share of resamples that define it
+
+
+Scores = tuple[Floats, Floats]  # of a model: the metric of each seed [S], and on every resample [R, S]
+
+
+def difference(first: Scores, second: Scores, units: Units, *, is_same_run: bool = False, seed: int = 0) -> Difference:
+    """Return the t interval of the difference of two models' means over seeds, resampling samples and seeds.
+
+    Of S seeds S - 1 are drawn, which makes the variance of their mean that of the seeds' mean without bias. Degrees of
+    freedom are Satterthwaite's for what samples and seeds contribute: with three seeds that differ much it takes far
+    more to show a difference than with thirty.
+
+    Args:
+        first: scores of one model.
+        second: scores of the other, on the same resamples.
+        units: of the samples.
+        is_same_run: that the seeds of both are the same trained models, which are then drawn together.
+        seed: of the drawing of seeds.
+    """
+    from scipy.stats import t
+
+    generator = np.random.default_rng(seed)
+    parts = [first, (-second[0], -second[1])]
+    if is_same_run:
+        parts = [(first[0] - second[0], first[1] - second[1])]
+    value = float(sum(of_seeds.mean() for of_seeds, _ in parts))
+    fixed = np.sum([on_resamples.mean(axis=1) for _, on_resamples in parts], axis=0)
+    drawn = np.sum([_mean_of_drawn(on_resamples, generator) for _, on_resamples in parts], axis=0)
+    usable = ~np.isnan(fixed)
+    if usable.sum() < 2 or not units.spare:  # noqa: PLR2004
+        return Difference(value, float("nan"), float("nan"), float(usable.mean()))
+    variance = float(drawn[usable].var() * units.enlargement**2)
+    of_samples = float(fixed[usable].var() * units.enlargement**2)
+    pieces = [(of_samples, units.spare)]
+    pieces += [(of_seeds.var(ddof=1) / len(of_seeds), len(of_seeds) - 1) for of_seeds, _ in parts if len(of_seeds) > 1]
+    squares = sum(piece**2 / spare for piece, spare in pieces)
+    degrees = sum(piece for piece, _ in pieces) ** 2 / squares if squares else units.spare
+    half = float(np.sqrt(variance) * t.ppf((1 + LEVEL) / 2, degrees))
+    return Difference(value, value - half, value + half, float(usable.mean()))
+
+
+def _mean_of_drawn(on_resamples: Floats, generator: np.random.Generator) -> Floats:
+    """Return the mean over S - 1 seeds drawn anew for each resample [R, S]; of a single seed its values."""
+    count, num_seeds = on_resamples.shape
+    if num_seeds == 1:
+        return on_resamples[:, 0]
+    chosen = generator.integers(num_seeds, size=(count, num_seeds - 1))
+    return np.asarray(np.take_along_axis(on_resamples, chosen, axis=1).mean(axis=1))
+
+
+def mean_difference(values: Floats, units: Units) -> Difference:
+    """Return the t interval of a mean over samples [S, N], each the mean over its S seeds."""
+    of_sample = values.mean(axis=0)
+    on_resamples = np.concatenate([of_sample[rows].mean(axis=1) for rows in resamples(units)])[:, None]
+    nothing = np.zeros((len(on_resamples), 1))
+    return difference((of_sample.mean(keepdims=True), on_resamples), (np.zeros(1), nothing), units)

@@ -15,9 +15,11 @@ from i2moe.data import FeatureSet
 from i2moe.explain.ability import AT_CHANCE, Ability, abilities
 from i2moe.explain.coalitions import coalition_logits
 from i2moe.explain.experts import agreement, summarise_experts, summarise_seeds, telling_sample
+from i2moe.explain.gate import read_gate
+from i2moe.metrics import lead_metric
 from i2moe.model.multimodal import MultimodalModel
 from i2moe.resampling import Units, units_of
-from i2moe.selection import Array, compute_metrics
+from i2moe.selection import TASK_METRICS, Array, compute_metrics
 from stages.shared.explanations import EXPLAINED_SPLIT, MIXTURE
 from stages.shared.predictions import SplitPredictions, output_names
 
@@ -92,6 +94,23 @@ def expert_seeds(explained: Explained) -> pd.DataFrame | None:
     return pd.DataFrame([asdict(row) for row in rows])
 
 
+def gate(explained: Explained) -> pd.DataFrame | None:
+    """Return one row: which expert has the largest weight, if any, and what equal weights would reach."""
+    predictions, task = explained.predictions, explained.features.task
+    if not predictions.experts:
+        return None
+    read = read_gate(
+        TASK_METRICS[task][lead_metric(task)].compute,
+        predictions.experts,
+        explained.labels,
+        predictions.logits,
+        predictions.expert_logits,
+        predictions.weights,
+        explained.units,
+    )
+    return pd.DataFrame([asdict(read)])
+
+
 def agreements(explained: Explained) -> pd.DataFrame | None:
     """Return the shares of samples on which the experts agree (Table 3), one row; none for regression."""
     predictions, task = explained.predictions, explained.features.task
@@ -149,6 +168,7 @@ def coalitions(explained: Explained) -> pd.DataFrame:
 METHODS: dict[str, Callable[[Explained], pd.DataFrame | None]] = {
     "experts": experts,
     "expert_seeds": expert_seeds,
+    "gate": gate,
     "agreement": agreements,
     "example": example,
     "coalitions": coalitions,

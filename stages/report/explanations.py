@@ -77,7 +77,7 @@ EXPLANATIONS: dict[str, Explanation] = {
             "weights": Drawing(
                 lambda table, shown: figures.weights_figure(table, shown.predictions.weights),
                 lambda table, shown: (  # noqa: ARG005 (every caption is called alike)
-                    "Weight of each expert over the test split, all seeds together; dots are single seeds' means, the "
+                    "Weight of each expert over the test split, a violin for each seed; dots are the seeds' means, the "
                     "dotted line equal weights. A grey, hatched expert is at chance alone in every seed: its weight "
                     "explains nothing."
                 ),
@@ -103,6 +103,25 @@ EXPLANATIONS: dict[str, Explanation] = {
             "rank_high": float,
             "rank_usable": float,
             "outcome": str,
+        }
+    ),
+    "gate": Explanation(
+        columns={
+            "winner": str,
+            "heaviest": str,
+            "runner_up": str,
+            "lead": float,
+            "lead_low": float,
+            "lead_high": float,
+            "seeds_won": int,
+            "num_seeds": int,
+            "most_std": float,
+            "ignores_samples": bool,
+            "score": float,
+            "uniform_score": float,
+            "uniform_difference": float,
+            "uniform_low": float,
+            "uniform_high": float,
         }
     ),
     "agreement": Explanation(

@@ -45,7 +45,7 @@ def _is_at_chance(row: dict[str, Any]) -> bool:
 
 
 def weights_figure(experts: pd.DataFrame, weights: NDArray[np.float64]) -> Figure:
-    """Draw the weights over the test samples of all seeds, a violin an expert, dots for seed means (paper's Figure 4).
+    """Draw the weights over the test samples, for each expert a violin a seed, dots for means (paper's Figure 4).
 
     Args:
         experts: the explain stage's table, a row an expert.
@@ -53,15 +53,16 @@ def weights_figure(experts: pd.DataFrame, weights: NDArray[np.float64]) -> Figur
     """
     figure, axes = _figure(1.5 + 1.15 * len(experts))
     colours = expert_colours(experts["expert"].tolist())
-    pooled = weights.reshape(-1, weights.shape[2])
-    parts: Any = axes.violinplot(pooled, showmeans=False, showextrema=False, widths=0.85)
-    for position, (body, row) in enumerate(zip(parts["bodies"], experts.to_dict("records"), strict=True), start=1):
-        body.set_facecolor(AT_CHANCE if _is_at_chance(row) else colours[row["expert"]])
-        body.set_alpha(0.75)
-        if _is_at_chance(row):
-            body.set_hatch("///")
-        means = weights[:, :, position - 1].mean(axis=1)
-        axes.scatter(np.full(len(means), position), means, color="black", s=14, zorder=3)
+    width = 0.85 / len(weights)
+    beside = width * (np.arange(len(weights)) - (len(weights) - 1) / 2)
+    for position, row in enumerate(experts.to_dict("records"), start=1):
+        own = weights[:, :, position - 1]
+        parts: Any = axes.violinplot(own.T, position + beside, showmeans=False, showextrema=False, widths=0.9 * width)
+        for body in parts["bodies"]:
+            body.set_facecolor(AT_CHANCE if _is_at_chance(row) else colours[row["expert"]])
+            body.set_alpha(0.75)
+            body.set_hatch("///" if _is_at_chance(row) else None)
+        axes.scatter(position + beside, own.mean(axis=1), color="black", s=14, zorder=3)
     axes.axhline(1 / len(experts), color="grey", linewidth=0.8, linestyle=":")
     axes.set(ylabel="weight on the test split", ylim=(0, None))
     _expert_ticks(axes, experts, first=1)

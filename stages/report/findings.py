@@ -1,33 +1,77 @@
 """What the page says in sentences: each function returns those that the numbers bear out, else none."""
 
+from typing import Any
+
 import pandas as pd
 
 from i2moe.explain.ability import AT_CHANCE
 
 
-def find(experts: pd.DataFrame, seeds: pd.DataFrame) -> list[str]:
-    """Say in sentences what the expert tables show, each with its caveat.
+def find(experts: pd.DataFrame, seeds: pd.DataFrame, gate: pd.DataFrame, metric: str) -> list[str]:
+    """Say in sentences what a model's explanations show, each with its caveat.
 
     Args:
         experts: a row per expert.
         seeds: a row per expert and seed.
+        gate: one row.
+        metric: the lead metric of the task.
     """
-    rows = experts.to_dict("records")
-    heaviest, lightest = (pick(rows, key=lambda row: row["mean_weight"]) for pick in (max, min))
-    found = [
+    row = gate.to_dict("records")[0]
+    return [
+        *weight_findings(row),
+        *gate_findings(row, metric),
+        *spread_findings(seeds, len(experts)),
+        *at_chance_findings(experts, seeds),
+        *unclear_findings(experts),
+    ]
+
+
+def weight_findings(gate: dict[str, Any]) -> list[str]:
+    """Name the expert with the largest weight where it is shown to be that, else say that none is."""
+    interval = f"{gate['lead']:.2f} [{gate['lead_low']:.2f}, {gate['lead_high']:.2f}]"
+    if gate["winner"]:
+        return [
+            (
+                f"{gate['winner']} has the largest mean weight in all {gate['num_seeds']} seeds, by {interval} before "
+                f"{gate['runner_up']}."
+            )
+        ]
+    return [
         (
-            f"{heaviest['expert']} has the largest mean weight ({heaviest['mean_weight']:.2f}), {lightest['expert']} "
-            f"the smallest ({lightest['mean_weight']:.2f}); equal weights would be {1 / len(rows):.2f}."
+            f"No expert is shown to have the largest weight: {gate['heaviest']} has it in {gate['seeds_won']} of "
+            f"{gate['num_seeds']} seeds, and leads {gate['runner_up']} by {interval} over all seeds."
         )
     ]
+
+
+def gate_findings(gate: dict[str, Any], metric: str) -> list[str]:
+    """Say where the weights ignore the sample or no expert has the largest, and whether equal ones do as well."""
+    scores = f"{metric} {gate['score']:.3f}, with equal weights {gate['uniform_score']:.3f}"
+    interval = f"difference {gate['uniform_difference']:.3f} [{gate['uniform_low']:.3f}, {gate['uniform_high']:.3f}]"
+    is_shown = gate["uniform_low"] > 0 or gate["uniform_high"] < 0
+    verdict = f"{scores} ({interval}{'' if is_shown else ', no difference shown'})."
+    if gate["ignores_samples"]:
+        return [
+            (
+                f"The gate ignores the sample: within a seed no weight varies by more than {gate['most_std']:.3f} "
+                f"(standard deviation). The model reaches {verdict}"
+            )
+        ]
+    return [] if gate["winner"] and is_shown else [f"With its own weights the model reaches {verdict}"]
+
+
+def spread_findings(seeds: pd.DataFrame, num_experts: int) -> list[str]:
+    """Warn where an expert's mean weight differs between seeds by more than an equal share."""
     by_expert = seeds.groupby("expert")["mean_weight"]
     spread = float((by_expert.max() - by_expert.min()).max())
-    if spread > 1 / len(rows):
-        found.append(
-            f"A mean weight differs by up to {spread:.2f} between seeds, more than an equal share: do not read the "
-            "weights of one seed."
+    if spread <= 1 / num_experts:
+        return []
+    return [
+        (
+            f"A mean weight differs by up to {spread:.2f} between seeds, more than an equal share: do not read the weights "
+            "of one seed."
         )
-    return found + at_chance_findings(experts, seeds) + unclear_findings(experts)
+    ]
 
 
 def at_chance_findings(experts: pd.DataFrame, seeds: pd.DataFrame) -> list[str]:

@@ -147,11 +147,11 @@ def model_section(run: Run, dataset: str, model: str, cohort: CohortDescription,
             add_table(tables, name, dataset, model, EXPLANATIONS[name].tabulate(table))
             for figure, own in EXPLANATIONS[name].drawings.items():
                 drawn[figure] = (own.figure(table, shown), own.caption(table, shown))
-    experts, seeds = explained["experts"], explained["expert_seeds"]
+    experts, seeds, gate = (explained[name] for name in ("experts", "expert_seeds", "gate"))
     return ModelSection(
         name=model,
         settings=read_model(dataset, model).model_dump_json(exclude_none=True),
-        findings=[] if experts is None or seeds is None else find(experts, seeds),
+        findings=[] if experts is None or seeds is None or gate is None else find(experts, seeds, gate, metric),
         experts=[] if experts is None else experts.to_dict("records"),
         pictures=[picture(f"{dataset}-{model}-{name}", *both) for name, both in drawn.items()],
     )

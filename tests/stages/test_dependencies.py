@@ -186,6 +186,7 @@ EDITS = {
     "stages/report/report.html": {"report"},
     "stages/explain/methods.py": {"explain"},
     "i2moe/explain/coalitions.py": {"explain"},
+    "i2moe/explain/gate.py": {"explain"},
     "i2moe/explain/ability.py": {"explain", "report"},
     "i2moe/metrics.py": {"reference", "evaluate", "explain", "report"},
     "i2moe/resampling.py": {"reference", "evaluate", "explain", "report"},

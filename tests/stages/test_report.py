@@ -7,7 +7,13 @@ import pytest
 
 from i2moe.explain.ability import AT_CHANCE, KNOWS, UNCLEAR
 from stages.report.explanations import mean_by_metric
-from stages.report.findings import at_chance_findings, find, unclear_findings
+from stages.report.findings import (
+    at_chance_findings,
+    gate_findings,
+    spread_findings,
+    unclear_findings,
+    weight_findings,
+)
 from stages.report.page import score_cell
 from stages.report.tables import markdown
 from stages.shared.scores import score_table, write_scores
@@ -54,9 +60,48 @@ def test_where_it_cannot_be_told_the_page_says_so_with_the_number_of_samples():
 
 
 def test_weights_that_differ_between_seeds_are_said_to_be_unstable():
-    table = pd.DataFrame([expert("uniqueness_a", 0.5), expert("synergy", 0.5)])
-    seeds = by_seed(uniqueness_a=(0.1, 0.9), synergy=(0.5, 0.5))
-    assert "differs by up to 0.80 between seeds" in find(table, seeds)[1]
+    assert "differs by up to 0.80" in spread_findings(by_seed(uniqueness_a=(0.1, 0.9), synergy=(0.5, 0.5)), 2)[0]
+    assert spread_findings(by_seed(uniqueness_a=(0.4, 0.6), synergy=(0.5, 0.5)), 2) == []
+
+
+GATE = {
+    "winner": "synergy",
+    "heaviest": "synergy",
+    "runner_up": "redundancy",
+    "lead": 0.2,
+    "lead_low": 0.1,
+    "lead_high": 0.3,
+    "seeds_won": 3,
+    "num_seeds": 3,
+    "most_std": 0.1,
+    "ignores_samples": False,
+    "score": 0.9,
+    "uniform_score": 0.8,
+    "uniform_difference": 0.1,
+    "uniform_low": 0.05,
+    "uniform_high": 0.15,
+}
+
+
+def test_the_largest_weight_is_named_only_where_it_is_shown():
+    assert weight_findings(GATE) == [
+        "synergy has the largest mean weight in all 3 seeds, by 0.20 [0.10, 0.30] before redundancy."
+    ]
+    (words,) = weight_findings(GATE | {"winner": "", "seeds_won": 2})
+    assert words.startswith("No expert is shown to have the largest weight: synergy has it in 2 of 3 seeds")
+
+
+def test_equal_weights_are_spoken_of_where_the_gate_shows_nothing():
+    assert gate_findings(GATE, "auroc") == []
+    same = {"uniform_low": -0.05, "uniform_high": 0.25}
+    (words,) = gate_findings(GATE | {"winner": ""} | same, "auroc")
+    assert words == (
+        "With its own weights the model reaches auroc 0.900, with equal weights 0.800 (difference 0.100 "
+        "[-0.050, 0.250], no difference shown)."
+    )
+    (words,) = gate_findings(GATE | {"ignores_samples": True, "most_std": 0.002}, "auroc")
+    assert words.startswith("The gate ignores the sample: within a seed no weight varies by more than 0.002")
+    assert "no difference shown" not in words
 
 
 def test_a_score_shows_mean_deviation_and_interval():
