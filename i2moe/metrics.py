@@ -29,12 +29,18 @@ def lead_metric(task: str) -> str:
 
 
 def chance(task: str, train_labels: Array, labels: Array) -> float:
-    """Return the lead metric of the constant prediction that is best on the train labels.
+    """Return the lead metric on some labels of the constant prediction that is best on the train labels."""
+    best = best_constant(task, train_labels)
+    compute = TASK_METRICS[task][lead_metric(task)].compute
+    return float(compute(labels, np.broadcast_to(best, (len(labels), len(best)))))
+
+
+def best_constant(task: str, train_labels: Array) -> Floats:
+    """Return the logits [C] of the constant prediction that is best on the train labels by the lead metric.
 
     That is the most frequent class; for multilabel the k most frequent labels with the best k; for regression the
     median, which minimises the absolute error.
     """
-    name = lead_metric(task)
     if task == "regression":
         constants = np.full((1, 1), np.median(train_labels))
     elif task == "multilabel":
@@ -42,7 +48,12 @@ def chance(task: str, train_labels: Array, labels: Array) -> float:
         constants = np.where(rank < np.arange(1, len(rank) + 1)[:, None], 1.0, -1.0)  # row k: the k + 1 most frequent
     else:
         constants = np.eye(1, int(train_labels.max()) + 1, k=int(np.bincount(train_labels).argmax()))
-    compute = TASK_METRICS[task][name].compute
+    compute = TASK_METRICS[task][lead_metric(task)].compute
     scores = [compute(train_labels, np.broadcast_to(one, (len(train_labels), len(one)))) for one in constants]
-    best = constants[int(np.argmax(scores))]
-    return float(compute(labels, np.broadcast_to(best, (len(labels), len(best)))))
+    return np.asarray(constants[int(np.argmax(scores))], dtype=np.float64)
+
+
+def arrow(metric: str) -> str:
+    """Return the direction in which a metric of any task, or of a single label, is better."""
+    lower = {name for metrics in TASK_METRICS.values() for name, one in metrics.items() if not one.higher_is_better}
+    return "↓" if metric in lower else "↑"

@@ -154,6 +154,7 @@ class Difference:
     value: float
     low: float
     high: float
+    p_value: float  # of a difference of 0, two-sided
     usable: float  # share of resamples that define it
 
 
@@ -185,15 +186,17 @@ def difference(first: Scores, second: Scores, units: Units, *, is_same_run: bool
     drawn = np.sum([_mean_of_drawn(on_resamples, generator) for _, on_resamples in parts], axis=0)
     usable = ~np.isnan(fixed)
     if usable.sum() < 2 or not units.spare:  # noqa: PLR2004
-        return Difference(value, float("nan"), float("nan"), float(usable.mean()))
+        return Difference(value, float("nan"), float("nan"), 1.0, float(usable.mean()))
     variance = float(drawn[usable].var() * units.enlargement**2)
     of_samples = float(fixed[usable].var() * units.enlargement**2)
     pieces = [(of_samples, units.spare)]
     pieces += [(of_seeds.var(ddof=1) / len(of_seeds), len(of_seeds) - 1) for of_seeds, _ in parts if len(of_seeds) > 1]
     squares = sum(piece**2 / spare for piece, spare in pieces)
     degrees = sum(piece for piece, _ in pieces) ** 2 / squares if squares else units.spare
-    half = float(np.sqrt(variance) * t.ppf((1 + LEVEL) / 2, degrees))
-    return Difference(value, value - half, value + half, float(usable.mean()))
+    error = float(np.sqrt(variance))
+    half = error * float(t.ppf((1 + LEVEL) / 2, degrees))
+    p_value = float(2 * t.sf(abs(value) / error, degrees)) if error else float(value == 0)
+    return Difference(value, value - half, value + half, p_value, float(usable.mean()))
 
 
 def _mean_of_drawn(on_resamples: Floats, generator: np.random.Generator) -> Floats:
@@ -211,3 +214,12 @@ def mean_difference(values: Floats, units: Units) -> Difference:
     on_resamples = np.concatenate([of_sample[rows].mean(axis=1) for rows in resamples(units)])[:, None]
     nothing = np.zeros((len(on_resamples), 1))
     return difference((of_sample.mean(keepdims=True), on_resamples), (np.zeros(1), nothing), units)
+
+
+def holm(p_values: Floats) -> Floats:
+    """Correct p-values [K] for being K, by Holm's step-down method."""
+    order = p_values.argsort(kind="stable")
+    factors = np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.maximum.accumulate(np.minimum(1, factors * p_values[order]))
+    return corrected

@@ -23,10 +23,10 @@ SEARCH_TOLERANCE = 1e-3  # of fits that only choose among these
 
 
 def reference(dataset: Annotated[str, typer.Argument(help="a name of run.datasets")]) -> None:
-    """Write metrics and predictions of scikit-learn's logistic (for numbers, ridge) regression, and the dataset's card.
+    """Write what a linear model and a constant prediction reach, the linear one's predictions, and the dataset's card.
 
-    How strongly it is penalised is chosen by cross-validation inside train: with more columns than rows the default
-    fits noise.
+    The linear model is scikit-learn's logistic, for numbers ridge regression. How strongly it is penalised is chosen by
+    cross-validation inside train: with more columns than rows the default fits noise.
     """
     import numpy as np
     import pandas as pd
@@ -34,10 +34,10 @@ def reference(dataset: Annotated[str, typer.Argument(help="a name of run.dataset
     from i2moe.contract.cohort import SPLITS
     from i2moe.contract.descriptions import CohortDescription
     from i2moe.data import FeatureSet
-    from stages.shared.cards import REFERENCE, Card, write_card
+    from i2moe.metrics import best_constant
+    from stages.shared.cards import CONSTANT, REFERENCE, Card, write_card
     from stages.shared.files import write_whole
     from stages.shared.predictions import frame
-    from stages.shared.scores import EVALUATED_SPLITS, score_table, write_scores
 
     features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
     rows = {split: features.rows(split) for split in SPLITS}
@@ -45,24 +45,33 @@ def reference(dataset: Annotated[str, typer.Argument(help="a name of run.dataset
         split: np.concatenate([vectors(features, name, own) for name in features.modalities], axis=1)
         for split, own in rows.items()
     }
-    strength, decide = fit_linear(
-        features.task, inputs["train"], features.labels[rows["train"]], features.groups("train")
-    )
+    labels = features.labels[rows["train"]]
+    strength, decide = fit_linear(features.task, inputs["train"], labels, features.groups("train"))
     logits = {split: decide(own) for split, own in inputs.items()}
+    table = pd.concat([frame(features, split, 0, own) for split, own in logits.items()], ignore_index=True)
+    write_whole(paths.predictions(dataset, REFERENCE), lambda partial: table.to_parquet(partial, index=False))
     print(f"{dataset} {REFERENCE}, C {strength:g}")
+    score(features, dataset, REFERENCE, logits)
+    print(f"{dataset} {CONSTANT}")
+    constant = best_constant(features.task, labels)
+    score(features, dataset, CONSTANT, {split: np.tile(constant, (len(own), 1)) for split, own in rows.items()})
+    cohort = CohortDescription.read(paths.cohort(dataset).with_suffix(".json"))
+    write_card(paths.card(dataset), Card(cohort=cohort, notes=features.notes))
+
+
+def score(features: "FeatureSet", dataset: str, name: str, logits: "dict[str, NDArray[Any]]") -> None:
+    """Write the metrics of logits [N, C] by split, as those of a model of one seed."""
+    from stages.shared.scores import EVALUATED_SPLITS, score_table, write_scores
+
     scores = score_table(
         features.task,
-        {split: features.labels[rows[split]] for split in EVALUATED_SPLITS},
+        {split: features.labels[features.rows(split)] for split in EVALUATED_SPLITS},
         {split: logits[split][None] for split in EVALUATED_SPLITS},
         [0],
         features.classes,
         features.groups("test"),
     )
-    table = pd.concat([frame(features, split, 0, own) for split, own in logits.items()], ignore_index=True)
-    write_whole(paths.predictions(dataset, REFERENCE), lambda partial: table.to_parquet(partial, index=False))
-    write_scores(scores, paths.scores(dataset, REFERENCE), paths.metrics(dataset, REFERENCE))
-    cohort = CohortDescription.read(paths.cohort(dataset).with_suffix(".json"))
-    write_card(paths.card(dataset), Card(cohort=cohort, notes=features.notes))
+    write_scores(scores, paths.scores(dataset, name), paths.metrics(dataset, name))
 
 
 def vectors(features: "FeatureSet", modality: str, rows: "NDArray[Any]") -> "NDArray[Any]":

@@ -53,7 +53,7 @@ def read_gate(
     """
     means = weights.mean(axis=1)  # [S, E]
     first, second = means.mean(axis=0).argsort(kind="stable")[::-1][:2]
-    lead = mean_difference(weights[:, :, first] - weights[:, :, second], units)
+    lead = mean_difference(np.asarray(weights[:, :, first] - weights[:, :, second], float), units)
     seeds_won = int((means.argmax(axis=1) == first).sum())
     most_std = float(weights.std(axis=1).max())
     uniform = expert_logits.mean(axis=2)

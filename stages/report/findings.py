@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from i2moe.explain.ability import AT_CHANCE
+from i2moe.metrics import arrow
 
 
 def find(experts: pd.DataFrame, seeds: pd.DataFrame, gate: pd.DataFrame, metric: str) -> list[str]:
@@ -23,6 +24,26 @@ def find(experts: pd.DataFrame, seeds: pd.DataFrame, gate: pd.DataFrame, metric:
         *spread_findings(seeds, len(experts)),
         *at_chance_findings(experts, seeds),
         *unclear_findings(experts),
+    ]
+
+
+def no_signal_findings(constant: dict[str, Any]) -> list[str]:
+    """Say of a model that is not shown to be better than the best constant prediction that it is not.
+
+    Args:
+        constant: the row of the differences that compares the model with that prediction.
+    """
+    metric, difference = constant["metric"], constant["difference"]
+    is_lower_better = arrow(metric) == "↓"
+    gain, least = (-difference, -constant["high"]) if is_lower_better else (difference, constant["low"])
+    if least > 0:
+        return []
+    words = "is not shown to be better than" if gain > 0 else "is at or below"
+    return [
+        (
+            f"{constant['model']} {words} the best constant prediction ({metric} {difference:+.3f} "
+            f"[{constant['low']:+.3f}, {constant['high']:+.3f}]): nothing can be read from it."
+        )
     ]
 
 
@@ -68,8 +89,8 @@ def spread_findings(seeds: pd.DataFrame, num_experts: int) -> list[str]:
         return []
     return [
         (
-            f"A mean weight differs by up to {spread:.2f} between seeds, more than an equal share: do not read the weights "
-            "of one seed."
+            f"A mean weight differs by up to {spread:.2f} between seeds, more than an equal share: do not read the "
+            "weights of one seed."
         )
     ]
 

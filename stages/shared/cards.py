@@ -6,6 +6,7 @@ from i2moe.contract.descriptions import CohortDescription, Description
 from stages.shared.files import write_whole
 
 REFERENCE = "linear-reference"  # stands where a model's name stands
+CONSTANT = "best-constant"  # so does this: one prediction for all samples, the best on train
 
 
 class Card(Description):

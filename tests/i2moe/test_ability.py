@@ -11,13 +11,12 @@ from i2moe.explain.ability import (
     KNOWS,
     UNCLEAR,
     abilities,
-    holm,
     permutation_p_values,
     permutations,
     ranking_metric,
     spearman,
 )
-from i2moe.resampling import units_of
+from i2moe.resampling import holm, units_of
 from i2moe.selection import softmax
 
 

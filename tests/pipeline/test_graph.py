@@ -45,9 +45,18 @@ EDITS = {
     "stages/report/figures.py": {"report"},
     "stages/explain/methods.py": {"explain", "report"},
     "i2moe/explain/coalitions.py": {"explain", "report"},
-    "i2moe/metrics.py": {"reference", "evaluate", "explain", "report"},
-    "i2moe/training.py": {"train", "evaluate", "explain", "report"},
-    "stages/datasets/tables/features.py": {"features", "reference", "train", "evaluate", "explain", "report"},
+    "stages/compare.py": {"compare", "report"},
+    "i2moe/metrics.py": {"reference", "evaluate", "explain", "compare", "report"},
+    "i2moe/training.py": {"train", "evaluate", "explain", "compare", "report"},
+    "stages/datasets/tables/features.py": {
+        "features",
+        "reference",
+        "train",
+        "evaluate",
+        "explain",
+        "compare",
+        "report",
+    },
     "stages/datasets/adni/genetic/pruning.py": set(),
     "i2moe/fusion/switchgate.py": set(),
     "own/gated_sum.py": set(),
@@ -113,7 +122,7 @@ def test_fewer_seeds_leave_nothing_stale_and_more_train_nothing_that_was_trained
         assert [path.name for path in (project / "results/models/wdbc/mult").iterdir()] == ["0.ckpt"]
         counted = folders_in(project / "dvc.lock")
         assert counted["evaluate@wdbc-mult", "results/models/wdbc/mult"] == 1
-        for name in ("models", "curves", "predictions", "explanations", "cards"):
+        for name in ("models", "curves", "predictions", "explanations", "differences", "cards"):
             shutil.rmtree(project / "results" / name)
         run([str(DVC), "checkout"], project, environment)
         assert "up to date" in run([str(DVC), "status"], project, environment)

@@ -88,7 +88,7 @@ def test_the_pipeline_leaves_what_the_readme_promises(project):
     weights = predictions[[f"{expert}.weight" for expert in experts]].sum(axis=1)
     assert weights.to_numpy() == pytest.approx(1, abs=1e-5)
     assert not list((project / "results/.resume").rglob("*.ckpt"))
-    for name in ("performance", "experts", "expert_seeds", "agreement", "example", "coalitions"):
+    for name in ("performance", "differences", "experts", "expert_seeds", "gate", "agreement", "example", "coalitions"):
         assert (project / f"reports/tables/{name}.csv").exists()
         assert (project / f"reports/tables/{name}.md").read_text().startswith("| dataset ")
     for name in ("weights", "alone", "curves", "example", "modalities"):

@@ -10,6 +10,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from i2moe.base.errors import InputError
 from i2moe.data import FeatureSet
+from i2moe.metrics import chance, lead_metric
 from i2moe.selection import softmax
 from stages.reference import choose_strength, fit_linear, reference, vectors
 from stages.shared.base import paths
@@ -89,5 +90,9 @@ def test_the_reference_leaves_its_predictions_as_a_model_does(synthetic_dataset,
     table = pd.read_parquet(path)
     assert set(table["seed"]) == {0}
     assert len(table) == 60
-    scores = pd.read_csv(paths.scores("d", "linear-reference"))
-    assert np.isfinite(scores["mean"]).any()
+    scores = {name: pd.read_csv(paths.scores("d", name)) for name in ("linear-reference", "best-constant")}
+    assert np.isfinite(scores["linear-reference"]["mean"]).any()
+    assert scores["best-constant"]["metric"].tolist() == scores["linear-reference"]["metric"].tolist()
+    test = scores["best-constant"].query("split == 'test'").set_index("metric")["mean"]
+    labels = {split: features.labels[features.rows(split)] for split in ("train", "test")}
+    assert test[lead_metric(task)] == pytest.approx(chance(task, labels["train"], labels["test"]), abs=1e-6)

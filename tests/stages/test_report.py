@@ -6,15 +6,17 @@ import pandas as pd
 import pytest
 
 from i2moe.explain.ability import AT_CHANCE, KNOWS, UNCLEAR
+from i2moe.metrics import arrow
 from stages.report.explanations import mean_by_metric
 from stages.report.findings import (
     at_chance_findings,
     gate_findings,
+    no_signal_findings,
     spread_findings,
     unclear_findings,
     weight_findings,
 )
-from stages.report.page import score_cell
+from stages.report.page import difference_cell, score_cell
 from stages.report.tables import markdown
 from stages.shared.scores import score_table, write_scores
 from stages.train import read_curves
@@ -102,6 +104,45 @@ def test_equal_weights_are_spoken_of_where_the_gate_shows_nothing():
     (words,) = gate_findings(GATE | {"ignores_samples": True, "most_std": 0.002}, "auroc")
     assert words.startswith("The gate ignores the sample: within a seed no weight varies by more than 0.002")
     assert "no difference shown" not in words
+
+
+CONSTANT = {
+    "model": "mult",
+    "against": "best-constant",
+    "metric": "accuracy",
+    "difference": 0.1,
+    "low": 0.02,
+    "high": 0.2,
+}
+
+
+def test_a_model_without_signal_gets_one_sentence_that_says_so():
+    assert no_signal_findings(CONSTANT) == []
+    (words,) = no_signal_findings(CONSTANT | {"low": -0.01})
+    assert words.startswith("mult is not shown to be better than the best constant prediction (accuracy +0.100")
+    (words,) = no_signal_findings(CONSTANT | {"difference": -0.1, "low": -0.2})
+    assert words.startswith("mult is at or below the best constant prediction")
+    undefined = {"low": float("nan"), "high": float("nan")}
+    assert "is not shown to be better" in no_signal_findings(CONSTANT | undefined)[0]
+    error = {"metric": "mae", "difference": -0.3, "low": -0.5, "high": -0.1}
+    assert no_signal_findings(CONSTANT | error) == []  # a smaller error is better
+    assert "at or below" in no_signal_findings(CONSTANT | error | {"difference": 0.3, "high": 0.5})[0]
+
+
+def test_a_difference_shows_its_interval_and_where_it_is_of_some_resamples_alone():
+    row = {"difference": 0.1, "low": 0.02, "high": 0.2, "usable": 1.0}
+    assert difference_cell(row) == "+0.100 [+0.020, +0.200]"
+    assert difference_cell(row | {"usable": 0.5}) == "+0.100 [+0.020, +0.200] from 50.0 % of resamples"
+    assert difference_cell(row | {"low": float("nan")}) == "+0.100 no interval"
+
+
+def test_every_metric_has_its_direction():
+    assert {name: arrow(name) for name in ("mae", "auroc", "r2", "auroc_of_Drama")} == {
+        "mae": "↓",
+        "auroc": "↑",
+        "r2": "↑",
+        "auroc_of_Drama": "↑",
+    }
 
 
 def test_a_score_shows_mean_deviation_and_interval():
