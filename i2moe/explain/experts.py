@@ -25,7 +25,7 @@ class ExpertSummary:
     mean_weight: float  # over samples and seeds
     std_weight: float  # over samples, averaged over seeds
     top_share: float  # share of samples that give this expert the largest weight
-    mean_contribution: float  # mean of |weight · logit|, the expert's part in the final logits
+    mean_contribution: float  # mean of |weight · centred logit|, the expert's part in the final logits
     alone: float  # the task's lead metric with this expert's logits as the prediction, mean over seeds
     alone_low: float  # 95 % bootstrap interval
     alone_high: float
@@ -65,6 +65,7 @@ def summarise_experts(
     metric = TASK_METRICS[task][lead_metric(task)]
     constant = chance(task, train_labels, labels)
     top = weights.argmax(axis=2)
+    centred = centre(task, expert_logits, train_labels)
     summaries = []
     for index, name in enumerate(names):
         alone = np.array([metric.compute(labels, seed_logits[:, index]) for seed_logits in expert_logits])
@@ -75,7 +76,7 @@ def summarise_experts(
                 mean_weight=float(weights[:, :, index].mean()),
                 std_weight=float(weights[:, :, index].std(axis=1).mean()),
                 top_share=float((top == index).mean()),
-                mean_contribution=float(np.abs(weights[:, :, index, None] * expert_logits[:, :, index]).mean()),
+                mean_contribution=float(np.abs(weights[:, :, index, None] * centred[:, :, index]).mean()),
                 alone=float(alone.mean()),
                 alone_low=interval.low,
                 alone_high=interval.high,
@@ -89,6 +90,19 @@ def summarise_experts(
             )
         )
     return summaries
+
+
+def centre(task: str, logits: Array, train_labels: Array) -> Array:
+    """Take from logits [..., C] what decides nothing: the mean over classes; of numbers the train labels' mean.
+
+    A shift common to all classes leaves the softmax as it is. Labels of a multilabel task are decided one by one, each
+    by the sign of its own logit, so that nothing is taken from them.
+    """
+    if task == "multilabel":
+        return logits
+    if task == "regression":
+        return np.asarray(logits - np.mean(train_labels))
+    return np.asarray(logits - logits.mean(axis=-1, keepdims=True))
 
 
 def count_outcomes(found: list[Ability]) -> dict[str, int]:

@@ -38,6 +38,24 @@ def test_an_expert_at_chance_is_told_however_large_its_weight():
     assert able.mean_contribution == pytest.approx(0.3 * 5)
 
 
+def test_a_shift_common_to_all_classes_moves_no_contribution():
+    labels = np.array([0, 0, 1, 1])
+    weights = np.full((1, 4, 2), 0.5)
+    units = units_of("binary", labels)
+
+    def contributions(task, expert_logits, train):
+        found = abilities(task, labels, expert_logits, units)
+        summary = summarise_experts(task, ["a", "b"], labels, expert_logits, weights, train, units, found)
+        return [one.mean_contribution for one in summary]
+
+    experts = np.stack([RIGHT, CONSTANT], axis=1)[None]
+    shift = np.array([0.0, 100.0])[:, None]
+    assert contributions("binary", experts + shift, labels) == pytest.approx(contributions("binary", experts, labels))
+    assert contributions("binary", experts, labels) == pytest.approx([0.5 * 5, 0.5 * 0.5])
+    numbers = np.stack([np.full((4, 1), 7.0), np.full((4, 1), 5.0)], axis=1)[None]
+    assert contributions("regression", numbers, np.array([4.0, 6.0])) == pytest.approx([0.5 * 2, 0])
+
+
 def test_agreement_by_hand():
     # Experts: first always right; second votes class 0 always: they agree on the first two samples.
     expert_logits = np.stack([RIGHT, CONSTANT], axis=1)[None]
