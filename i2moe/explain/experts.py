@@ -10,6 +10,7 @@ Shapes: S seeds, N samples, E experts, C outputs.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from i2moe.explain.ability import AT_CHANCE, KNOWS, RANKINGS, UNCLEAR, Ability
 from i2moe.metrics import chance, lead_metric
@@ -161,24 +162,38 @@ def summarise_seeds(
     return rows
 
 
-def agreement(task: str, labels: Array, logits: Array, expert_logits: Array) -> dict[str, float]:
+def agreement(
+    task: str, labels: Array, logits: Array, expert_logits: Array, train_labels: Array
+) -> list[dict[str, str | float]]:
     """Share of samples on which all experts predict the same, split by whether the mixture is right (Table 3).
 
-    Multilabel experts agree where they predict the same set of labels, and are right where the set is.
+    Numbers agree where they lie on the same side of the train labels' mean, and are right where the label does too: a
+    tolerance in the label's units would be one more choice. Multilabel experts agree on a sample where they predict
+    the same set of labels, and are right where the set is; the more labels, the rarer. So there is a second row by
+    label: the same of each label alone, averaged over labels.
 
     Args:
-        task: binary | multiclass | multilabel.
+        task: binary | multiclass | multilabel | regression.
         labels: [N] or [N, C].
         logits: the mixture's, [S, N, C].
         expert_logits: [S, N, E, C].
+        train_labels: labels of the train split.
     """
     if task == "multilabel":
-        votes, right = expert_logits > 0, ((logits > 0) == (labels > 0)).all(axis=2)
-        agree = (votes == votes[:, :, :1]).all(axis=(2, 3))
-    else:
-        votes, right = expert_logits.argmax(axis=3), logits.argmax(axis=2) == labels
-        agree = (votes == votes[:, :, :1]).all(axis=2)
+        votes, right = expert_logits > 0, (logits > 0) == (labels > 0)
+        agree = (votes == votes[:, :, :1]).all(axis=2)  # [S, N, C]
+        return [_shares("sample", agree.all(axis=2), right.all(axis=2)), _shares("label", agree, right)]
+    if task == "regression":
+        mean = np.mean(train_labels)
+        decided, right = expert_logits[..., 0] > mean, (logits[..., 0] > mean) == (labels > mean)
+        return [_shares("sample", (decided == decided[:, :, :1]).all(axis=2), right)]
+    chosen, right = expert_logits.argmax(axis=3), logits.argmax(axis=2) == labels
+    return [_shares("sample", (chosen == chosen[:, :, :1]).all(axis=2), right)]
+
+
+def _shares(by: str, agree: NDArray[np.bool_], right: NDArray[np.bool_]) -> dict[str, str | float]:
     return {
+        "by": by,
         "disagree_correct": float((~agree & right).mean()),
         "disagree_wrong": float((~agree & ~right).mean()),
         "agree_correct": float((agree & right).mean()),

@@ -112,11 +112,12 @@ def gate(explained: Explained) -> pd.DataFrame | None:
 
 
 def agreements(explained: Explained) -> pd.DataFrame | None:
-    """Return the shares of samples on which the experts agree (Table 3), one row; none for regression."""
+    """Return the shares of samples on which the experts agree (Table 3); for multilabel a second row, by label."""
     predictions, task = explained.predictions, explained.features.task
-    if not predictions.experts or task == "regression":
+    if not predictions.experts:
         return None
-    return pd.DataFrame([agreement(task, explained.labels, predictions.logits, predictions.expert_logits)])
+    rows = agreement(task, explained.labels, predictions.logits, predictions.expert_logits, explained.train_labels)
+    return pd.DataFrame(rows)
 
 
 def example(explained: Explained) -> pd.DataFrame | None:

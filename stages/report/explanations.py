@@ -126,6 +126,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "agreement": Explanation(
         columns={
+            "by": str,
             "disagree_correct": float,
             "disagree_wrong": float,
             "agree_correct": float,

@@ -5,26 +5,54 @@ from typing import Any
 import pandas as pd
 
 from i2moe.explain.ability import AT_CHANCE
-from i2moe.metrics import arrow
+from i2moe.metrics import arrow, lead_metric
+from i2moe.model.config import ModelConfig
+
+TWO = 2  # modalities that Less-Forward replaces
 
 
-def find(experts: pd.DataFrame, seeds: pd.DataFrame, gate: pd.DataFrame, metric: str) -> list[str]:
-    """Say in sentences what a model's explanations show, each with its caveat.
+def find(explained: dict[str, pd.DataFrame | None], task: str) -> list[str]:
+    """Say in sentences what a model's experts show, each with its caveat; nothing of a model without experts.
 
     Args:
-        experts: a row per expert.
-        seeds: a row per expert and seed.
-        gate: one row.
-        metric: the lead metric of the task.
+        explained: the tables of its explanations, by method.
+        task: binary | multiclass | multilabel | regression.
     """
+    tables = [explained[name] for name in ("experts", "expert_seeds", "gate", "agreement")]
+    experts, seeds, gate, agreement = (pd.DataFrame() if table is None else table for table in tables)
+    if experts.empty:
+        return []
     row = gate.to_dict("records")[0]
     return [
         *weight_findings(row),
-        *gate_findings(row, metric),
+        *gate_findings(row, lead_metric(task)),
         *spread_findings(seeds, len(experts)),
         *at_chance_findings(experts, seeds),
         *unclear_findings(experts),
+        *agreement_findings(agreement, task),
     ]
+
+
+def agreement_findings(agreement: pd.DataFrame, task: str) -> list[str]:
+    """Say how often all experts predict the same, and how often the model is right where they do and do not."""
+    same = {"multilabel": "the same set of labels", "regression": "the same side of the train labels' mean"}
+    found = []
+    for row in agreement.to_dict("records"):
+        agree, disagree = (row[f"{kind}_correct"] + row[f"{kind}_wrong"] for kind in ("agree", "disagree"))
+        what = "the same of a label (mean over labels)" if row["by"] == "label" else same.get(task, "the same class")
+        right = [f"{100 * row['agree_correct'] / agree:.0f} % where they do"] if agree else []
+        right += [f"{100 * row['disagree_correct'] / disagree:.0f} % where they do not"] if disagree else []
+        found.append(
+            f"All experts predict {what} in {100 * agree:.0f} % of cases; the model is right in {', '.join(right)}."
+        )
+    return found
+
+
+def less_forward_findings(config: ModelConfig, num_modalities: int) -> list[str]:
+    """Say of Less-Forward, which replaces two modalities a sample, that with two it is the full model."""
+    if config.interaction is None or config.interaction.views != "two" or num_modalities > TWO:
+        return []
+    return ["Less-Forward replaces two modalities of each sample; with two modalities it is the full model."]
 
 
 def no_signal_findings(constant: dict[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from i2moe.explain.ability import AUROC_MARGIN, RANKINGS
 from i2moe.metrics import LABEL_PREFIX, arrow, lead_metric
 from stages.report import figures
 from stages.report.explanations import EXPLANATIONS, Shown
-from stages.report.findings import find, no_signal_findings
+from stages.report.findings import find, less_forward_findings, no_signal_findings
 from stages.report.tables import Tables, add_table, write_tables
 from stages.shared.base import paths
 from stages.shared.cards import CONSTANT, REFERENCE, Card
@@ -175,12 +175,14 @@ def model_section(
             add_table(tables, name, dataset, model, EXPLANATIONS[name].tabulate(table))
             for figure, own in EXPLANATIONS[name].drawings.items():
                 drawn[figure] = (own.figure(table, shown), own.caption(table, shown))
-    experts, seeds, gate = (explained[name] for name in ("experts", "expert_seeds", "gate"))
+    config, experts = read_model(dataset, model), explained["experts"]
     return ModelSection(
         name=model,
-        settings=read_model(dataset, model).model_dump_json(exclude_none=True),
-        findings=no_signal_findings(constant)
-        or ([] if experts is None or seeds is None or gate is None else find(experts, seeds, gate, metric)),
+        settings=config.model_dump_json(exclude_none=True),
+        findings=[
+            *(no_signal_findings(constant) or find(explained, cohort.task)),
+            *less_forward_findings(config, len(cohort.modalities)),
+        ],
         experts=[] if experts is None else experts.to_dict("records"),
         pictures=[picture(f"{dataset}-{model}-{name}", *both) for name, both in drawn.items()],
     )

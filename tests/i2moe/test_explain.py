@@ -56,20 +56,39 @@ def test_a_shift_common_to_all_classes_moves_no_contribution():
     assert contributions("regression", numbers, np.array([4.0, 6.0])) == pytest.approx([0.5 * 2, 0])
 
 
+def shares(*, disagree=(0.0, 0.0), agree=(0.0, 0.0), by="sample"):
+    """Return a row of agreement: correct and wrong, where the experts disagree and where they agree."""
+    names = ("disagree_correct", "disagree_wrong", "agree_correct", "agree_wrong")
+    return {"by": by} | dict(zip(names, (*disagree, *agree), strict=True))
+
+
 def test_agreement_by_hand():
     # Experts: first always right; second votes class 0 always: they agree on the first two samples.
     expert_logits = np.stack([RIGHT, CONSTANT], axis=1)[None]
-    shares = agreement("binary", LABELS, RIGHT[None], expert_logits)
-    assert shares == {"disagree_correct": 0.5, "disagree_wrong": 0.0, "agree_correct": 0.5, "agree_wrong": 0.0}
-    shares = agreement("binary", LABELS, CONSTANT[None], expert_logits)
-    assert shares == {"disagree_correct": 0.0, "disagree_wrong": 0.5, "agree_correct": 0.5, "agree_wrong": 0.0}
+    assert agreement("binary", LABELS, RIGHT[None], expert_logits, LABELS) == [
+        shares(disagree=(0.5, 0), agree=(0.5, 0))
+    ]
+    assert agreement("binary", LABELS, CONSTANT[None], expert_logits, LABELS) == [
+        shares(disagree=(0, 0.5), agree=(0.5, 0))
+    ]
 
 
-def test_multilabel_experts_agree_only_on_the_whole_set():
+def test_multilabel_experts_agree_on_the_whole_set_and_on_each_label():
     labels = np.array([[1, 0], [1, 1]])
     experts = np.array([[[1.0, -1.0], [1.0, -1.0]], [[1.0, 1.0], [1.0, -1.0]]])[None]
-    shares = agreement("multilabel", labels, np.array([[[1.0, -1.0], [1.0, -1.0]]]), experts)
-    assert shares == {"disagree_correct": 0.0, "disagree_wrong": 0.5, "agree_correct": 0.5, "agree_wrong": 0.0}
+    logits = np.array([[[1.0, -1.0], [1.0, -1.0]]])
+    assert agreement("multilabel", labels, logits, experts, labels) == [
+        shares(disagree=(0, 0.5), agree=(0.5, 0)),
+        shares(disagree=(0, 0.25), agree=(0.75, 0), by="label"),
+    ]
+
+
+def test_experts_of_numbers_agree_on_one_side_of_the_train_labels_mean():
+    labels, train = np.array([1.0, 9.0]), np.array([4.0, 6.0])
+    experts = np.array([[[2.0], [4.9]], [[7.0], [3.0]]])[None]
+    assert agreement("regression", labels, np.array([[[3.0], [4.0]]]), experts, train) == [
+        shares(disagree=(0, 0.5), agree=(0.5, 0))
+    ]
 
 
 def test_the_telling_sample_is_right_and_its_experts_differ_most():

@@ -9,8 +9,11 @@ from i2moe.explain.ability import AT_CHANCE, KNOWS, UNCLEAR
 from i2moe.metrics import arrow
 from stages.report.explanations import mean_by_metric
 from stages.report.findings import (
+    agreement_findings,
     at_chance_findings,
+    find,
     gate_findings,
+    less_forward_findings,
     no_signal_findings,
     spread_findings,
     unclear_findings,
@@ -127,6 +130,31 @@ def test_a_model_without_signal_gets_one_sentence_that_says_so():
     error = {"metric": "mae", "difference": -0.3, "low": -0.5, "high": -0.1}
     assert no_signal_findings(CONSTANT | error) == []  # a smaller error is better
     assert "at or below" in no_signal_findings(CONSTANT | error | {"difference": 0.3, "high": 0.5})[0]
+
+
+def test_the_page_says_how_often_experts_agree():
+    row = {"by": "sample", "disagree_correct": 0.1, "disagree_wrong": 0.3, "agree_correct": 0.45, "agree_wrong": 0.15}
+    (words,) = agreement_findings(pd.DataFrame([row]), "binary")
+    assert words.startswith("All experts predict the same class in 60 % of cases;")
+    assert words.endswith("the model is right in 75 % where they do, 25 % where they do not.")
+    both = pd.DataFrame([row, row | {"by": "label", "disagree_correct": 0, "disagree_wrong": 0, "agree_correct": 0.85}])
+    whole, each = agreement_findings(both, "multilabel")
+    assert "the same set of labels in 60 %" in whole
+    assert "the same of a label (mean over labels) in 100 % of cases" in each
+    assert each.endswith("right in 85 % where they do.")
+    assert "the same side of the train labels' mean" in agreement_findings(pd.DataFrame([row]), "regression")[0]
+    assert find(dict.fromkeys(["experts", "expert_seeds", "gate", "agreement"]), "binary") == []  # no experts
+
+
+def test_less_forward_is_said_to_be_the_full_model_with_two_modalities_alone(load):
+    over = {"interaction": {"loss_weight": 0.1}, "reweighting": {"hidden_dim": 8, "num_layers": 1, "temperature": 1}}
+    two = over | {"interaction": {"loss_weight": 0.1, "views": "two"}}
+    models = load({"models.tiny": {"mult": {}, "full": over, "less": two}}).models["tiny"]
+    assert less_forward_findings(models["less"], 2) == [
+        "Less-Forward replaces two modalities of each sample; with two modalities it is the full model."
+    ]
+    assert less_forward_findings(models["less"], 3) == []
+    assert less_forward_findings(models["full"], 2) == less_forward_findings(models["mult"], 2) == []
 
 
 def test_a_difference_shows_its_interval_and_where_it_is_of_some_resamples_alone():
