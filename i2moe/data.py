@@ -110,6 +110,11 @@ class FeatureSet(Dataset[Batch]):
         """Return the cohort rows of a split, in order."""
         return np.flatnonzero(self.table["split"].to_numpy() == split)
 
+    def groups(self, split: str) -> NDArray[np.object_]:
+        """Return the group of each sample of a split: a sample's own where it is alone."""
+        groups: NDArray[np.object_] = self.table["group_id"].to_numpy(object)[self.rows(split)]
+        return groups
+
     def __len__(self) -> int:
         """Return the number of samples in the cohort."""
         return len(self.table)

@@ -14,7 +14,7 @@ def evaluate(dataset: Dataset, model: Model) -> None:
     from i2moe.contract.cohort import SPLITS
     from i2moe.data import FeatureSet
     from i2moe.inference import choose_device, load, predict
-    from stages.shared.predictions import frame
+    from stages.shared.predictions import Experts, frame
     from stages.shared.runs import read_model
     from stages.shared.scores import EVALUATED_SPLITS, score_table, write_scores
 
@@ -30,7 +30,10 @@ def evaluate(dataset: Dataset, model: Model) -> None:
         for split in SPLITS:
             predictions = predict(trained, features, split)
             logits[split].append(predictions.logits)
-            tables.append(frame(features, split, seed, predictions, trained.expert_names))
+            experts = None
+            if predictions.expert_logits is not None and predictions.weights is not None:
+                experts = Experts(trained.expert_names, predictions.expert_logits, predictions.weights)
+            tables.append(frame(features, split, seed, predictions.logits, experts))
     print(f"{dataset} {model}, seeds {seeds}")
     scores = score_table(
         features.task,
@@ -38,6 +41,7 @@ def evaluate(dataset: Dataset, model: Model) -> None:
         {split: np.stack(logits[split]) for split in EVALUATED_SPLITS},
         seeds,
         features.classes,
+        features.groups("test"),
     )
     table = pd.concat(tables, ignore_index=True)
     write_whole(paths.predictions(dataset, model), lambda partial: table.to_parquet(partial, index=False))

@@ -1,43 +1,75 @@
 """A linear model on the same features and split: the row that tells whether fusion earns its cost."""
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
+from i2moe.base.errors import InputError
 from stages.shared.base import paths
 from stages.shared.base.command import Dataset, run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
+    from sklearn.base import BaseEstimator
 
     from i2moe.data import FeatureSet
+
+FOLDS = 3  # of the train split
+CANDIDATES = [10.0**power for power in range(-6, 3)]  # strengths of the data against the penalty: C; of ridge 1 / alpha
+SEARCH_TOLERANCE = 1e-3  # of fits that only choose among these
 
 
 def reference(dataset: Dataset) -> None:
-    """Write the metrics of scikit-learn's logistic (for numbers, ridge) regression, and the dataset's card."""
-    import numpy as np
+    """Write the scores of a linear model and of a constant prediction, the linear one's predictions, and the card.
 
+    The linear model is scikit-learn's logistic, for numbers ridge regression. How strongly it is penalised is chosen by
+    cross-validation inside train: with more columns than rows the default fits noise.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from i2moe.contract.cohort import SPLITS
     from i2moe.contract.descriptions import CohortDescription
     from i2moe.data import FeatureSet
-    from stages.shared.cards import REFERENCE, Card, write_card
-    from stages.shared.scores import EVALUATED_SPLITS, score_table, write_scores
+    from i2moe.metrics import best_constant
+    from stages.shared.cards import CONSTANT, REFERENCE, Card, write_card
+    from stages.shared.files import write_whole
+    from stages.shared.predictions import frame
 
     features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
-    rows = {split: features.rows(split) for split in ("train", *EVALUATED_SPLITS)}
+    rows = {split: features.rows(split) for split in SPLITS}
     inputs = {
         split: np.concatenate([vectors(features, name, own) for name in features.modalities], axis=1)
         for split, own in rows.items()
     }
-    decide = fit_linear(features.task, inputs["train"], features.labels[rows["train"]])
-    print(f"{dataset} {REFERENCE}")
-    scores = score_table(
-        features.task,
-        {split: features.labels[rows[split]] for split in EVALUATED_SPLITS},
-        {split: decide(inputs[split])[None] for split in EVALUATED_SPLITS},
-        [0],
-        features.classes,
-    )
-    write_scores(scores, paths.scores(dataset, REFERENCE), paths.metrics(dataset, REFERENCE))
+    labels = features.labels[rows["train"]]
+    strength, decide = fit_linear(features.task, inputs["train"], labels, features.groups("train"))
+    logits = {split: decide(own) for split, own in inputs.items()}
+    table = pd.concat([frame(features, split, 0, own) for split, own in logits.items()], ignore_index=True)
+    write_whole(paths.predictions(dataset, REFERENCE), lambda partial: table.to_parquet(partial, index=False))
+    print(f"{dataset} {REFERENCE}, C {strength:g}")
+    score(features, dataset, REFERENCE, logits)
+    print(f"{dataset} {CONSTANT}")
+    constant = best_constant(features.task, labels)
+    score(features, dataset, CONSTANT, {split: np.tile(constant, (len(own), 1)) for split, own in rows.items()})
     cohort = CohortDescription.read(paths.cohort(dataset).with_suffix(".json"))
     write_card(paths.card(dataset), Card(cohort=cohort, notes=features.notes))
+
+
+def score(features: "FeatureSet", dataset: str, name: str, logits: "dict[str, NDArray[Any]]") -> None:
+    """Write the metrics of logits [N, C] by split, as those of a model of one seed."""
+    from stages.shared.scores import EVALUATED_SPLITS, score_table, write_scores
+
+    scores = score_table(
+        features.task,
+        {split: features.labels[features.rows(split)] for split in EVALUATED_SPLITS},
+        {split: logits[split][None] for split in EVALUATED_SPLITS},
+        [0],
+        features.classes,
+        features.groups("test"),
+    )
+    write_scores(scores, paths.scores(dataset, name), paths.metrics(dataset, name))
 
 
 def vectors(features: "FeatureSet", modality: str, rows: "NDArray[Any]") -> "NDArray[Any]":
@@ -53,22 +85,79 @@ def vectors(features: "FeatureSet", modality: str, rows: "NDArray[Any]") -> "NDA
     return means
 
 
-def fit_linear(task: str, inputs: "NDArray[Any]", labels: "NDArray[Any]") -> Any:  # noqa: ANN401 (a function)
-    """Fit the linear model, with scikit-learn's defaults; return a function from inputs [N, F] to logits [N, C]."""
+def fit_linear(
+    task: str, inputs: "NDArray[Any]", labels: "NDArray[Any]", groups: "NDArray[Any]"
+) -> tuple[float, "Callable[[NDArray[Any]], NDArray[Any]]"]:
+    """Fit the linear model with the penalty that predicts left-out train samples best.
+
+    Args:
+        task: binary | multiclass | multilabel | regression.
+        inputs: [N, F] of the train split.
+        labels: [N] or [N, C].
+        groups: [N], which samples are left out together.
+
+    Returns:
+        The chosen strength of the data against the penalty, and a function from inputs [N, F] to logits [N, C].
+    """
     import numpy as np
+
+    strength = choose_strength(task, inputs, labels, groups)
+    fitted: Any = linear(task, strength).fit(inputs, labels)
+    if task == "regression":
+        return strength, lambda x: fitted.predict(x)[:, None]
+    if task == "binary":
+        return strength, lambda x: np.stack([np.zeros(len(x)), fitted.decision_function(x)], axis=1)
+    return strength, fitted.decision_function
+
+
+def linear(task: str, strength: float, *, is_search: bool = False) -> "BaseEstimator":
+    """Return the linear model of a task before it is fitted, in a search one that is quick rather than exact."""
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.multiclass import OneVsRestClassifier
 
     if task == "regression":
-        ridge = Ridge().fit(inputs, labels)
-        return lambda x: ridge.predict(x)[:, None]
-    logistic = LogisticRegression(max_iter=5000)
+        return Ridge(alpha=1 / strength, solver="lsqr" if is_search else "auto")
+    logistic = LogisticRegression(C=strength, max_iter=5000, tol=SEARCH_TOLERANCE if is_search else 1e-4)
+    return OneVsRestClassifier(logistic) if task == "multilabel" else logistic
+
+
+def choose_strength(task: str, inputs: "NDArray[Any]", labels: "NDArray[Any]", groups: "NDArray[Any]") -> float:
+    """Choose from CANDIDATES by cross-validation with whole groups: least log loss, or squared error of numbers.
+
+    A class that a fold never sees has probability 0 there, for every candidate alike. Arguments as in `fit_linear`.
+
+    Raises:
+        InputError: for a single group, of which nothing can be left out.
+    """
+    import numpy as np
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, cross_val_predict
+
+    folds = min(FOLDS, len(np.unique(groups)))
+    if folds < 2:  # noqa: PLR2004
+        raise InputError("the train split is one group: cross-validation of the linear reference needs two or more")
+    is_class = task in ("binary", "multiclass")
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=0) if is_class else GroupKFold(folds)
+    method = "predict" if task == "regression" else "predict_proba"
+    losses = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of folds that lack a rare class or label
+        kept = list(splitter.split(inputs, labels if is_class else None, groups))
+        for strength in CANDIDATES:
+            model = linear(task, strength, is_search=True)
+            losses.append(left_out_loss(task, labels, cross_val_predict(model, inputs, labels, cv=kept, method=method)))
+    return CANDIDATES[int(np.argmin(losses))]
+
+
+def left_out_loss(task: str, labels: "NDArray[Any]", predicted: "NDArray[Any]") -> float:
+    """Return the mean log loss of probabilities [N, C], or the mean squared error of numbers [N]."""
+    import numpy as np
+    from sklearn.metrics import log_loss
+
+    if task == "regression":
+        return float(np.square(predicted - labels).mean())
     if task == "multilabel":
-        return OneVsRestClassifier(logistic).fit(inputs, labels).decision_function
-    logistic.fit(inputs, labels)
-    if task == "binary":
-        return lambda x: np.stack([np.zeros(len(x)), logistic.decision_function(x)], axis=1)
-    return logistic.decision_function
+        return float(log_loss(labels.ravel(), predicted.ravel(), labels=[0, 1]))
+    return float(log_loss(np.eye(predicted.shape[1])[labels], predicted))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 A weight multiplies an expert's *logits*, and nothing in training keeps weight away from an expert that knows nothing:
 on data with planted interactions, experts at chance alone were given up to half of the weight. So weights are
-always read together with what each expert can do alone.
+always read together with what each expert alone knows (`i2moe.explain.ability`).
 
 Shapes: S seeds, N samples, E experts, C outputs.
 """
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from i2moe.metrics import bootstrap_interval, chance, lead_metric
-from i2moe.selection import TASK_METRICS, Array, Floats
-
-DEAD_MARGIN = 0.05  # an expert within this of chance is dead: in accuracy or F1 points, or as a share of the error
+from i2moe.explain.ability import AT_CHANCE, KNOWS, RANKINGS, UNCLEAR, Ability
+from i2moe.metrics import chance, lead_metric
+from i2moe.resampling import Interval, Units, bootstrap_interval
+from i2moe.selection import TASK_METRICS, Array
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,30 @@ class ExpertSummary:
     mean_weight: float  # over samples and seeds
     std_weight: float  # over samples, averaged over seeds
     top_share: float  # share of samples that give this expert the largest weight
-    mean_contribution: float  # mean of |weight · logit|, the expert's part in the final logits
+    mean_contribution: float  # mean of |weight · centred logit|, the expert's part in the final logits
     alone: float  # the task's lead metric with this expert's logits as the prediction, mean over seeds
     alone_low: float  # 95 % bootstrap interval
     alone_high: float
+    alone_usable: float  # share of resamples that define the metric
     chance: float  # the same metric for the best constant prediction
-    dead_seeds: int  # in how many seeds the expert is at chance alone
+    ranking: str  # the metric without a threshold that tells what the expert alone knows
+    rank_score: float  # its mean over seeds
+    knows_seeds: int  # in how many seeds the expert alone knows something
+    chance_seeds: int  # in how many it is at chance
+    unclear_seeds: int  # in how many neither can be told
     num_seeds: int
+    num_samples: int
 
 
 def summarise_experts(
-    task: str, names: list[str], labels: Array, expert_logits: Array, weights: Array, train_labels: Array
+    task: str,
+    names: list[str],
+    labels: Array,
+    expert_logits: Array,
+    weights: Array,
+    train_labels: Array,
+    units: Units,
+    found: list[list[Ability]],
 ) -> list[ExpertSummary]:
     """Summarise every expert.
 
@@ -47,30 +60,57 @@ def summarise_experts(
         expert_logits: [S, N, E, C].
         weights: [S, N, E].
         train_labels: labels of the train split, from which the best constant prediction is chosen.
+        units: which of the N samples are resampled together.
+        found: what each expert knows in each seed, [E][S].
     """
     metric = TASK_METRICS[task][lead_metric(task)]
     constant = chance(task, train_labels, labels)
     top = weights.argmax(axis=2)
+    centred = centre(task, expert_logits, train_labels)
     summaries = []
     for index, name in enumerate(names):
         alone = np.array([metric.compute(labels, seed_logits[:, index]) for seed_logits in expert_logits])
-        low, high = bootstrap_interval(metric, labels, expert_logits[:, :, index])
+        interval = bootstrap_interval(metric.compute, labels, expert_logits[:, :, index], units)
         summaries.append(
             ExpertSummary(
                 expert=name,
                 mean_weight=float(weights[:, :, index].mean()),
                 std_weight=float(weights[:, :, index].std(axis=1).mean()),
                 top_share=float((top == index).mean()),
-                mean_contribution=float(np.abs(weights[:, :, index, None] * expert_logits[:, :, index]).mean()),
+                mean_contribution=float(np.abs(weights[:, :, index, None] * centred[:, :, index]).mean()),
                 alone=float(alone.mean()),
-                alone_low=low,
-                alone_high=high,
+                alone_low=interval.low,
+                alone_high=interval.high,
+                alone_usable=interval.usable,
                 chance=constant,
-                dead_seeds=int(is_dead(task, alone, constant).sum()),
+                ranking=RANKINGS[task].name,
+                rank_score=float(np.mean([one.value for one in found[index]])),
+                **count_outcomes(found[index]),
                 num_seeds=len(alone),
+                num_samples=len(labels),
             )
         )
     return summaries
+
+
+def centre(task: str, logits: Array, train_labels: Array) -> Array:
+    """Take from logits [..., C] what decides nothing: the mean over classes; of numbers the train labels' mean.
+
+    A shift common to all classes leaves the softmax as it is. Labels of a multilabel task are decided one by one, each
+    by the sign of its own logit, so that nothing is taken from them.
+    """
+    if task == "multilabel":
+        return logits
+    if task == "regression":
+        return np.asarray(logits - np.mean(train_labels))
+    return np.asarray(logits - logits.mean(axis=-1, keepdims=True))
+
+
+def count_outcomes(found: list[Ability]) -> dict[str, int]:
+    """Count the seeds of each outcome, by the column that holds it."""
+    outcomes = [one.outcome for one in found]
+    columns = {"knows_seeds": KNOWS, "chance_seeds": AT_CHANCE, "unclear_seeds": UNCLEAR}
+    return {column: outcomes.count(outcome) for column, outcome in columns.items()}
 
 
 @dataclass(frozen=True)
@@ -81,64 +121,86 @@ class ExpertSeed:
     seed: int
     mean_weight: float  # over samples
     alone: float  # the task's lead metric with this expert's logits as the prediction
+    rank_score: float  # the metric without a threshold
+    p_value: float  # of the permutation test, corrected for all experts and seeds
+    rank_low: float  # 95 % interval; NaN where the test was enough
+    rank_high: float
+    rank_usable: float  # share of resamples that define the metric
+    outcome: str  # knows something | at chance | cannot tell
 
 
 def summarise_seeds(
-    task: str, names: list[str], labels: Array, expert_logits: Array, weights: Array, seeds: list[int]
+    task: str,
+    names: list[str],
+    labels: Array,
+    expert_logits: Array,
+    weights: Array,
+    seeds: list[int],
+    found: list[list[Ability]],
 ) -> list[ExpertSeed]:
     """Summarise every expert in every seed; arguments as in `summarise_experts`, and the S seeds."""
     compute = TASK_METRICS[task][lead_metric(task)].compute
-    return [
-        ExpertSeed(
-            expert=name,
-            seed=seed,
-            mean_weight=float(weights[position, :, index].mean()),
-            alone=float(compute(labels, expert_logits[position, :, index])),
-        )
-        for index, name in enumerate(names)
-        for position, seed in enumerate(seeds)
-    ]
+    rows = []
+    for index, name in enumerate(names):
+        for position, seed in enumerate(seeds):
+            own = found[index][position]
+            interval = own.interval or Interval(np.nan, np.nan, np.nan)
+            rows.append(
+                ExpertSeed(
+                    expert=name,
+                    seed=seed,
+                    mean_weight=float(weights[position, :, index].mean()),
+                    alone=float(compute(labels, expert_logits[position, :, index])),
+                    rank_score=own.value,
+                    p_value=own.p_value,
+                    rank_low=interval.low,
+                    rank_high=interval.high,
+                    rank_usable=interval.usable,
+                    outcome=own.outcome,
+                )
+            )
+    return rows
 
 
-def is_dead(task: str, alone: Floats, constant: float) -> NDArray[np.bool_]:
-    """Return whether an expert alone is no better than a constant prediction, within DEAD_MARGIN.
-
-    Examples:
-        >>> is_dead("binary", np.array([0.5, 0.6]), 0.5).tolist()  # AUROC
-        [True, False]
-        >>> is_dead("regression", np.array([2.0, 1.5]), 2.0).tolist()  # absolute error
-        [True, False]
-    """
-    if TASK_METRICS[task][lead_metric(task)].higher_is_better:
-        return np.asarray(alone <= constant + DEAD_MARGIN)
-    return np.asarray(alone >= constant * (1 - DEAD_MARGIN))
-
-
-def agreement(task: str, labels: Array, logits: Array, expert_logits: Array) -> dict[str, float]:
+def agreement(
+    task: str, labels: Array, logits: Array, expert_logits: Array, train_labels: Array
+) -> list[dict[str, str | float]]:
     """Share of samples on which all experts predict the same, split by whether the mixture is right (Table 3).
 
-    Multilabel experts agree where they predict the same set of labels, and are right where the set is.
+    Numbers agree where they lie on the same side of the train labels' mean, and are right where the label does too: a
+    tolerance in the label's units would be one more choice. Multilabel experts agree on a sample where they predict
+    the same set of labels, and are right where the set is; the more labels, the rarer. So there is a second row by
+    label: the same of each label alone, averaged over labels.
 
     Args:
-        task: binary | multiclass | multilabel.
+        task: binary | multiclass | multilabel | regression.
         labels: [N] or [N, C].
         logits: the mixture's, [S, N, C].
         expert_logits: [S, N, E, C].
+        train_labels: labels of the train split.
 
     Examples:
         >>> labels = np.array([0, 1])
         >>> logits = np.array([[[2, 1], [2, 1]]])  # class 0 twice: right, then wrong
         >>> expert_logits = np.array([[[[3, 0], [1, 0]], [[3, 0], [0, 1]]]])  # votes 0 and 0, then 0 and 1
-        >>> agreement("binary", labels, logits, expert_logits)
-        {'disagree_correct': 0.0, 'disagree_wrong': 0.5, 'agree_correct': 0.5, 'agree_wrong': 0.0}
+        >>> agreement("binary", labels, logits, expert_logits, labels)[0]
+        {'by': 'sample', 'disagree_correct': 0.0, 'disagree_wrong': 0.5, 'agree_correct': 0.5, 'agree_wrong': 0.0}
     """
     if task == "multilabel":
-        votes, right = expert_logits > 0, ((logits > 0) == (labels > 0)).all(axis=2)
-        agree = (votes == votes[:, :, :1]).all(axis=(2, 3))
-    else:
-        votes, right = expert_logits.argmax(axis=3), logits.argmax(axis=2) == labels
-        agree = (votes == votes[:, :, :1]).all(axis=2)
+        votes, right = expert_logits > 0, (logits > 0) == (labels > 0)
+        agree = (votes == votes[:, :, :1]).all(axis=2)  # [S, N, C]
+        return [_shares("sample", agree.all(axis=2), right.all(axis=2)), _shares("label", agree, right)]
+    if task == "regression":
+        mean = np.mean(train_labels)
+        decided, right = expert_logits[..., 0] > mean, (logits[..., 0] > mean) == (labels > mean)
+        return [_shares("sample", (decided == decided[:, :, :1]).all(axis=2), right)]
+    chosen, right = expert_logits.argmax(axis=3), logits.argmax(axis=2) == labels
+    return [_shares("sample", (chosen == chosen[:, :, :1]).all(axis=2), right)]
+
+
+def _shares(by: str, agree: NDArray[np.bool_], right: NDArray[np.bool_]) -> dict[str, str | float]:
     return {
+        "by": by,
         "disagree_correct": float((~agree & right).mean()),
         "disagree_wrong": float((~agree & ~right).mean()),
         "agree_correct": float((agree & right).mean()),

@@ -7,15 +7,18 @@ Shapes: S seeds, N samples, E experts, C outputs.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from i2moe.data import FeatureSet
+from i2moe.explain.ability import AT_CHANCE, Ability, abilities
 from i2moe.explain.coalitions import coalition_logits
-from i2moe.explain.experts import agreement, is_dead, summarise_experts, summarise_seeds, telling_sample
-from i2moe.metrics import chance, lead_metric
+from i2moe.explain.experts import agreement, summarise_experts, summarise_seeds, telling_sample
+from i2moe.explain.gate import read_gate
+from i2moe.metrics import lead_metric
 from i2moe.model.multimodal import MultimodalModel
+from i2moe.resampling import Units, units_of
 from i2moe.selection import TASK_METRICS, Array, compute_metrics
 from stages.shared.explanations import EXPLAINED_SPLIT, MIXTURE
 from stages.shared.predictions import SplitPredictions, output_names
@@ -46,15 +49,27 @@ class Explained:
         """Labels of the train split."""
         return self.features.labels[self.features.rows("train")]
 
+    @property
+    def units(self) -> Units:
+        """Return which of the N samples are resampled together."""
+        return units_of(self.features.task, self.labels, self.features.groups(EXPLAINED_SPLIT))
+
+    @cached_property
+    def abilities(self) -> list[list[Ability]]:
+        """What each expert alone knows in each seed, [E][S]."""
+        return abilities(self.features.task, self.labels, self.predictions.expert_logits, self.units)
+
 
 def experts(explained: Explained) -> pd.DataFrame | None:
     """Return a row per expert over all seeds: its weights, and its score alone."""
     if not explained.predictions.experts:
         return None
-    summaries = summarise_experts(*explained.of_experts, explained.train_labels)
+    summaries = summarise_experts(*explained.of_experts, explained.train_labels, explained.units, explained.abilities)
     for one in summaries:
-        dead = f", DEAD in {one.dead_seeds} of {one.num_seeds} seeds" if one.dead_seeds else ""
-        print(f"  {one.expert}: weight {one.mean_weight:.3f}, alone {one.alone:.3f} (chance {one.chance:.3f}){dead}")
+        print(
+            f"  {one.expert}: weight {one.mean_weight:.3f}, alone {one.ranking} {one.rank_score:.3f}; of "
+            f"{one.num_seeds} seeds knows something in {one.knows_seeds}, at chance in {one.chance_seeds}"
+        )
     return pd.DataFrame([asdict(summary) for summary in summaries])
 
 
@@ -62,16 +77,34 @@ def expert_seeds(explained: Explained) -> pd.DataFrame | None:
     """Return a row per expert and seed: its mean weight, and its score alone."""
     if not explained.predictions.experts:
         return None
-    rows = summarise_seeds(*explained.of_experts, explained.seeds)
+    rows = summarise_seeds(*explained.of_experts, explained.seeds, explained.abilities)
     return pd.DataFrame([asdict(row) for row in rows])
 
 
-def agreements(explained: Explained) -> pd.DataFrame | None:
-    """Return the shares of samples on which the experts agree (Table 3), one row; none for regression."""
+def gate(explained: Explained) -> pd.DataFrame | None:
+    """Return one row: which expert has the largest weight, if any, and what equal weights would reach."""
     predictions, task = explained.predictions, explained.features.task
-    if not predictions.experts or task == "regression":
+    if not predictions.experts:
         return None
-    return pd.DataFrame([agreement(task, explained.labels, predictions.logits, predictions.expert_logits)])
+    read = read_gate(
+        TASK_METRICS[task][lead_metric(task)].compute,
+        predictions.experts,
+        explained.labels,
+        predictions.logits,
+        predictions.expert_logits,
+        predictions.weights,
+        explained.units,
+    )
+    return pd.DataFrame([asdict(read)])
+
+
+def agreements(explained: Explained) -> pd.DataFrame | None:
+    """Return the shares of samples on which the experts agree (Table 3); for multilabel a second row, by label."""
+    predictions, task = explained.predictions, explained.features.task
+    if not predictions.experts:
+        return None
+    rows = agreement(task, explained.labels, predictions.logits, predictions.expert_logits, explained.train_labels)
+    return pd.DataFrame(rows)
 
 
 def example(explained: Explained) -> pd.DataFrame | None:
@@ -82,16 +115,12 @@ def example(explained: Explained) -> pd.DataFrame | None:
     labels = explained.labels
     logits, expert_logits, weights = predictions.logits[0], predictions.expert_logits[0], predictions.weights[0]
     index = telling_sample(labels, logits, expert_logits, weights)
-    metric = TASK_METRICS[features.task][lead_metric(features.task)]
-    constant = chance(features.task, explained.train_labels, labels)
-    dead = is_dead(
-        features.task, np.array([metric.compute(labels, own) for own in expert_logits.swapaxes(0, 1)]), constant
-    )
+    at_chance = [of_seeds[0].outcome == AT_CHANCE for of_seeds in explained.abilities]
     outputs = output_names(features.classes)
     shown = zip(
         [*predictions.experts, MIXTURE],
         [*weights[index], 1.0],
-        [*dead, False],
+        [*at_chance, False],
         [*expert_logits[index], logits[index]],
         strict=True,
     )
@@ -103,7 +132,7 @@ def example(explained: Explained) -> pd.DataFrame | None:
             "predicted": features.classes[int(logits[index].argmax())],
             "expert": expert,
             "weight": float(weight),
-            "dead": bool(is_at_chance),
+            "at_chance": is_at_chance,
             "class": name,
             "logit": float(value),
         }
@@ -127,6 +156,7 @@ def coalitions(explained: Explained) -> pd.DataFrame:
 METHODS: dict[str, Callable[[Explained], pd.DataFrame | None]] = {
     "experts": experts,
     "expert_seeds": expert_seeds,
+    "gate": gate,
     "agreement": agreements,
     "example": example,
     "coalitions": coalitions,

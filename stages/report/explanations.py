@@ -63,30 +63,70 @@ EXPLANATIONS: dict[str, Explanation] = {
             "alone": float,
             "alone_low": float,
             "alone_high": float,
+            "alone_usable": float,
             "chance": float,
-            "dead_seeds": int,
+            "ranking": str,
+            "rank_score": float,
+            "knows_seeds": int,
+            "chance_seeds": int,
+            "unclear_seeds": int,
             "num_seeds": int,
+            "num_samples": int,
         },
         drawings={
             "weights": Drawing(
                 lambda table, shown: figures.weights_figure(table, shown.predictions.weights),
                 lambda table, shown: (  # noqa: ARG005 (every caption is called alike)
-                    "Weight of each expert over the test split, all seeds together; dots are single seeds' means, the "
-                    "dotted line equal weights. A grey, hatched expert is at chance alone in some seed: its weight "
-                    "there explains nothing."
+                    "Weight of each expert over the test split, a violin for each seed; dots are the seeds' means, the "
+                    "dotted line equal weights. A grey, hatched expert is at chance alone in every seed: its weight "
+                    "explains nothing."
                 ),
             ),
             "alone": Drawing(
                 lambda table, shown: figures.alone_figure(table, shown.mixture, shown.metric),
                 lambda table, shown: (  # noqa: ARG005
-                    f"Test {shown.metric} of each expert alone, mean over seeds with 95 % bootstrap interval."
+                    f"Test {shown.metric} of each expert alone, mean over seeds with 95 % bootstrap interval; "
+                    "grey and hatched where the expert is at chance in every seed."
                 ),
             ),
         },
     ),
-    "expert_seeds": Explanation(columns={"expert": str, "seed": int, "mean_weight": float, "alone": float}),
+    "expert_seeds": Explanation(
+        columns={
+            "expert": str,
+            "seed": int,
+            "mean_weight": float,
+            "alone": float,
+            "rank_score": float,
+            "p_value": float,
+            "rank_low": float,
+            "rank_high": float,
+            "rank_usable": float,
+            "outcome": str,
+        }
+    ),
+    "gate": Explanation(
+        columns={
+            "winner": str,
+            "heaviest": str,
+            "runner_up": str,
+            "lead": float,
+            "lead_low": float,
+            "lead_high": float,
+            "seeds_won": int,
+            "num_seeds": int,
+            "most_std": float,
+            "ignores_samples": bool,
+            "score": float,
+            "uniform_score": float,
+            "uniform_difference": float,
+            "uniform_low": float,
+            "uniform_high": float,
+        }
+    ),
     "agreement": Explanation(
         columns={
+            "by": str,
             "disagree_correct": float,
             "disagree_wrong": float,
             "agree_correct": float,
@@ -101,7 +141,7 @@ EXPLANATIONS: dict[str, Explanation] = {
             "predicted": str,
             "expert": str,
             "weight": float,
-            "dead": bool,
+            "at_chance": bool,
             "class": str,
             "logit": float,
         },

@@ -23,7 +23,7 @@ mpl.rcParams["figure.constrained_layout.use"] = True
 
 # Okabe & Ito's colours, which stay apart for colour-blind readers.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
-SYNERGY, REDUNDANCY, DEAD, WHOLE = "#D55E00", "#7F3C8D", "#BBBBBB", "#C1121F"
+SYNERGY, REDUNDANCY, AT_CHANCE, WHOLE = "#D55E00", "#7F3C8D", "#BBBBBB", "#C1121F"
 
 
 def expert_colours(experts: list[str]) -> dict[str, str]:
@@ -33,14 +33,19 @@ def expert_colours(experts: list[str]) -> dict[str, str]:
     return colours | {"synergy": SYNERGY, "redundancy": REDUNDANCY}
 
 
-def _label(name: str, dead_seeds: int = 0, num_seeds: int = 0) -> str:
+def _label(name: str, chance_seeds: int = 0, num_seeds: int = 0) -> str:
     """Break an expert's name over two lines, and flag it where it is at chance alone."""
     text = name.replace("_", "\n", 1)
-    return f"{text}\nDEAD in {dead_seeds}/{num_seeds}" if dead_seeds else text
+    return f"{text}\nat chance in {chance_seeds}/{num_seeds}" if chance_seeds else text
+
+
+def _is_at_chance(row: dict[str, Any]) -> bool:
+    """Tell whether an expert of the explain stage's table is at chance alone in every seed."""
+    return bool(row["chance_seeds"] == row["num_seeds"])
 
 
 def weights_figure(experts: pd.DataFrame, weights: NDArray[np.float64]) -> Figure:
-    """Draw the weights over all seeds' test samples, one violin per expert, dots for seed means (paper's Figure 4).
+    """Draw the weights over the test samples, one violin per expert and seed, dots for means (paper's Figure 4).
 
     Args:
         experts: the explain stage's table, one row per expert.
@@ -48,15 +53,16 @@ def weights_figure(experts: pd.DataFrame, weights: NDArray[np.float64]) -> Figur
     """
     figure, axes = _figure(1.5 + 1.15 * len(experts))
     colours = expert_colours(experts["expert"].tolist())
-    pooled = weights.reshape(-1, weights.shape[2])
-    parts: Any = axes.violinplot(pooled, showmeans=False, showextrema=False, widths=0.85)
-    for position, (body, row) in enumerate(zip(parts["bodies"], experts.to_dict("records"), strict=True), start=1):
-        body.set_facecolor(DEAD if row["dead_seeds"] else colours[row["expert"]])
-        body.set_alpha(0.75)
-        if row["dead_seeds"]:
-            body.set_hatch("///")
-        means = weights[:, :, position - 1].mean(axis=1)
-        axes.scatter(np.full(len(means), position), means, color="black", s=14, zorder=3)
+    width = 0.85 / len(weights)
+    beside = width * (np.arange(len(weights)) - (len(weights) - 1) / 2)
+    for position, row in enumerate(experts.to_dict("records"), start=1):
+        own = weights[:, :, position - 1]
+        parts: Any = axes.violinplot(own.T, position + beside, showmeans=False, showextrema=False, widths=0.9 * width)
+        for body in parts["bodies"]:
+            body.set_facecolor(AT_CHANCE if _is_at_chance(row) else colours[row["expert"]])
+            body.set_alpha(0.75)
+            body.set_hatch("///" if _is_at_chance(row) else None)
+        axes.scatter(position + beside, own.mean(axis=1), color="black", s=14, zorder=3)
     axes.axhline(1 / len(experts), color="grey", linewidth=0.8, linestyle=":")
     axes.set(ylabel="weight on the test split", ylim=(0, None))
     _expert_ticks(axes, experts, first=1)
@@ -69,7 +75,7 @@ def alone_figure(experts: pd.DataFrame, mixture: float, metric: str) -> Figure:
     colours = expert_colours(experts["expert"].tolist())
     for position, row in enumerate(experts.to_dict("records")):
         error = [[row["alone"] - row["alone_low"]], [row["alone_high"] - row["alone"]]]
-        colour, hatch = (DEAD, "///") if row["dead_seeds"] else (colours[row["expert"]], "")
+        colour, hatch = (AT_CHANCE, "///") if _is_at_chance(row) else (colours[row["expert"]], "")
         axes.bar(position, row["alone"], yerr=np.maximum(error, 0), color=colour, hatch=hatch, alpha=0.85, capsize=3)
     axes.axhline(mixture, color=WHOLE, label=f"mixture {mixture:.3f}")
     chance = float(experts["chance"].iloc[0])
@@ -118,10 +124,11 @@ def example_figure(example: pd.DataFrame) -> Figure:
     shown = example[example["class"] == predicted]
     own = shown[shown["expert"] != MIXTURE]
     total = float(shown.loc[shown["expert"] == MIXTURE, "logit"].iloc[0])
-    names, dead = own["expert"].tolist(), own["dead"].tolist()
-    colours = [DEAD if is_dead else expert_colours(names)[name] for name, is_dead in zip(names, dead, strict=True)]
-    hatches = ["///" if is_dead else "" for is_dead in dead]
-    labels = [f"{name} (dead)" if is_dead else name for name, is_dead in zip(names, dead, strict=True)]
+    names, flags = own["expert"].tolist(), own["at_chance"].tolist()
+    by_name = expert_colours(names)
+    colours = [AT_CHANCE if flag else by_name[name] for name, flag in zip(names, flags, strict=True)]
+    hatches = ["///" if flag else "" for flag in flags]
+    labels = [f"{name} (at chance)" if flag else name for name, flag in zip(names, flags, strict=True)]
     logits, weights = own["logit"].to_numpy(), own["weight"].to_numpy()
     figure = Figure(figsize=(10, 1.3 + 0.33 * len(names)))
     panels = figure.subplots(1, 3, sharey=True)
@@ -161,5 +168,5 @@ def _figure(width: float) -> tuple[Figure, Axes]:
 
 
 def _expert_ticks(axes: Axes, experts: pd.DataFrame, first: int) -> None:
-    labels = [_label(row["expert"], row["dead_seeds"], row["num_seeds"]) for row in experts.to_dict("records")]
+    labels = [_label(row["expert"], row["chance_seeds"], row["num_seeds"]) for row in experts.to_dict("records")]
     axes.set_xticks(range(first, first + len(labels)), labels, fontsize=8)

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from i2moe.contract.descriptions import CohortDescription
-from i2moe.metrics import LABEL_PREFIX, lead_metric
+from i2moe.explain.ability import AUROC_MARGIN, RANKINGS
+from i2moe.metrics import LABEL_PREFIX, arrow, lead_metric
 from stages.report import figures
 from stages.report.explanations import EXPLANATIONS, Shown
+from stages.report.findings import find, less_forward_findings, no_signal_findings
 from stages.report.tables import Tables, add_table, write_tables
 from stages.shared.base import paths
-from stages.shared.cards import REFERENCE, Card
+from stages.shared.cards import CONSTANT, REFERENCE, Card
 from stages.shared.explanations import EXPLAINED_SPLIT, read
 from stages.shared.files import write_whole
 from stages.shared.predictions import read as read_predictions
@@ -54,6 +56,7 @@ class DatasetSection:
     notes: dict[str, str]
     metrics: list[str]
     performance: list[dict[str, Any]]  # a row per model: its name and a cell per metric
+    differences: list[dict[str, Any]]  # a row per pair of models that is compared
     labels: list[dict[str, Any]]  # of a multilabel task one row per label: its name and the AUROC by model
     models: list[ModelSection]
 
@@ -72,23 +75,32 @@ def report() -> None:
 def dataset_section(run: Run, dataset: str, tables: Tables) -> DatasetSection:
     """Collect a dataset's numbers, add them to the tables, and draw its figures."""
     card = Card.read(paths.card(dataset))
-    scores = [score_rows(dataset, model) for model in [*run.models, REFERENCE]]
+    scores = [score_rows(dataset, model) for model in [*run.models, REFERENCE, CONSTANT]]
+    differences = pd.read_csv(paths.differences(dataset))
     is_label = scores[0]["metric"].str.startswith(LABEL_PREFIX)
     performance, labels = [table[~is_label] for table in scores], [table[is_label] for table in scores]
     tables["performance"] += performance
     tables["labels"] += labels if is_label.any() else []
+    tables["differences"].append(differences.assign(dataset=dataset)[["dataset", *differences]])
     return DatasetSection(
         name=dataset,
         label=run.datasets[dataset],
         cohort=card.cohort,
         notes=card.notes,
-        metrics=performance[0]["metric"].tolist(),
+        metrics=(performance[0]["metric"] + " " + performance[0]["better"]).tolist(),
         performance=[
             {"model": table["model"].iloc[0], "cells": [score_cell(row) for row in table.to_dict("records")]}
             for table in performance
         ],
+        differences=[
+            row | {"cell": difference_cell(row), "metric": f"{row['metric']} {arrow(row['metric'])}"}
+            for row in differences.to_dict("records")
+        ],
         labels=label_rows(labels),
-        models=[model_section(run, dataset, model, card.cohort, tables) for model in run.models],
+        models=[
+            model_section(run, dataset, model, card.cohort, tables, against_constant(differences, model))
+            for model in run.models
+        ],
     )
 
 
@@ -107,25 +119,47 @@ def score_rows(dataset: str, model: str) -> pd.DataFrame:
     table = table[table["split"] == EXPLAINED_SPLIT].drop(columns="split")
     table.insert(0, "dataset", dataset)
     table.insert(1, "model", model)
+    table.insert(3, "better", table["metric"].map(arrow))
     return table
+
+
+def against_constant(differences: pd.DataFrame, model: str) -> dict[str, Any]:
+    """Return the row that compares a model with the best constant prediction."""
+    return differences[(differences["model"] == model) & (differences["against"] == CONSTANT)].to_dict("records")[0]  # type: ignore[no-any-return]
 
 
 def score_cell(row: dict[str, Any]) -> str:
     """Write one score: mean ± standard deviation over seeds [95 % bootstrap interval].
 
+    Where some resamples do not define the metric, also how many do: the interval is theirs alone.
+
     Examples:
-        >>> score_cell({"mean": 0.75, "std": 0.05, "low": 0.7, "high": 0.8})
+        >>> score_cell({"mean": 0.75, "std": 0.05, "low": 0.7, "high": 0.8, "usable": 1.0})
         '0.750 ± 0.050 [0.700, 0.800]'
-        >>> score_cell({"mean": 0.75, "std": float("nan"), "low": 0.7, "high": 0.8})  # of one seed
+        >>> score_cell({"mean": 0.75, "std": float("nan"), "low": 0.7, "high": 0.8, "usable": 1.0})  # of one seed
         '0.750 [0.700, 0.800]'
     """
     if pd.isna(row["mean"]):
         return "undefined"
     std = "" if pd.isna(row["std"]) else f" ± {row['std']:.3f}"
-    return f"{row['mean']:.3f}{std} [{row['low']:.3f}, {row['high']:.3f}]"
+    interval = "no interval" if pd.isna(row["low"]) else f"[{row['low']:.3f}, {row['high']:.3f}]"
+    return f"{row['mean']:.3f}{std} {interval}{usable_share(row['usable'])}"
 
 
-def model_section(run: Run, dataset: str, model: str, cohort: CohortDescription, tables: Tables) -> ModelSection:
+def difference_cell(row: dict[str, Any]) -> str:
+    """Write a difference: its value [95 % interval], and how many resamples define it where not all do."""
+    interval = "no interval" if pd.isna(row["low"]) else f"[{row['low']:+.3f}, {row['high']:+.3f}]"
+    return f"{row['difference']:+.3f} {interval}{usable_share(row['usable'])}"
+
+
+def usable_share(usable: float) -> str:
+    """Say which share of resamples an interval comes from, where it is not all."""
+    return "" if usable == 1 else f" from {100 * usable:.1f} % of resamples"
+
+
+def model_section(
+    run: Run, dataset: str, model: str, cohort: CohortDescription, tables: Tables, constant: dict[str, Any]
+) -> ModelSection:
     """Collect one model's explanations, add them to the tables, and draw its figures."""
     folder = paths.explanations(dataset, model)
     explained = {name: read(folder, name, method.columns) for name, method in EXPLANATIONS.items()}
@@ -147,47 +181,16 @@ def model_section(run: Run, dataset: str, model: str, cohort: CohortDescription,
             add_table(tables, name, dataset, model, EXPLANATIONS[name].tabulate(table))
             for figure, own in EXPLANATIONS[name].drawings.items():
                 drawn[figure] = (own.figure(table, shown), own.caption(table, shown))
-    experts, seeds = explained["experts"], explained["expert_seeds"]
+    config, experts = read_model(dataset, model), explained["experts"]
     return ModelSection(
         name=model,
-        settings=read_model(dataset, model).model_dump_json(exclude_none=True),
-        findings=[] if experts is None or seeds is None else find(experts, seeds, metric),
+        settings=config.model_dump_json(exclude_none=True),
+        findings=[
+            *(no_signal_findings(constant) or find(explained, cohort.task)),
+            *less_forward_findings(config, len(cohort.modalities)),
+        ],
         experts=[] if experts is None else experts.to_dict("records"),
         pictures=[picture(f"{dataset}-{model}-{name}", *both) for name, both in drawn.items()],
-    )
-
-
-def find(experts: pd.DataFrame, seeds: pd.DataFrame, metric: str) -> list[str]:
-    """State in sentences what the expert table shows, each with its caveat.
-
-    Args:
-        experts: a row per expert.
-        seeds: a row per expert and seed.
-        metric: that of an expert alone.
-    """
-    rows = experts.to_dict("records")
-    heaviest, lightest = (pick(rows, key=lambda row: row["mean_weight"]) for pick in (max, min))
-    found = [
-        (
-            f"{heaviest['expert']} has the largest mean weight ({heaviest['mean_weight']:.2f}), {lightest['expert']} "
-            f"the smallest ({lightest['mean_weight']:.2f}); equal weights would be {1 / len(rows):.2f}."
-        )
-    ]
-    by_expert = seeds.groupby("expert")["mean_weight"]
-    spread = float((by_expert.max() - by_expert.min()).max())
-    if spread > 1 / len(rows):
-        found.append(
-            f"A mean weight differs by up to {spread:.2f} between seeds, more than an equal share: do not read the "
-            "weights of one seed."
-        )
-    return found + [_dead_finding(row, metric) for row in rows if row["dead_seeds"]]
-
-
-def _dead_finding(row: dict[str, Any], metric: str) -> str:
-    return (
-        f"{row['expert']} gets {row['mean_weight']:.2f} of the weight, but is at chance alone in {row['dead_seeds']} "
-        f"of {row['num_seeds']} seeds ({metric} {row['alone']:.3f} over all seeds, chance {row['chance']:.3f}): "
-        "a dead expert, whose weight is no evidence of that interaction."
     )
 
 
@@ -209,4 +212,11 @@ def render(run: Run, sections: list[DatasetSection]) -> str:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
-    return environment.get_template("report.html").render(run=run, sections=sections, reference=REFERENCE)
+    return environment.get_template("report.html").render(
+        run=run,
+        sections=sections,
+        reference=REFERENCE,
+        constant=CONSTANT,
+        rankings=sorted({ranking.name for ranking in RANKINGS.values()}),
+        auroc_margin=AUROC_MARGIN,
+    )

@@ -113,7 +113,25 @@ class Params(Strict):
             max_epochs=self.run.max_epochs,
             max_batch_size=self.run.max_batch_size,
             split_seed=self.split.seed,
+            vanilla={dataset: self.vanilla(dataset) for dataset in self.run.datasets},
         )
+
+    def vanilla(self, dataset: str) -> dict[str, str]:
+        """Return the vanilla model of the run whose fusion settings an I2MoE has, by I2MoE, where there is one.
+
+        Of several it is the one that has most other settings in common.
+        """
+        models = {name: self.model(dataset, name) for name in self.run.models}
+        found = {}
+        for name, config in models.items():
+            alike = {
+                other: sum(getattr(config, field) == getattr(own, field) for field in ModelConfig.model_fields)
+                for other, own in models.items()
+                if own.interaction is None and own.fusion == config.fusion
+            }
+            if config.interaction is not None and alike:
+                found[name] = max(alike, key=alike.__getitem__)
+        return found
 
 
 def load_params(path: Path = paths.PARAMS) -> Params:

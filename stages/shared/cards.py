@@ -6,6 +6,7 @@ from i2moe.contract.descriptions import CohortDescription, Description
 from stages.shared.files import write_whole
 
 REFERENCE = "linear-reference"  # in place of a model's name
+CONSTANT = "best-constant"  # likewise: one prediction for all samples, the best on train
 
 
 class Card(Description):

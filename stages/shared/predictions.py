@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from i2moe.data import FeatureSet
-    from i2moe.inference import Predictions
 
 
 @dataclass(frozen=True)
@@ -24,13 +23,26 @@ class SplitPredictions:
     weights: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Experts:
+    """What an I2MoE's experts say of N samples in one seed."""
+
+    names: list[str]
+    logits: NDArray[Any]  # [N, E, C]
+    weights: NDArray[Any]  # [N, E]
+
+
 def output_names(classes: list[str]) -> list[str]:
     """Name a model's outputs: its classes, or the one value of a regression."""
     return classes or ["value"]
 
 
 def frame(
-    features: "FeatureSet", split: str, seed: int, predictions: "Predictions", experts: list[str]
+    features: "FeatureSet",
+    split: str,
+    seed: int,
+    logits: NDArray[Any],
+    experts: Experts | None = None,
 ) -> pd.DataFrame:
     """Lay out one seed's predictions of a split: seed, sample_id, split, labels, logits, expert weights and logits."""
     rows = features.rows(split)
@@ -38,12 +50,12 @@ def frame(
     table = features.table.loc[rows, ["sample_id", "split", *labels]].reset_index(drop=True)
     table.insert(0, "seed", seed)
     outputs = output_names(features.classes)
-    blocks = [pd.DataFrame(predictions.logits, columns=[f"logit_{name}" for name in outputs])]
-    if predictions.weights is not None and predictions.expert_logits is not None:
-        blocks.append(pd.DataFrame(predictions.weights, columns=[f"{expert}.weight" for expert in experts]))
-        for index, expert in enumerate(experts):
-            columns = [f"{expert}.logit_{name}" for name in outputs]
-            blocks.append(pd.DataFrame(predictions.expert_logits[:, index], columns=columns))
+    blocks = [pd.DataFrame(logits, columns=[f"logit_{name}" for name in outputs])]
+    if experts is not None:
+        blocks.append(pd.DataFrame(experts.weights, columns=[f"{name}.weight" for name in experts.names]))
+        for index, name in enumerate(experts.names):
+            columns = [f"{name}.logit_{output}" for output in outputs]
+            blocks.append(pd.DataFrame(experts.logits[:, index], columns=columns))
     return pd.concat([table, *blocks], axis=1)
 
 

@@ -33,6 +33,7 @@ class Run(Strict):
     max_epochs: Positive | None
     max_batch_size: Positive | None
     split_seed: Seed
+    vanilla: dict[str, dict[str, str]]  # by dataset and I2MoE, the model that is its fusion alone, where one runs
 
 
 class ModelSettings(Strict):

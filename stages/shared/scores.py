@@ -1,6 +1,7 @@
 """Metrics of a model over splits and seeds: one table, and the summary that `dvc metrics` shows."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from i2moe.metrics import LABEL_PREFIX, bootstrap_interval, label_metrics
+from i2moe.metrics import LABEL_PREFIX, label_metrics
+from i2moe.resampling import Interval, bootstrap_interval, units_of
 from i2moe.selection import TASK_METRICS
 
 DECIMALS = 6
@@ -17,7 +19,12 @@ EVALUATED_SPLITS = ("validation", "test")
 
 
 def score_table(
-    task: str, labels: dict[str, NDArray[Any]], logits: dict[str, NDArray[Any]], seeds: list[int], classes: list[str]
+    task: str,
+    labels: dict[str, NDArray[Any]],
+    logits: dict[str, NDArray[Any]],
+    seeds: list[int],
+    classes: list[str],
+    groups: NDArray[Any] | None = None,
 ) -> pd.DataFrame:
     """Score every metric on every split, and for a multilabel task each label's AUROC.
 
@@ -27,11 +34,14 @@ def score_table(
         logits: by split, [S, N, C], one row per seed.
         seeds: the S seeds.
         classes: names of the C classes or labels.
+        groups: of the test samples, which are resampled together; None: each sample is its own.
 
     Returns:
         Rows of split, metric, mean and std over seeds (ddof 1), for test the 95 % bootstrap interval of the mean
-        (low, high), and each seed's value.
+        (low, high) with the share of resamples that define the metric (usable), and each seed's value.
     """
+    units = units_of(task, labels["test"], groups)
+    no_interval = Interval(np.nan, np.nan, np.nan)
     rows = []
     metrics = TASK_METRICS[task] | label_metrics(task, classes)
     cases = [(split, name) for split in labels for name in metrics]
@@ -39,9 +49,9 @@ def score_table(
         metric, truth = metrics[name], labels[split]
         values = np.array([metric.compute(truth, one) for one in logits[split]], dtype=float)
         # Intervals are for the numbers one reports; on the split that chose the epoch they would mean nothing.
-        low, high = bootstrap_interval(metric, truth, logits[split]) if split == "test" else (np.nan, np.nan)
+        interval = bootstrap_interval(metric.compute, truth, logits[split], units) if split == "test" else no_interval
         std = values.std(ddof=1) if len(values) > 1 else np.nan
-        row = {"split": split, "metric": name, "mean": values.mean(), "std": std, "low": low, "high": high}
+        row = {"split": split, "metric": name, "mean": values.mean(), "std": std, **asdict(interval)}
         rows.append(row | {f"seed_{seed}": value for seed, value in zip(seeds, values, strict=True)})
     return pd.DataFrame(rows).round(DECIMALS)
 

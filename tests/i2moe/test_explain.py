@@ -6,10 +6,12 @@ import torch
 from torch import nn
 
 from i2moe.data import FeatureSet
+from i2moe.explain.ability import abilities
 from i2moe.explain.coalitions import coalition_logits, coalitions
-from i2moe.explain.experts import agreement, is_dead, summarise_experts, telling_sample
+from i2moe.explain.experts import agreement, summarise_experts, telling_sample
 from i2moe.inference import mean_tokens
 from i2moe.model.multimodal import MultimodalModel
+from i2moe.resampling import units_of
 
 LABELS = np.array([0, 0, 1, 1])
 RIGHT = np.array([[5.0, -5.0], [5.0, -5.0], [-5.0, 5.0], [-5.0, 5.0]])
@@ -19,37 +21,74 @@ CONSTANT = np.tile([1.0, 0.0], (4, 1))
 def summaries(seeds=2):
     expert_logits = np.stack([np.stack([RIGHT, CONSTANT], axis=1)] * seeds)  # [S, N, E, C]
     weights = np.stack([np.tile([0.3, 0.7], (4, 1))] * seeds)
-    return summarise_experts("binary", ["uniqueness_a", "synergy"], LABELS, expert_logits, weights, LABELS)
+    units = units_of("binary", LABELS)
+    found = abilities("binary", LABELS, expert_logits, units)
+    return summarise_experts(
+        "binary", ["uniqueness_a", "synergy"], LABELS, expert_logits, weights, LABELS, units, found
+    )
 
 
-def test_an_expert_at_chance_is_dead_however_large_its_weight():
+def test_an_expert_at_chance_is_told_however_large_its_weight():
     able, constant = summaries()
-    assert (able.alone, able.dead_seeds) == (1.0, 0)
-    assert (constant.alone, constant.chance, constant.dead_seeds, constant.num_seeds) == (0.5, 0.5, 2, 2)
+    assert (able.alone, able.rank_score, able.chance_seeds) == (1.0, 1.0, 0)
+    assert able.unclear_seeds == 2  # four samples
+    assert (constant.alone, constant.chance, constant.chance_seeds, constant.num_seeds) == (0.5, 0.5, 2, 2)
     assert (able.mean_weight, constant.mean_weight) == pytest.approx((0.3, 0.7))
     assert (able.top_share, constant.top_share) == (0.0, 1.0)
     assert able.mean_contribution == pytest.approx(0.3 * 5)
 
 
-def test_dead_in_regression_means_an_error_near_that_of_the_median():
-    assert is_dead("regression", np.array([10.0, 9.6, 9.4]), 10.0).tolist() == [True, True, False]
-    assert is_dead("multiclass", np.array([0.30, 0.31]), 0.25).tolist() == [True, False]
+def test_a_shift_common_to_all_classes_moves_no_contribution():
+    labels = np.array([0, 0, 1, 1])
+    weights = np.full((1, 4, 2), 0.5)
+    units = units_of("binary", labels)
+
+    def contributions(task, expert_logits, train):
+        found = abilities(task, labels, expert_logits, units)
+        summary = summarise_experts(task, ["a", "b"], labels, expert_logits, weights, train, units, found)
+        return [one.mean_contribution for one in summary]
+
+    experts = np.stack([RIGHT, CONSTANT], axis=1)[None]
+    shift = np.array([0.0, 100.0])[:, None]
+    assert contributions("binary", experts + shift, labels) == pytest.approx(contributions("binary", experts, labels))
+    assert contributions("binary", experts, labels) == pytest.approx([0.5 * 5, 0.5 * 0.5])
+    numbers = np.stack([np.full((4, 1), 7.0), np.full((4, 1), 5.0)], axis=1)[None]
+    assert contributions("regression", numbers, np.array([4.0, 6.0])) == pytest.approx([0.5 * 2, 0])
+
+
+def shares(*, disagree=(0.0, 0.0), agree=(0.0, 0.0), by="sample"):
+    """Return a row of agreement: correct and wrong, where the experts disagree and where they agree."""
+    names = ("disagree_correct", "disagree_wrong", "agree_correct", "agree_wrong")
+    return {"by": by} | dict(zip(names, (*disagree, *agree), strict=True))
 
 
 def test_agreement_by_hand():
     # Experts: first always right; second votes class 0 always: they agree on the first two samples.
     expert_logits = np.stack([RIGHT, CONSTANT], axis=1)[None]
-    shares = agreement("binary", LABELS, RIGHT[None], expert_logits)
-    assert shares == {"disagree_correct": 0.5, "disagree_wrong": 0.0, "agree_correct": 0.5, "agree_wrong": 0.0}
-    shares = agreement("binary", LABELS, CONSTANT[None], expert_logits)
-    assert shares == {"disagree_correct": 0.0, "disagree_wrong": 0.5, "agree_correct": 0.5, "agree_wrong": 0.0}
+    assert agreement("binary", LABELS, RIGHT[None], expert_logits, LABELS) == [
+        shares(disagree=(0.5, 0), agree=(0.5, 0))
+    ]
+    assert agreement("binary", LABELS, CONSTANT[None], expert_logits, LABELS) == [
+        shares(disagree=(0, 0.5), agree=(0.5, 0))
+    ]
 
 
-def test_multilabel_experts_agree_only_on_the_whole_set():
+def test_multilabel_experts_agree_on_the_whole_set_and_on_each_label():
     labels = np.array([[1, 0], [1, 1]])
     experts = np.array([[[1.0, -1.0], [1.0, -1.0]], [[1.0, 1.0], [1.0, -1.0]]])[None]
-    shares = agreement("multilabel", labels, np.array([[[1.0, -1.0], [1.0, -1.0]]]), experts)
-    assert shares == {"disagree_correct": 0.0, "disagree_wrong": 0.5, "agree_correct": 0.5, "agree_wrong": 0.0}
+    logits = np.array([[[1.0, -1.0], [1.0, -1.0]]])
+    assert agreement("multilabel", labels, logits, experts, labels) == [
+        shares(disagree=(0, 0.5), agree=(0.5, 0)),
+        shares(disagree=(0, 0.25), agree=(0.75, 0), by="label"),
+    ]
+
+
+def test_experts_of_numbers_agree_on_one_side_of_the_train_labels_mean():
+    labels, train = np.array([1.0, 9.0]), np.array([4.0, 6.0])
+    experts = np.array([[[2.0], [4.9]], [[7.0], [3.0]]])[None]
+    assert agreement("regression", labels, np.array([[[3.0], [4.0]]]), experts, train) == [
+        shares(disagree=(0, 0.5), agree=(0.5, 0))
+    ]
 
 
 def test_the_telling_sample_is_right_and_its_experts_differ_most():

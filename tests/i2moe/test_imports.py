@@ -44,11 +44,12 @@ MAY_IMPORT = {
     "contract": {"base"},
     "selection": {"base"},
     "metrics": {"selection"},
+    "resampling": {"selection"},
     "data": {"base", "contract"},
     "fusion": {"base", "model.fusion", "model.fusion_config"},  # what a method must be
     "model": {"base", "data", "fusion"},  # finds the methods' settings
     "inference": {"base", "data", "model"},
-    "explain": {"data", "inference", "metrics", "model", "selection"},
+    "explain": {"data", "inference", "metrics", "model", "resampling", "selection"},
     "training": {"base", "data", "inference", "model", "selection"},
 }
 

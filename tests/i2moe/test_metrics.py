@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn and hand-computed values; bootstrap against plain resampling."""
+"""Metrics against scikit-learn and hand-computed values."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from i2moe.base.errors import InputError
-from i2moe.metrics import bootstrap_interval, chance, label_metrics
+from i2moe.metrics import chance, label_metrics
 from i2moe.selection import TASK_METRICS, check_selection, compute_metrics, softmax
 
 
@@ -66,24 +66,6 @@ def test_a_metric_broadcasts_over_resamples(task):
         assert together == pytest.approx(np.array(one_by_one), nan_ok=True)
 
 
-def test_bootstrap_interval_of_accuracy_is_near_the_binomial_one():
-    labels = np.zeros(400, int)
-    logits = np.zeros((2, 400, 2))
-    logits[:, :80, 1] = 1  # 80 % right, on both seeds the same samples
-    low, high = bootstrap_interval(TASK_METRICS["binary"]["accuracy"], labels, logits)
-    half_width = 1.96 * (0.8 * 0.2 / 400) ** 0.5
-    assert low == pytest.approx(0.8 - half_width, abs=0.01)
-    assert high == pytest.approx(0.8 + half_width, abs=0.01)
-
-
-def test_bootstrap_does_not_depend_on_its_block_size(monkeypatch):
-    labels, logits = random_case(3, 3)
-    metric = TASK_METRICS["multiclass"]["auroc"]
-    whole = bootstrap_interval(metric, labels, logits[None])
-    monkeypatch.setattr("i2moe.metrics.BOOTSTRAP_MEMORY", logits.size * 7)
-    assert bootstrap_interval(metric, labels, logits[None]) == pytest.approx(whole)
-
-
 def test_chance_is_the_best_constant_prediction_of_train_scored_on_other_labels():
     train = np.array([0, 1, 1, 1, 2])
     assert chance("multiclass", train, np.array([1, 1, 0, 2])) == 0.5
@@ -140,8 +122,3 @@ def test_each_label_of_a_multilabel_task_has_its_auroc():
     assert found["auroc_of_b"] == pytest.approx(2 / 4)  # .5 and 1 against 0 and 2
     assert np.isnan(found["auroc_of_c"])
     assert label_metrics("multiclass", ["a", "b", "c"]) == {}
-
-
-def test_an_interval_of_what_is_undefined_is_undefined():
-    metric = label_metrics("multilabel", ["a"])["auroc_of_a"]
-    assert np.isnan(bootstrap_interval(metric, np.zeros((5, 1), int), np.zeros((2, 5, 1)))).all()

@@ -46,7 +46,8 @@ EDITS = {
     "stages/report/figures.py": {"report"},
     "stages/explain/methods.py": {"explain"},
     "i2moe/explain/coalitions.py": {"explain"},
-    "i2moe/metrics.py": {"reference", "evaluate", "explain", "report"},
+    "stages/compare.py": {"compare"},
+    "i2moe/metrics.py": {"reference", "evaluate", "explain", "compare", "report"},
     "i2moe/training.py": {"train"},
     "stages/datasets/tables/features.py": {"features"},
     "stages/datasets/adni/genetic/pruning.py": set(),
@@ -114,7 +115,7 @@ def test_fewer_seeds_leave_nothing_stale_and_more_train_nothing_that_was_trained
         assert [path.name for path in (project / "results/models/wdbc/mult").iterdir()] == ["0.ckpt"]
         counted = folders_in(project / "dvc.lock")
         assert counted["evaluate@wdbc-mult", "results/models/wdbc/mult"] == 1
-        for name in ("models", "curves", "predictions", "explanations", "cards"):
+        for name in ("models", "curves", "predictions", "explanations", "differences", "cards"):
             shutil.rmtree(project / "results" / name)
         run([str(DVC), "checkout"], project, environment, check=False)  # other datasets never ran here
         assert not planned(project, environment)

@@ -88,7 +88,7 @@ def test_the_pipeline_leaves_what_the_readme_promises(project):
     weights = predictions[[f"{expert}.weight" for expert in experts]].sum(axis=1)
     assert weights.to_numpy() == pytest.approx(1, abs=1e-5)
     assert not list((project / "results/.resume").rglob("*.ckpt"))
-    for name in ("performance", "experts", "expert_seeds", "agreement", "example", "coalitions"):
+    for name in ("performance", "differences", "experts", "expert_seeds", "gate", "agreement", "example", "coalitions"):
         assert (project / f"reports/tables/{name}.csv").exists()
         assert (project / f"reports/tables/{name}.md").read_text().startswith("| dataset ")
     for name in ("weights", "alone", "curves", "example", "modalities"):
@@ -104,7 +104,10 @@ def test_the_page_is_self_contained_and_shows_every_expert_with_what_it_does_alo
     for row in experts.to_dict("records"):
         assert f"<td>{row['expert']}" in page
         assert f"{row['alone']:.3f} [" in page
-        assert (f"dead in {row['dead_seeds']} of 2 seeds" in page) or row["dead_seeds"] == 0
+        counts = [row["knows_seeds"], row["chance_seeds"], row["unclear_seeds"]]
+        assert sum(counts) == 2
+        for words, count in zip(("knows something", "at chance", "cannot tell"), counts, strict=True):
+            assert (f"{words} in {count} of 2 seeds" in page) or count == 0
 
 
 def test_the_bootstrap_table_holds_every_seed(project):

@@ -125,8 +125,10 @@ def files_of(dependency):
 def test_every_stage_of_every_pipeline_is_looked_at():
     commands = re.findall(r"cmd: (python -m \S+)", "".join(path.read_text() for path in PIPELINES))
     assert len(PIPELINES) == 7
-    assert len(commands) == 6 + 3 + 4 + 4 + 3 * 3
-    assert {"settings", "reference", "train", "evaluate", "explain", "report", "tables cohort@wdbc"} <= set(STAGES)
+    assert len(commands) == 7 + 3 + 4 + 4 + 3 * 3
+    assert {"settings", "reference", "train", "evaluate", "explain", "compare", "report", "tables cohort@wdbc"} <= set(
+        STAGES
+    )
     assert {f"adni features@{name}" for name in params()["data"]["adni"]["modalities"]} <= set(STAGES)
 
 
@@ -186,8 +188,12 @@ EDITS = {
     "stages/report/report.html": {"report"},
     "stages/explain/methods.py": {"explain"},
     "i2moe/explain/coalitions.py": {"explain"},
-    "i2moe/metrics.py": {"reference", "evaluate", "explain", "report"},
-    "i2moe/selection.py": {"reference", "train", "evaluate", "explain", "report"},
+    "i2moe/explain/gate.py": {"explain"},
+    "i2moe/explain/ability.py": {"explain", "report"},
+    "i2moe/metrics.py": {"reference", "evaluate", "explain", "compare", "report"},
+    "i2moe/resampling.py": {"reference", "evaluate", "explain", "compare", "report"},
+    "i2moe/selection.py": {"reference", "train", "evaluate", "explain", "compare", "report"},
+    "stages/compare.py": {"compare"},
     "i2moe/training.py": {"train"},
     "i2moe/model/multimodal.py": {"train", "evaluate", "explain"},
     "i2moe/fusion/early.py": {"settings"},

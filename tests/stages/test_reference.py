@@ -3,9 +3,18 @@
 import json
 
 import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, roc_auc_score
 
+from i2moe.base.errors import InputError
 from i2moe.data import FeatureSet
-from stages.reference import vectors
+from i2moe.metrics import chance, lead_metric
+from i2moe.selection import softmax
+from stages.reference import choose_strength, fit_linear, reference, vectors
+from stages.shared.base import paths
+from stages.shared.predictions import read
 
 
 def test_a_sequence_gives_the_mean_of_its_real_steps_and_a_vector_itself(synthetic_dataset):
@@ -19,3 +28,71 @@ def test_a_sequence_gives_the_mean_of_its_real_steps_and_a_vector_itself(synthet
     rows = np.array([4, 1])
     assert vectors(features, "first", rows).tolist() == [sequences[4, 0].tolist(), sequences[1].mean(axis=0).tolist()]
     assert vectors(features, "second", rows).tolist() == features.arrays["second"][rows].tolist()
+
+
+def wide(samples, columns=1000, seed=0):
+    """Return inputs with more columns than rows, thirty of which tell the class a little; and the class."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(2, size=samples)
+    inputs = generator.normal(size=(samples, columns))
+    inputs[:, :30] += 0.2 * (2 * labels[:, None] - 1)
+    return inputs, labels
+
+
+def test_with_more_columns_than_rows_the_penalty_is_chosen_and_the_row_is_worth_something():
+    train, labels = wide(150)
+    test, truth = wide(500, seed=1)
+    strength, decide = fit_linear("binary", train, labels, np.arange(150))
+    assert strength < 0.1  # scikit-learn's default is 1
+    default = LogisticRegression().fit(train, labels).predict_proba(test)
+    constant = np.log(2)
+    assert log_loss(truth, softmax(decide(test))) < constant < log_loss(truth, default)
+    assert roc_auc_score(truth, decide(test)[:, 1]) > 0.65
+
+
+def test_groups_stay_whole_when_the_penalty_is_chosen():
+    # Ten near-copies of each of 20 samples: left out one by one, the copies would speak for fitting them exactly.
+    generator = np.random.default_rng(0)
+    inputs = np.repeat(generator.normal(size=(20, 300)), 10, axis=0) + 0.01 * generator.normal(size=(200, 300))
+    labels = np.repeat(generator.integers(2, size=20), 10)
+    groups = np.repeat(np.arange(20), 10)
+    assert choose_strength("binary", inputs, labels, groups) < 1e-3
+    assert choose_strength("binary", inputs, labels, np.arange(200)) > 1
+    with pytest.raises(InputError, match="is one group"):
+        choose_strength("binary", inputs, labels, np.zeros(200, int))
+
+
+def test_a_class_or_label_with_one_train_sample_stops_nothing():
+    inputs, labels = wide(60, columns=20)
+    labels[0] = 2
+    strength, decide = fit_linear("multiclass", inputs, labels, np.arange(60))
+    assert np.isfinite(decide(inputs)).all()
+    assert strength < 10
+    several = np.stack([labels == 1, labels == 2], axis=1).astype(np.float32)
+    assert fit_linear("multilabel", inputs, several, np.arange(60))[1](inputs).shape == (60, 2)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
+def test_the_reference_leaves_its_predictions_as_a_model_does(synthetic_dataset, tmp_path, monkeypatch, task):
+    folder, cohort = synthetic_dataset(task)
+    monkeypatch.chdir(tmp_path)
+    cohort.parent.rename(tmp_path / "data_cohorts")
+    for name, path in (("features", folder), ("cohort", tmp_path / "data_cohorts" / "synthetic.csv")):
+        monkeypatch.setattr(paths, name, lambda _, path=path: path)
+    paths.predictions("d", "linear-reference").parent.mkdir(parents=True)
+    paths.card("d").parent.mkdir(parents=True)
+    reference("d")
+    features = FeatureSet(folder, tmp_path / "data_cohorts" / "synthetic.csv")
+    path = paths.predictions("d", "linear-reference")
+    stored = read(path, features.classes, "test")
+    assert stored.experts == []
+    assert stored.logits.shape == (1, 12, features.num_outputs)
+    table = pd.read_parquet(path)
+    assert set(table["seed"]) == {0}
+    assert len(table) == 60
+    scores = {name: pd.read_csv(paths.scores("d", name)) for name in ("linear-reference", "best-constant")}
+    assert np.isfinite(scores["linear-reference"]["mean"]).any()
+    assert scores["best-constant"]["metric"].tolist() == scores["linear-reference"]["metric"].tolist()
+    test = scores["best-constant"].query("split == 'test'").set_index("metric")["mean"]
+    labels = {split: features.labels[features.rows(split)] for split in ("train", "test")}
+    assert test[lead_metric(task)] == pytest.approx(chance(task, labels["train"], labels["test"]), abs=1e-6)

@@ -5,48 +5,181 @@ import json
 import pandas as pd
 import pytest
 
+from i2moe.explain.ability import AT_CHANCE, KNOWS, UNCLEAR
+from i2moe.metrics import arrow
 from stages.report.explanations import mean_by_metric
-from stages.report.page import find, score_cell
+from stages.report.findings import (
+    agreement_findings,
+    at_chance_findings,
+    find,
+    gate_findings,
+    less_forward_findings,
+    no_signal_findings,
+    spread_findings,
+    unclear_findings,
+    weight_findings,
+)
+from stages.report.page import difference_cell, score_cell
 from stages.report.tables import markdown
 from stages.shared.scores import score_table, write_scores
 from stages.train import read_curves
 
 
-def expert(name, weight, dead_seeds=0):
+def expert(name, weight, chance_seeds=0, unclear_seeds=0):
     return {
         "expert": name,
         "mean_weight": weight,
-        "dead_seeds": dead_seeds,
+        "chance_seeds": chance_seeds,
+        "unclear_seeds": unclear_seeds,
         "num_seeds": 2,
-        "alone": 0.5,
-        "chance": 0.5,
+        "num_samples": 86,
+        "ranking": "auroc",
+        "rank_score": 0.5,
     }
 
 
-def by_seed(**weights):
-    """Return the table of experts by seed: each expert's mean weight in each seed."""
-    rows = [(expert, seed, weight) for expert, own in weights.items() for seed, weight in enumerate(own)]
-    return pd.DataFrame(rows, columns=["expert", "seed", "mean_weight"])
+def by_seed(*outcomes, **weights):
+    """Return the table of experts by seed: each expert's mean weight in each seed, and the outcomes of the last."""
+    rows = [(expert, seed, weight, KNOWS) for expert, own in weights.items() for seed, weight in enumerate(own)]
+    table = pd.DataFrame(rows, columns=["expert", "seed", "mean_weight", "outcome"])
+    if outcomes:
+        table.loc[len(table) - len(outcomes) :, "outcome"] = outcomes
+    return table
 
 
-def test_a_dead_expert_is_named_with_its_weight_and_chance():
-    table = pd.DataFrame([expert("uniqueness_a", 0.6), expert("synergy", 0.4, dead_seeds=1)])
-    words = find(table, by_seed(uniqueness_a=(0.6, 0.6), synergy=(0.4, 0.4)), "accuracy")
-    assert words[0].startswith("uniqueness_a has the largest mean weight (0.60), synergy the smallest (0.40)")
-    assert words[1].startswith("synergy gets 0.40 of the weight, but is at chance alone in 1 of 2 seeds")
-    assert "chance 0.500" in words[1]
+def test_an_expert_at_chance_is_named_with_the_weight_it_has_there_and_no_other_is():
+    table = pd.DataFrame([expert("uniqueness_a", 0.6), expert("synergy", 0.4, chance_seeds=1)])
+    seeds = by_seed(KNOWS, AT_CHANCE, uniqueness_a=(0.5, 0.7), synergy=(0.5, 0.3))
+    (words,) = at_chance_findings(table, seeds)
+    assert words.startswith("synergy alone is at chance in 1 of 2 seeds (auroc 0.500 over all seeds)")
+    assert words.endswith("its weight there, 0.30, explains nothing.")
+    unclear = pd.DataFrame([expert("uniqueness_a", 0.6), expert("synergy", 0.4, unclear_seeds=2)])
+    assert at_chance_findings(unclear, by_seed(UNCLEAR, UNCLEAR, uniqueness_a=(1, 1), synergy=(1, 1))) == []
+
+
+def test_where_it_cannot_be_told_the_page_says_so_with_the_number_of_samples():
+    table = pd.DataFrame([expert("uniqueness_a", 0.6), expert("synergy", 0.4, unclear_seeds=2)])
+    (words,) = unclear_findings(table)
+    assert words.startswith("Whether synergy alone knows something cannot be told in 2 of 2 seeds (n = 86;")
+    assert unclear_findings(pd.DataFrame([expert("synergy", 0.4, chance_seeds=2)])) == []
 
 
 def test_weights_that_differ_between_seeds_are_said_to_be_unstable():
-    table = pd.DataFrame([expert("uniqueness_a", 0.5), expert("synergy", 0.5)])
-    seeds = by_seed(uniqueness_a=(0.1, 0.9), synergy=(0.5, 0.5))
-    assert "differs by up to 0.80 between seeds" in find(table, seeds, "accuracy")[1]
+    assert "differs by up to 0.80" in spread_findings(by_seed(uniqueness_a=(0.1, 0.9), synergy=(0.5, 0.5)), 2)[0]
+    assert spread_findings(by_seed(uniqueness_a=(0.4, 0.6), synergy=(0.5, 0.5)), 2) == []
+
+
+GATE = {
+    "winner": "synergy",
+    "heaviest": "synergy",
+    "runner_up": "redundancy",
+    "lead": 0.2,
+    "lead_low": 0.1,
+    "lead_high": 0.3,
+    "seeds_won": 3,
+    "num_seeds": 3,
+    "most_std": 0.1,
+    "ignores_samples": False,
+    "score": 0.9,
+    "uniform_score": 0.8,
+    "uniform_difference": 0.1,
+    "uniform_low": 0.05,
+    "uniform_high": 0.15,
+}
+
+
+def test_the_largest_weight_is_named_only_where_it_is_shown():
+    assert weight_findings(GATE) == [
+        "synergy has the largest mean weight in all 3 seeds, by 0.20 [0.10, 0.30] before redundancy."
+    ]
+    (words,) = weight_findings(GATE | {"winner": "", "seeds_won": 2})
+    assert words.startswith("No expert is shown to have the largest weight: synergy has it in 2 of 3 seeds")
+
+
+def test_equal_weights_are_spoken_of_where_the_gate_shows_nothing():
+    assert gate_findings(GATE, "auroc") == []
+    same = {"uniform_low": -0.05, "uniform_high": 0.25}
+    (words,) = gate_findings(GATE | {"winner": ""} | same, "auroc")
+    assert words == (
+        "With its own weights the model reaches auroc 0.900, with equal weights 0.800 (difference 0.100 "
+        "[-0.050, 0.250], no difference shown)."
+    )
+    (words,) = gate_findings(GATE | {"ignores_samples": True, "most_std": 0.002}, "auroc")
+    assert words.startswith("The gate ignores the sample: within a seed no weight varies by more than 0.002")
+    assert "no difference shown" not in words
+
+
+CONSTANT = {
+    "model": "mult",
+    "against": "best-constant",
+    "metric": "accuracy",
+    "difference": 0.1,
+    "low": 0.02,
+    "high": 0.2,
+}
+
+
+def test_a_model_without_signal_gets_one_sentence_that_says_so():
+    assert no_signal_findings(CONSTANT) == []
+    (words,) = no_signal_findings(CONSTANT | {"low": -0.01})
+    assert words.startswith("mult is not shown to be better than the best constant prediction (accuracy +0.100")
+    (words,) = no_signal_findings(CONSTANT | {"difference": -0.1, "low": -0.2})
+    assert words.startswith("mult is at or below the best constant prediction")
+    undefined = {"low": float("nan"), "high": float("nan")}
+    assert "is not shown to be better" in no_signal_findings(CONSTANT | undefined)[0]
+    error = {"metric": "mae", "difference": -0.3, "low": -0.5, "high": -0.1}
+    assert no_signal_findings(CONSTANT | error) == []  # a smaller error is better
+    assert "at or below" in no_signal_findings(CONSTANT | error | {"difference": 0.3, "high": 0.5})[0]
+
+
+def test_the_page_says_how_often_experts_agree():
+    row = {"by": "sample", "disagree_correct": 0.1, "disagree_wrong": 0.3, "agree_correct": 0.45, "agree_wrong": 0.15}
+    (words,) = agreement_findings(pd.DataFrame([row]), "binary")
+    assert words.startswith("All experts predict the same class in 60 % of cases;")
+    assert words.endswith("the model is right in 75 % where they do, 25 % where they do not.")
+    both = pd.DataFrame([row, row | {"by": "label", "disagree_correct": 0, "disagree_wrong": 0, "agree_correct": 0.85}])
+    whole, each = agreement_findings(both, "multilabel")
+    assert "the same set of labels in 60 %" in whole
+    assert "the same of a label (mean over labels) in 100 % of cases" in each
+    assert each.endswith("right in 85 % where they do.")
+    assert "the same side of the train labels' mean" in agreement_findings(pd.DataFrame([row]), "regression")[0]
+    assert find(dict.fromkeys(["experts", "expert_seeds", "gate", "agreement"]), "binary") == []  # no experts
+
+
+def test_less_forward_is_said_to_be_the_full_model_with_two_modalities_alone(load):
+    over = {"interaction": {"loss_weight": 0.1}, "reweighting": {"hidden_dim": 8, "num_layers": 1, "temperature": 1}}
+    two = over | {"interaction": {"loss_weight": 0.1, "views": "two"}}
+    models = load({"models.tiny": {"mult": {}, "full": over, "less": two}}).models["tiny"]
+    assert less_forward_findings(models["less"], 2) == [
+        "Less-Forward replaces two modalities of each sample; with two modalities it is the full model."
+    ]
+    assert less_forward_findings(models["less"], 3) == []
+    assert less_forward_findings(models["full"], 2) == less_forward_findings(models["mult"], 2) == []
+
+
+def test_a_difference_shows_its_interval_and_where_it_is_of_some_resamples_alone():
+    row = {"difference": 0.1, "low": 0.02, "high": 0.2, "usable": 1.0}
+    assert difference_cell(row) == "+0.100 [+0.020, +0.200]"
+    assert difference_cell(row | {"usable": 0.5}) == "+0.100 [+0.020, +0.200] from 50.0 % of resamples"
+    assert difference_cell(row | {"low": float("nan")}) == "+0.100 no interval"
+
+
+def test_every_metric_has_its_direction():
+    assert {name: arrow(name) for name in ("mae", "auroc", "r2", "auroc_of_Drama")} == {
+        "mae": "↓",
+        "auroc": "↑",
+        "r2": "↑",
+        "auroc_of_Drama": "↑",
+    }
 
 
 def test_a_score_shows_mean_deviation_and_interval():
-    row = {"mean": 0.9, "std": 0.01, "low": 0.85, "high": 0.95}
+    row = {"mean": 0.9, "std": 0.01, "low": 0.85, "high": 0.95, "usable": 1.0}
     assert score_cell(row) == "0.900 ± 0.010 [0.850, 0.950]"
     assert score_cell(row | {"std": float("nan")}) == "0.900 [0.850, 0.950]"
+    assert score_cell(row | {"usable": 0.6}) == "0.900 ± 0.010 [0.850, 0.950] from 60.0 % of resamples"
+    undefined = {"low": float("nan"), "high": float("nan"), "usable": 0.0}
+    assert score_cell(row | undefined) == "0.900 ± 0.010 no interval from 0.0 % of resamples"
 
 
 def test_markdown_and_coalition_names():

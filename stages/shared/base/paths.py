@@ -84,6 +84,11 @@ def predictions(dataset: str, model: str) -> Path:
     return Path("results/predictions") / dataset / f"{model}.parquet"
 
 
+def differences(dataset: str) -> Path:
+    """Return the comparison of a dataset's models with each other."""
+    return Path("results/differences") / f"{dataset}.csv"
+
+
 def explanations(dataset: str, model: str) -> Path:
     """Return the folder of a model's explanations."""
     return Path("results/explanations") / dataset / model

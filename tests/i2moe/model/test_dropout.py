@@ -57,3 +57,10 @@ def test_a_seed_fixes_the_mask():
         torch.manual_seed(3)
         results.append(Dropout(0.5)(torch.ones(30)))
     assert torch.equal(*results)
+
+
+@pytest.mark.parametrize("p", [0.998, 0.9985, 0.9999, 1.0])
+def test_dropout_of_nearly_everything_stays_finite_and_keeps_the_mean(p):
+    dropped = Dropout(p)(torch.ones(2_000_000))
+    assert torch.isfinite(dropped).all()
+    assert dropped.mean().item() == pytest.approx(0 if p == 1 else 1, abs=0.3)

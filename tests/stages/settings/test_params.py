@@ -338,3 +338,19 @@ def test_a_dataset_of_synthetic_files_is_called_synthetic(tmp_path, raw, label):
     params = load_params(path)
     assert params.label("mimic") == label
     assert params.label("wdbc") == "wdbc"
+
+
+def test_an_i2moe_s_vanilla_model_is_the_one_of_the_run_with_its_fusion_settings(load):
+    fusion = {"method": "mult", "num_layers": 1, "num_heads": 4}
+    over = {"interaction": {"loss_weight": 0.1}, "reweighting": {"hidden_dim": 8, "num_layers": 1, "temperature": 1}}
+    models = {
+        "mult": {},
+        "wide": {"hidden_dim": 64},
+        "i2moe": over,
+        "wide-i2moe": over | {"hidden_dim": 64},
+        "deep-i2moe": over | {"fusion": fusion | {"num_layers": 2}},
+    }
+    settings = load({"models.tiny": models, "run.models": list(models)}).to_run()
+    assert settings.vanilla == {"tiny": {"i2moe": "mult", "wide-i2moe": "wide"}}
+    alone = load({"models.tiny": models, "run.models": ["i2moe", "wide"]}).to_run()
+    assert alone.vanilla == {"tiny": {"i2moe": "wide"}}

@@ -1,0 +1,118 @@
+"""Compare the models of one dataset on the same test samples: is one better, or is no difference shown?"""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from stages.shared.base import paths
+from stages.shared.base.command import run
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from i2moe.data import FeatureSet
+    from i2moe.resampling import Scores
+
+BETTER, WORSE, NOT_SHOWN = "better", "worse", "no difference shown"
+SIGNIFICANCE = 0.05  # for all comparisons of a dataset together
+
+
+class Pair(NamedTuple):
+    """A model, and what it is compared with."""
+
+    model: str
+    against: str
+
+
+def compare(dataset: Annotated[str, typer.Argument(help="a name of run.datasets")]) -> None:
+    """Write the differences in the lead metric, with intervals: results/differences/DATASET.csv."""
+    import numpy as np
+
+    from i2moe.data import FeatureSet
+    from i2moe.metrics import best_constant
+    from stages.shared.cards import CONSTANT, REFERENCE
+    from stages.shared.explanations import EXPLAINED_SPLIT
+    from stages.shared.files import write_whole
+    from stages.shared.predictions import read
+    from stages.shared.runs import read_run
+
+    settings = read_run()
+    features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
+    logits = {
+        model: read(paths.predictions(dataset, model), features.classes, EXPLAINED_SPLIT).logits
+        for model in [*settings.models, REFERENCE]
+    }
+    constant = best_constant(features.task, features.labels[features.rows("train")])
+    logits[CONSTANT] = np.broadcast_to(constant, logits[REFERENCE].shape)
+    table = differences(features, logits, pairs(settings.models, settings.vanilla[dataset], REFERENCE, CONSTANT))
+    write_whole(paths.differences(dataset), lambda partial: table.to_csv(partial, index=False, lineterminator="\n"))
+    for row in table.to_dict("records"):
+        print(f"  {row['model']} against {row['against']}: {row['metric']} {row['difference']:+.4f}, {row['verdict']}")
+
+
+def pairs(models: list[str], vanilla: dict[str, str], reference: str, constant: str) -> list[Pair]:
+    """Return what is compared: each I2MoE with its vanilla fusion, all models with the reference, all with a constant.
+
+    Args:
+        models: of the run.
+        vanilla: by I2MoE, the vanilla model over the same fusion, where one runs.
+        reference: the name of the linear model.
+        constant: the name of the best constant prediction.
+    """
+    own = [Pair(model, other) for model, other in vanilla.items()]
+    return [*own, *(Pair(model, other) for other in (reference, constant) for model in models)]
+
+
+def differences(features: "FeatureSet", logits: "dict[str, NDArray[np.float64]]", wanted: list[Pair]) -> "pd.DataFrame":
+    """Return a row per pair: the difference in the lead metric, its interval, usable share of resamples, and a verdict.
+
+    An interval is that of one comparison; verdicts are corrected by Holm's method for how many there are.
+
+    Args:
+        features: the dataset.
+        logits: of each model on the test split, [S, N, C].
+        wanted: the pairs.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from i2moe.metrics import lead_metric
+    from i2moe.resampling import difference, holm, resampled, units_of
+    from i2moe.selection import TASK_METRICS
+    from stages.shared.explanations import EXPLAINED_SPLIT
+
+    name = lead_metric(features.task)
+    metric = TASK_METRICS[features.task][name]
+    labels = features.labels[features.rows(EXPLAINED_SPLIT)]
+    units = units_of(features.task, labels, features.groups(EXPLAINED_SPLIT))
+    scores: dict[str, Scores] = {
+        model: (
+            np.array([float(metric.compute(labels, one)) for one in own]),
+            resampled(metric.compute, labels, own, units),
+        )
+        for model, own in logits.items()
+    }
+    found = [difference(scores[pair.model], scores[pair.against], units) for pair in wanted]
+    table = pd.DataFrame(
+        [pair._asdict() | {"metric": name} | asdict(one) for pair, one in zip(wanted, found, strict=True)]
+    )
+    table = table.rename(columns={"value": "difference"})
+    table["p_value"] = holm(table["p_value"].to_numpy())
+    table["verdict"] = [
+        verdict(row.difference, row.p_value, higher_is_better=metric.higher_is_better) for row in table.itertuples()
+    ]
+    return table
+
+
+def verdict(difference: float, p_value: float, *, higher_is_better: bool) -> str:
+    """Say whether a difference shows, by its corrected p-value, that the first is better or worse."""
+    if p_value > SIGNIFICANCE:
+        return NOT_SHOWN
+    return BETTER if (difference > 0) == higher_is_better else WORSE
+
+
+if __name__ == "__main__":
+    run(compare)

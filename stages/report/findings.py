@@ -1,0 +1,144 @@
+"""What the page says in sentences: each function returns those that the numbers bear out, else none."""
+
+from typing import Any
+
+import pandas as pd
+
+from i2moe.explain.ability import AT_CHANCE
+from i2moe.metrics import arrow, lead_metric
+from i2moe.model.config import ModelConfig
+
+TWO = 2  # modalities that Less-Forward replaces
+
+
+def find(explained: dict[str, pd.DataFrame | None], task: str) -> list[str]:
+    """Say in sentences what a model's experts show, each with its caveat; nothing of a model without experts.
+
+    Args:
+        explained: the tables of its explanations, by method.
+        task: binary | multiclass | multilabel | regression.
+    """
+    tables = [explained[name] for name in ("experts", "expert_seeds", "gate", "agreement")]
+    experts, seeds, gate, agreement = (pd.DataFrame() if table is None else table for table in tables)
+    if experts.empty:
+        return []
+    row = gate.to_dict("records")[0]
+    return [
+        *weight_findings(row),
+        *gate_findings(row, lead_metric(task)),
+        *spread_findings(seeds, len(experts)),
+        *at_chance_findings(experts, seeds),
+        *unclear_findings(experts),
+        *agreement_findings(agreement, task),
+    ]
+
+
+def agreement_findings(agreement: pd.DataFrame, task: str) -> list[str]:
+    """Say how often all experts predict the same, and how often the model is right where they do and do not."""
+    same = {"multilabel": "the same set of labels", "regression": "the same side of the train labels' mean"}
+    found = []
+    for row in agreement.to_dict("records"):
+        agree, disagree = (row[f"{kind}_correct"] + row[f"{kind}_wrong"] for kind in ("agree", "disagree"))
+        what = "the same of a label (mean over labels)" if row["by"] == "label" else same.get(task, "the same class")
+        right = [f"{100 * row['agree_correct'] / agree:.0f} % where they do"] if agree else []
+        right += [f"{100 * row['disagree_correct'] / disagree:.0f} % where they do not"] if disagree else []
+        found.append(
+            f"All experts predict {what} in {100 * agree:.0f} % of cases; the model is right in {', '.join(right)}."
+        )
+    return found
+
+
+def less_forward_findings(config: ModelConfig, num_modalities: int) -> list[str]:
+    """Say of Less-Forward, which replaces two modalities a sample, that with two it is the full model."""
+    if config.interaction is None or config.interaction.views != "two" or num_modalities > TWO:
+        return []
+    return ["Less-Forward replaces two modalities of each sample; with two modalities it is the full model."]
+
+
+def no_signal_findings(constant: dict[str, Any]) -> list[str]:
+    """Say of a model that is not shown to be better than the best constant prediction that it is not.
+
+    Args:
+        constant: the row of the differences that compares the model with that prediction.
+    """
+    metric, difference = constant["metric"], constant["difference"]
+    is_lower_better = arrow(metric) == "↓"
+    gain, least = (-difference, -constant["high"]) if is_lower_better else (difference, constant["low"])
+    if least > 0:
+        return []
+    words = "is not shown to be better than" if gain > 0 else "is at or below"
+    return [
+        (
+            f"{constant['model']} {words} the best constant prediction ({metric} {difference:+.3f} "
+            f"[{constant['low']:+.3f}, {constant['high']:+.3f}]): nothing can be read from it."
+        )
+    ]
+
+
+def weight_findings(gate: dict[str, Any]) -> list[str]:
+    """Name the expert with the largest weight where it is shown to be that, else say that none is."""
+    interval = f"{gate['lead']:.2f} [{gate['lead_low']:.2f}, {gate['lead_high']:.2f}]"
+    if gate["winner"]:
+        return [
+            (
+                f"{gate['winner']} has the largest mean weight in all {gate['num_seeds']} seeds, by {interval} before "
+                f"{gate['runner_up']}."
+            )
+        ]
+    return [
+        (
+            f"No expert is shown to have the largest weight: {gate['heaviest']} has it in {gate['seeds_won']} of "
+            f"{gate['num_seeds']} seeds, and leads {gate['runner_up']} by {interval} over all seeds."
+        )
+    ]
+
+
+def gate_findings(gate: dict[str, Any], metric: str) -> list[str]:
+    """Say where the weights ignore the sample or no expert has the largest, and whether equal ones do as well."""
+    scores = f"{metric} {gate['score']:.3f}, with equal weights {gate['uniform_score']:.3f}"
+    interval = f"difference {gate['uniform_difference']:.3f} [{gate['uniform_low']:.3f}, {gate['uniform_high']:.3f}]"
+    is_shown = gate["uniform_low"] > 0 or gate["uniform_high"] < 0
+    verdict = f"{scores} ({interval}{'' if is_shown else ', no difference shown'})."
+    if gate["ignores_samples"]:
+        return [
+            (
+                f"The gate ignores the sample: within a seed no weight varies by more than {gate['most_std']:.3f} "
+                f"(standard deviation). The model reaches {verdict}"
+            )
+        ]
+    return [] if gate["winner"] and is_shown else [f"With its own weights the model reaches {verdict}"]
+
+
+def spread_findings(seeds: pd.DataFrame, num_experts: int) -> list[str]:
+    """Warn where an expert's mean weight differs between seeds by more than an equal share."""
+    by_expert = seeds.groupby("expert")["mean_weight"]
+    spread = float((by_expert.max() - by_expert.min()).max())
+    if spread <= 1 / num_experts:
+        return []
+    return [
+        (
+            f"A mean weight differs by up to {spread:.2f} between seeds, more than an equal share: do not read the "
+            "weights of one seed."
+        )
+    ]
+
+
+def at_chance_findings(experts: pd.DataFrame, seeds: pd.DataFrame) -> list[str]:
+    """Name the experts that are at chance alone, with the weight they get where they are."""
+    weights = seeds[seeds["outcome"] == AT_CHANCE].groupby("expert")["mean_weight"].mean()
+    return [
+        f"{row['expert']} alone is at chance in {row['chance_seeds']} of {row['num_seeds']} seeds ({row['ranking']} "
+        f"{row['rank_score']:.3f} over all seeds): its weight there, {weights[row['expert']]:.2f}, explains nothing."
+        for row in experts.to_dict("records")
+        if row["chance_seeds"]
+    ]
+
+
+def unclear_findings(experts: pd.DataFrame) -> list[str]:
+    """Name the experts of which the samples are too few to say whether they know something."""
+    return [
+        f"Whether {row['expert']} alone knows something cannot be told in {row['unclear_seeds']} of {row['num_seeds']} "
+        f"seeds (n = {row['num_samples']}; {row['ranking']} {row['rank_score']:.3f} over all seeds)."
+        for row in experts.to_dict("records")
+        if row["unclear_seeds"]
+    ]
