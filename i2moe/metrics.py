@@ -29,7 +29,14 @@ def lead_metric(task: str) -> str:
 
 
 def chance(task: str, train_labels: Array, labels: Array) -> float:
-    """Return the lead metric on some labels of the constant prediction that is best on the train labels."""
+    """Return the lead metric on some labels of the constant prediction that is best on the train labels.
+
+    Examples:
+        >>> chance("multiclass", np.array([0, 0, 1]), np.array([0, 0, 0, 1]))  # always class 0
+        0.75
+        >>> chance("regression", np.array([1, 2, 9]), np.array([1, 4]))  # always 2: errors 1 and 2
+        1.5
+    """
     best = best_constant(task, train_labels)
     compute = TASK_METRICS[task][lead_metric(task)].compute
     return float(compute(labels, np.broadcast_to(best, (len(labels), len(best)))))
@@ -40,12 +47,6 @@ def best_constant(task: str, train_labels: Array) -> Floats:
 
     That is the most frequent class; for multilabel the k most frequent labels with the best k; for regression the
     median, which minimises the absolute error.
-
-    Examples:
-        >>> chance("multiclass", np.array([0, 0, 1]), np.array([0, 0, 0, 1]))  # always class 0
-        0.75
-        >>> chance("regression", np.array([1, 2, 9]), np.array([1, 4]))  # always 2: errors 1 and 2
-        1.5
     """
     if task == "regression":
         constants = np.full((1, 1), np.median(train_labels))

@@ -1,4 +1,4 @@
-"""An example of a fusion method of your own: the README says how to use it."""
+"""An example of a fusion method of your own: docs/own-fusion.md explains how to use it."""
 
 import torch
 from torch import Tensor, nn

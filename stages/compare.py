@@ -1,12 +1,10 @@
 """Compare the models of one dataset on the same test samples: is one better, or is no difference shown?"""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, NamedTuple
-
-import typer
+from typing import TYPE_CHECKING, NamedTuple
 
 from stages.shared.base import paths
-from stages.shared.base.command import run
+from stages.shared.base.command import Dataset, run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +25,7 @@ class Pair(NamedTuple):
     against: str
 
 
-def compare(dataset: Annotated[str, typer.Argument(help="a name of run.datasets")]) -> None:
+def compare(dataset: Dataset) -> None:
     """Write the differences in the lead metric, with intervals: results/differences/DATASET.csv."""
     import numpy as np
 

@@ -17,7 +17,7 @@ MET_FIRST = {
     "i2moe.base.strict": ["nearest"],
     "i2moe.contract.masks": ["pack_mask", "unpack_mask"],
     "i2moe.explain.coalitions": ["coalitions"],
-    "i2moe.explain.experts": ["agreement", "is_dead", "telling_sample"],
+    "i2moe.explain.experts": ["agreement", "telling_sample"],
     "i2moe.metrics": ["chance"],
     "i2moe.model.interaction": ["expert_names"],
     "i2moe.model.losses": [

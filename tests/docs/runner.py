@@ -1,0 +1,192 @@
+"""Runs the commands of the documents in a clone, as they are written but for what would take long.
+
+- Settings are tiny (`documents.TINY`): a small model, one seed, one epoch, and one dataset where a command names none.
+- An experiment ends with its trained models on the first dataset, and with the features of the others; test_pipeline.py
+  shows that evaluation, explanation and report follow.
+- A queued experiment on files of one's own ends with the cohort, which reads them.
+- On a dataset's real files, an experiment ends with the cohort of synthetic files that stand where these would. On its
+  synthetic stand-in, tests/pipeline/test_DATASET_pipeline.py runs the whole experiment.
+- `make` only says what it would do: it installs an environment, and runs the default pipeline or these very tests. CI
+  runs `make lint` and `make test` on an empty machine.
+- Benchmarks take each time once.
+"""
+
+import gzip
+import importlib
+import itertools
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from tests.docs.documents import ROOT, TINY, Command, write_params
+from tests.pipeline.test_pipeline import DVC, run
+
+DATASETS = ROOT / "stages/datasets"
+TABLES = "stages/datasets/tables/dvc.yaml"
+TINY_SETTINGS = {key: value for key, _, value in (setting.partition("=") for setting in TINY)}
+
+
+class Runner:
+    """A clone in which commands run one after another."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder = folder
+        self.environment = environment
+
+    def __call__(self, command: Command) -> None:
+        """Run a command of a document; one that no rule here knows fails."""
+        match command.words:
+            case ("dvc", "exp", "run", *_):
+                self.experiment(command)
+            case ("dvc", "queue", "start", *_):
+                self.run(*command.words)
+                self.wait_for_queue()
+            case (
+                ("dvc", "metrics" | "params", "diff")
+                | ("dvc", "exp" | "plots", "show")
+                | ("dvc", "repro", "-f", "settings")
+                | ("git", "restore", "params.yaml")
+                | ("python", "-m", "stages.settings")
+            ):
+                self.run(*command.words)
+            case ("dvc", "repro"):
+                self.reset()
+                self.run(*command.words, "settings")
+            case ("make", target):
+                assert self.run("make", "--dry-run", target).strip()
+            case (".", path):
+                self.activate(path)
+            case ("python", "-m", "benchmarks.speed", *options):
+                assert any("/" in option for option in options), f"{command}: all cases take minutes, name one"
+                assert "i2moe-mult |" in self.run(*command.words, "--pairs", "1")
+            case _:
+                pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
+
+    def run(self, *words: str) -> str:
+        """Run a program in the clone; return what it says."""
+        programs = {"dvc": str(DVC), "python": sys.executable}
+        return run([programs.get(words[0], words[0]), *words[1:]], self.folder, self.environment)
+
+    def reset(self, document: Path | None = None) -> None:
+        """Give params.yaml its tiny settings back, with the YAML blocks of a document."""
+        write_params(self.folder / "params.yaml", pasted=document, settings=TINY)
+
+    def experiment(self, command: Command) -> None:
+        """Run `dvc exp run` as far as the module says."""
+        options = [word for word in command.words[3:] if word != "--queue"]
+        assert set(options[::2]) <= {"-S", "-C"}, f"{command}: no rule knows its options"
+        self.reset(command.document)
+        dataset = command.document.parent.name
+        if (DATASETS / dataset / "synthetic").is_dir():
+            self.experiment_on(dataset, command)
+            return
+        first, *others = self.setting(command, "run.datasets")
+        if first in OWN_DATA:
+            OWN_DATA[first](self.folder / "data/raw")
+        if "-C" in options:
+            self.run(*command.words, f"{TABLES}:cohort@{first}")
+            self.run("dvc", "queue", "start")
+            self.wait_for_queue()
+            return
+        runs = list(itertools.product(self.setting(command, "run.models"), self.setting(command, "run.seeds")))
+        trained = [f"train@{first}-{model}-{seed}" for model, seed in runs]
+        self.run(*command.words, *trained, *(f"{TABLES}:features@{name}" for name in others))
+        if "--queue" not in command.words:
+            self.check_params(command)
+            for model, seed in runs:
+                assert (self.folder / f"results/models/{first}/{model}/{seed}.ckpt").exists()
+
+    def setting(self, command: Command, key: str) -> list[str]:
+        """Return a list that a command sets, or that the tiny settings have."""
+        return [name.strip() for name in command.settings.get(key, TINY_SETTINGS[key]).strip("[]").split(",")]
+
+    def experiment_on(self, dataset: str, command: Command) -> None:
+        """Run a command of a dataset's own document to the cohort, where it names files."""
+        raw = command.settings.get(f"data.{dataset}.raw")
+        if raw is None:
+            whole = importlib.import_module(f"tests.pipeline.test_{dataset}_pipeline").TINY
+            assert command.settings.items() <= whole.items(), f"{command}: no pipeline test runs this"
+            return
+        self.bring_files(dataset)
+        self.run(*command.words, f"stages/datasets/{dataset}/dvc.yaml:cohort")
+        self.check_params(command)
+        checked = json.loads((self.folder / "results/settings/run.json").read_text())
+        assert checked["datasets"] == {dataset: dataset}  # not "adni (synthetic)", say: its files are elsewhere
+        assert json.loads((self.folder / f"data/cohorts/{dataset}.json").read_text())["samples"] > 0
+
+    def bring_files(self, dataset: str) -> None:
+        """Put synthetic files where a dataset's real ones belong, under their names."""
+        self.run("python", "-m", f"stages.datasets.{dataset}.synthetic.synthesize")
+        raw = self.folder / "data/raw" / dataset
+        raw.parent.mkdir(exist_ok=True)
+        shutil.move(self.folder / "data/synthetic" / dataset, raw)
+        if dataset == "imdb":
+            vectors = raw / "vectors.bin"
+            (raw / "GoogleNews-vectors-negative300.bin.gz").write_bytes(gzip.compress(vectors.read_bytes()))
+            vectors.unlink()
+
+    def check_params(self, command: Command) -> None:
+        """Look whether params.yaml has what a command sets."""
+        yaml = YAML(typ="safe", pure=True)
+        params = yaml.load((self.folder / "params.yaml").read_text())
+        for key, text in command.settings.items():
+            value = params
+            for name in key.split("."):
+                value = value[name]
+            assert value == yaml.load(text), f"{command}: {key}"
+
+    def wait_for_queue(self) -> None:
+        """Wait until no experiment of the queue is waiting or running; all must have succeeded."""
+        deadline = time.monotonic() + 400
+        while any(state in (status := self.run("dvc", "queue", "status")) for state in ("Queued", "Running")):
+            assert time.monotonic() < deadline, status
+            time.sleep(5)
+        failed = [line.split()[1] for line in status.splitlines() if line.endswith("Failed")]
+        assert not failed, "\n".join(self.run("dvc", "queue", "logs", name) for name in failed)
+
+    def activate(self, script: str) -> None:
+        """Activate the environment of these tests from where `make` puts the project's own."""
+        if not (Path(sys.prefix) / "bin/activate").exists():
+            pytest.skip("these tests run without a virtual environment")
+        (self.folder / ".venv").symlink_to(sys.prefix)
+        found = self.run("bash", "-c", f". {script} && command -v dvc")
+        assert found.strip().endswith("bin/dvc")
+
+
+def write_ad_data(raw: Path) -> None:
+    """Write a synthetic table with some of the columns of ad_data.csv."""
+    generator = np.random.default_rng(0)
+    raw.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame({name: generator.normal(size=90) for name in ("tau", "p_tau", "Ab_42", "age", "ACE_CD143")})
+    table["male"] = generator.integers(0, 2, 90)
+    table["Genotype"] = generator.choice(["E3E3", "E3E4", "E4E4"], 90)
+    table["Class"] = np.where(table["tau"] + table["ACE_CD143"] > 0, "Impaired", "Control")
+    table.rename_axis("rownames").to_csv(raw / "ad_data.csv")
+
+
+def write_heart(raw: Path) -> None:
+    """Write synthetic visits, three of each patient, and a signal of each."""
+    generator = np.random.default_rng(0)
+    (raw / "heart").mkdir(parents=True, exist_ok=True)
+    signal = generator.normal(size=(90, 6))
+    visits = pd.DataFrame(
+        {
+            "visit": [f"v{row:02d}" for row in range(90)],
+            "patient": [f"p{row // 3}" for row in range(90)],
+            "age": 40 + np.arange(90) % 30,
+            "sex": ["f" if row % 2 else "m" for row in range(90)],
+            "ejection_fraction": 50 + 10 * signal[:, 0],
+        }
+    )
+    visits.to_csv(raw / "heart/visits.csv", index=False)
+    np.save(raw / "heart/ecg.npy", signal)
+
+
+OWN_DATA = {"ad": write_ad_data, "heart": write_heart}
