@@ -14,6 +14,7 @@ from stages.datasets.mimic.cohort import cohort
 from stages.datasets.mimic.lab.features import lab
 from stages.datasets.mimic.measurements import measurements
 from stages.datasets.mimic.source import open_source
+from stages.compare import compare
 from stages.evaluate import evaluate
 from stages.explain.__main__ import explain
 from stages.reference import reference
@@ -98,6 +99,7 @@ def test_the_default_filters_lead_from_raw_files_to_a_report(demo):
     train("mimic", "i2moe-mult", 0)
     evaluate("mimic", "i2moe-mult")
     explain("mimic", "i2moe-mult")
+    compare("mimic")
     report()
     metrics = json.loads(paths.metrics("mimic", "i2moe-mult").read_text())
     assert {"accuracy", "auroc"} <= set(metrics)
