@@ -39,6 +39,7 @@ class ExpertSummary:
     unclear_seeds: int  # in how many neither can be told
     num_seeds: int
     num_samples: int
+    num_units: int  # groups that are resampled whole, or as many as samples where each is its own
 
 
 def summarise_experts(
@@ -88,6 +89,7 @@ def summarise_experts(
                 **count_outcomes(found[index]),
                 num_seeds=len(alone),
                 num_samples=len(labels),
+                num_units=len(units.strata),
             )
         )
     return summaries

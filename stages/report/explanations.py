@@ -72,6 +72,7 @@ EXPLANATIONS: dict[str, Explanation] = {
             "unclear_seeds": int,
             "num_seeds": int,
             "num_samples": int,
+            "num_units": int,
         },
         drawings={
             "weights": Drawing(

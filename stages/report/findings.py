@@ -138,7 +138,12 @@ def unclear_findings(experts: pd.DataFrame) -> list[str]:
     """Name the experts of which the samples are too few to say whether they know something."""
     return [
         f"Whether {row['expert']} alone knows something cannot be told in {row['unclear_seeds']} of {row['num_seeds']} "
-        f"seeds (n = {row['num_samples']}; {row['ranking']} {row['rank_score']:.3f} over all seeds)."
+        f"seeds (n = {row['num_samples']}{_in_groups(row)}; {row['ranking']} {row['rank_score']:.3f} over all seeds)."
         for row in experts.to_dict("records")
         if row["unclear_seeds"]
     ]
+
+
+def _in_groups(row: dict[str, Any]) -> str:
+    """Say of how many groups the samples are, where there are fewer: of few groups little can be told."""
+    return f" in {row['num_units']} groups" if row["num_units"] < row["num_samples"] else ""

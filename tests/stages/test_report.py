@@ -33,6 +33,7 @@ def expert(name, weight, chance_seeds=0, unclear_seeds=0):
         "unclear_seeds": unclear_seeds,
         "num_seeds": 2,
         "num_samples": 86,
+        "num_units": 86,
         "ranking": "auroc",
         "rank_score": 0.5,
     }
@@ -61,6 +62,8 @@ def test_where_it_cannot_be_told_the_page_says_so_with_the_number_of_samples():
     table = pd.DataFrame([expert("uniqueness_a", 0.6), expert("synergy", 0.4, unclear_seeds=2)])
     (words,) = unclear_findings(table)
     assert words.startswith("Whether synergy alone knows something cannot be told in 2 of 2 seeds (n = 86;")
+    (words,) = unclear_findings(table.assign(num_units=9).tail(1))
+    assert "in 2 of 2 seeds (n = 86 in 9 groups;" in words
     assert unclear_findings(pd.DataFrame([expert("synergy", 0.4, chance_seeds=2)])) == []
 
 
