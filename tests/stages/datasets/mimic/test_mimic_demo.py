@@ -9,12 +9,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from i2moe.data import FeatureSet
+from stages.compare import compare
 from stages.datasets.mimic.code.features import code
 from stages.datasets.mimic.cohort import cohort
 from stages.datasets.mimic.lab.features import lab
 from stages.datasets.mimic.measurements import measurements
 from stages.datasets.mimic.source import open_source
-from stages.compare import compare
 from stages.evaluate import evaluate
 from stages.explain.__main__ import explain
 from stages.reference import reference
