@@ -101,13 +101,29 @@ def fit_linear(
     """
     import numpy as np
 
-    strength = choose_strength(task, inputs, labels, groups)
-    fitted: Any = linear(task, strength).fit(inputs, labels)
+    turn = into_row_space(inputs)
+    turned = turn(inputs)
+    strength = choose_strength(task, turned, labels, groups)
+    fitted: Any = linear(task, strength).fit(turned, labels)
     if task == "regression":
-        return strength, lambda x: fitted.predict(x)[:, None]
+        return strength, lambda x: fitted.predict(turn(x))[:, None]
     if task == "binary":
-        return strength, lambda x: np.stack([np.zeros(len(x)), fitted.decision_function(x)], axis=1)
-    return strength, fitted.decision_function
+        return strength, lambda x: np.stack([np.zeros(len(x)), fitted.decision_function(turn(x))], axis=1)
+    return strength, lambda x: fitted.decision_function(turn(x))
+
+
+def into_row_space(inputs: "NDArray[Any]") -> "Callable[[NDArray[Any]], NDArray[Any]]":
+    """Return a function from inputs [n, F] to their coordinates [n, N] in the space of the N train rows, if N < F.
+
+    The weights of a linear model with a squared penalty are a sum of train rows, so that it loses nothing there: with
+    32,768 columns and 168 rows it is the same model, 195 times smaller.
+    """
+    import numpy as np
+
+    if len(inputs) >= inputs.shape[1]:
+        return lambda x: x
+    basis = np.linalg.qr(inputs.T.astype(np.float64)).Q  # [F, N]
+    return lambda x: np.asarray(x @ basis)
 
 
 def linear(task: str, strength: float, *, is_search: bool = False) -> "BaseEstimator":

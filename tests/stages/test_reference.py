@@ -12,7 +12,7 @@ from i2moe.base.errors import InputError
 from i2moe.data import FeatureSet
 from i2moe.metrics import chance, lead_metric
 from i2moe.selection import softmax
-from stages.reference import choose_strength, fit_linear, reference, vectors
+from stages.reference import choose_strength, fit_linear, into_row_space, reference, vectors
 from stages.shared.base import paths
 from stages.shared.predictions import read
 
@@ -96,3 +96,15 @@ def test_the_reference_leaves_its_predictions_as_a_model_does(synthetic_dataset,
     test = scores["best-constant"].query("split == 'test'").set_index("metric")["mean"]
     labels = {split: features.labels[features.rows(split)] for split in ("train", "test")}
     assert test[lead_metric(task)] == pytest.approx(chance(task, labels["train"], labels["test"]), abs=1e-6)
+
+
+def test_in_the_space_of_the_train_rows_the_model_is_the_same():
+    generator = np.random.default_rng(0)
+    inputs, new = generator.normal(size=(40, 300)), generator.normal(size=(25, 300))
+    labels = (inputs[:, 0] + generator.normal(size=40) > 0).astype(int)
+    turn = into_row_space(inputs)
+    assert turn(new).shape == (25, 40)
+    plain = LogisticRegression(C=0.1, tol=1e-10).fit(inputs, labels)
+    turned = LogisticRegression(C=0.1, tol=1e-10).fit(turn(inputs), labels)
+    np.testing.assert_allclose(turned.decision_function(turn(new)), plain.decision_function(new), atol=1e-5)
+    assert into_row_space(inputs[:, :30])(new) is new
