@@ -12,19 +12,24 @@ from i2moe.base.errors import InputError
 from i2moe.data import Batch, FeatureSet
 from i2moe.model.config import ModelConfig
 from i2moe.model.multimodal import MultimodalModel, build_model
+from i2moe.model.pruning import parts_to_keep
+from i2moe.model.sealed import Said, SealedMixture
 
 EVALUATION_BATCH = 256
 
 
 def build_for(features: FeatureSet, config: ModelConfig) -> MultimodalModel:
     """Build the model for a dataset, on PyTorch's current random state."""
-    return build_model(
+    model = build_model(
         config,
         kinds=features.kinds,
         shapes=features.shapes,
         task=features.task,
         num_outputs=features.num_outputs,
     )
+    if isinstance(model.fusion, SealedMixture):
+        model.fusion.fit_constant(scaled_labels(features, "train"))
+    return model
 
 
 def load(features: FeatureSet, config: ModelConfig, weights: Path, device: torch.device) -> MultimodalModel:
@@ -66,6 +71,35 @@ def label_scale(features: FeatureSet) -> tuple[float, float]:
         return 0.0, 1.0
     train = features.labels[features.rows("train")]
     return float(train.mean()), float(train.std()) or 1.0
+
+
+def scaled_labels(features: FeatureSet, split: str) -> Tensor:
+    """Return a split's labels as a model is trained on them: standardised by the train split for regression."""
+    mean, std = label_scale(features)
+    labels = features.labels[features.rows(split)]
+    return torch.from_numpy((labels - mean) / std if features.task == "regression" else labels)
+
+
+def listen(model: MultimodalModel, features: FeatureSet, split: str) -> Said:
+    """Return what the modules of a sealed mixture say of a split, in cohort order, in evaluation mode."""
+    was_training = model.training
+    model.eval()
+    mixture = model.fusion
+    if not isinstance(mixture, SealedMixture):
+        raise TypeError("only a sealed mixture has modules that can be listened to")
+    with torch.no_grad():
+        batches = features.loader(split, EVALUATION_BATCH)
+        said = [mixture.listen(model.tokens(to_device(batch, device_of(model)))) for batch in batches]
+    model.train(was_training)
+    *words, joint, _ = zip(*said, strict=True)
+    return Said(*(torch.cat(word, dim=1) for word in words), joint=torch.cat(joint), balance_loss=None)
+
+
+def prune(model: MultimodalModel, features: FeatureSet) -> None:
+    """Decide on the validation split which parts of a sealed mixture stay; other models have no parts."""
+    if isinstance(model.fusion, SealedMixture):
+        labels = scaled_labels(features, "validation").to(device_of(model))
+        model.fusion.kept = parts_to_keep(model.fusion, listen(model, features, "validation"), labels)
 
 
 @dataclass(frozen=True)

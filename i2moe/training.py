@@ -16,7 +16,7 @@ from torch import Tensor
 
 from i2moe.base.errors import InputError
 from i2moe.data import Batch, FeatureSet
-from i2moe.inference import EVALUATION_BATCH, build_for, label_scale, mean_tokens
+from i2moe.inference import EVALUATION_BATCH, build_for, label_scale, mean_tokens, prune
 from i2moe.model.config import ModelConfig
 from i2moe.model.interaction import InteractionMoE, Prediction
 from i2moe.model.losses import task_loss, total_loss
@@ -69,12 +69,13 @@ class TrainingModule(lightning.LightningModule):
 
     def training_step(self, batch: Batch) -> Tensor:
         """Return the total loss of a batch, and add it and its parts, by expert name, to the epoch's sums."""
+        batch = batch._replace(labels=self._scaled(batch.labels))
         prediction = self.model(batch)
         task = self._task_loss(prediction, batch.labels)
         total = total_loss(
             task,
             prediction.interaction_losses,
-            self.config.interaction.loss_weight if self.config.interaction else 0.0,
+            self.config.role_weight,
             prediction.balance_loss,
             getattr(self.config.fusion, "balance_weight", 0.0),
         )
@@ -85,6 +86,10 @@ class TrainingModule(lightning.LightningModule):
         for name, value in parts.items():
             self.train_losses[name] = self.train_losses.get(name, 0) + value.detach() * len(batch.rows)
         return total
+
+    def on_validation_epoch_start(self) -> None:
+        """Drop the parts of a sealed mixture that gain nothing, so that the epoch is judged without them."""
+        prune(self.model, self.features)
 
     def validation_step(self, batch: Batch) -> None:
         """Collect the predictions of a batch."""
@@ -105,7 +110,7 @@ class TrainingModule(lightning.LightningModule):
         rows, first = np.unique(rows, return_index=True)
         logits = logits[torch.from_numpy(first).to(logits.device)].float()
         labels = torch.from_numpy(self.features.labels[rows]).to(self.device)
-        loss = self._task_loss(Prediction(logits), labels)
+        loss = self._task_loss(Prediction(logits), self._scaled(labels))
         unscaled = (logits * self.label_std + self.label_mean).cpu().numpy()
         metrics = compute_metrics(self.features.task, self.features.labels[rows], unscaled)
         self._log({"validation/loss": float(loss)} | {f"validation/{name}": value for name, value in metrics.items()})
@@ -117,9 +122,11 @@ class TrainingModule(lightning.LightningModule):
         """Return Adam with PyTorch's defaults except for the learning rate; one fused call where the device has it."""
         return torch.optim.Adam(self.parameters(), lr=self.config.learning_rate, fused=True)
 
+    def _scaled(self, labels: Tensor) -> Tensor:
+        """Standardise the labels of a regression task."""
+        return (labels - self.label_mean) / self.label_std if self.features.task == "regression" else labels
+
     def _task_loss(self, prediction: Prediction, labels: Tensor) -> Tensor:
-        if self.features.task == "regression":
-            labels = (labels - self.label_mean) / self.label_std
         return task_loss(self.features.task, prediction.logits, labels, self.class_weights)
 
     def _gather(self, parts: list[Tensor]) -> Tensor:

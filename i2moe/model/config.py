@@ -45,10 +45,23 @@ class InteractionConfig(Strict):
     """What turns a fusion method into an I2MoE; all but the first key are for the ablations of section 7."""
 
     loss_weight: NonNegative  # λ, `interaction_loss_weight` in Tables 7-10; 0 makes no perturbed views
+    objective: Literal["published", "role-supervised"] = "published"  # role-supervised: `i2moe.model.roles`
     compare: Literal["logits", "latent"] = "logits"  # what the interaction losses compare
     experts: Literal["all", "synergy-redundancy"] = "all"
     views: Literal["all", "two"] = "all"  # perturb every modality, or two drawn anew for each sample
     replacement: Literal["random", "mean", "zero"] = "random"  # Table 5
+
+    @model_validator(mode="after")
+    def _supervise_logits(self) -> Self:
+        if self.objective == "role-supervised" and self.compare != "logits":
+            raise ValueError("objective role-supervised compares logits with labels; allowed: compare logits")
+        return self
+
+
+class SealedConfig(Strict):
+    """What turns a fusion method into a `i2moe.model.sealed.SealedMixture`."""
+
+    min_gain: NonNegative  # a part stays if it saves this share of the constant's loss on the validation split
 
 
 class ReweightingConfig(Strict):
@@ -66,7 +79,10 @@ AnyReweightingConfig = Annotated[
 
 
 class ModelConfig(Strict):
-    """One model for one dataset: encoders, fusion, how it is trained; an I2MoE where `interaction` is given."""
+    """One model for one dataset: encoders, fusion, how it is trained.
+
+    An I2MoE where `interaction` is given, a sealed mixture where `sealed` is.
+    """
 
     encoder: Literal["mlp", "maxout", "lstm", "gru", "patch"]
     encoder_dim: Positive
@@ -76,6 +92,7 @@ class ModelConfig(Strict):
     fusion: AnyFusionConfig
     interaction: InteractionConfig | None = None
     reweighting: AnyReweightingConfig | None = None  # global: one weight per expert for all samples
+    sealed: SealedConfig | None = None
     learning_rate: PositiveNumber
     class_weights: Annotated[list[PositiveNumber], Field(min_length=2)] | None = None  # of the cross-entropy
     batch_size: Positive
@@ -107,4 +124,11 @@ class ModelConfig(Strict):
             )
         if (self.interaction is None) != (self.reweighting is None):
             raise ValueError("an I2MoE needs both `interaction` and `reweighting`; a vanilla model has neither")
+        if self.interaction is not None and self.sealed is not None:
+            raise ValueError("a model is an I2MoE or `sealed`; allowed: `interaction` with `reweighting`, or `sealed`")
         return self
+
+    @property
+    def role_weight(self) -> float:
+        """How much the experts' own losses weigh next to that of the prediction: λ of an I2MoE."""
+        return self.interaction.loss_weight if self.interaction else 1.0

@@ -51,7 +51,7 @@ class Experts(nn.Module):
         """Run every expert on the intact tokens, or on all views.
 
         Args:
-            tokens: M tensors [B, P, H].
+            tokens: M tensors [B, P, H]; or [E, B, P, H], where each expert sees its own.
             views: how to perturb; None runs the intact view alone.
 
         Returns:
@@ -68,7 +68,8 @@ class Experts(nn.Module):
         return self._forward_loop(tokens, views)
 
     def _forward_vmap(self, tokens: list[Tensor], views: Views | None) -> Fused:
-        mapped = torch.vmap(self._call, in_dims=(0, None, _expert_axes(views)), randomness="different")
+        axes = (0, _axes(tokens), _expert_axes(views))
+        mapped = torch.vmap(self._call, in_dims=axes, randomness="different")
         return Fused(**mapped(self._state(), tokens, views))
 
     def _forward_loop(self, tokens: list[Tensor], views: Views | None) -> Fused:
@@ -77,7 +78,8 @@ class Experts(nn.Module):
         outputs = []
         for expert in range(self.num_experts):
             own = views and views._replace(replacements=[_own(tensor, expert) for tensor in views.replacements])
-            outputs.append(self._call({name: values[expert] for name, values in states.items()}, tokens, own))
+            seen = [_own(tensor, expert) for tensor in tokens]
+            outputs.append(self._call({name: values[expert] for name, values in states.items()}, seen, own))
         return Fused(**{name: torch.stack([output[name] for output in outputs]) for name in outputs[0]})
 
     def _call(self, state: dict[str, Tensor], tokens: list[Tensor], views: Views | None) -> dict[str, Tensor]:
@@ -143,8 +145,11 @@ def _expert_axes(views: Views | None) -> Any:  # noqa: ANN401 (vmap's nested axe
     """Return which tensors of the views have the expert axis."""
     if views is None:
         return None
-    axes = [0 if tensor.dim() == _PER_EXPERT_DIMS else None for tensor in views.replacements]
-    return Views(axes, None)  # type: ignore[arg-type]
+    return Views(_axes(views.replacements), None)  # type: ignore[arg-type]
+
+
+def _axes(tensors: list[Tensor]) -> list[int | None]:
+    return [0 if tensor.dim() == _PER_EXPERT_DIMS else None for tensor in tensors]
 
 
 def _own(tensor: Tensor, expert: int) -> Tensor:
@@ -153,7 +158,8 @@ def _own(tensor: Tensor, expert: int) -> Tensor:
 
 def _too_large(tokens: list[Tensor], views: Views | None) -> bool:
     num_views = 1 if views is None else 1 + len(tokens if views.replaced is None else views.replaced)
-    return tokens[0].device.type == "cpu" and num_views * sum(tensor.numel() for tensor in tokens) > CPU_LIMIT
+    values = sum(_own(tensor, 0).numel() for tensor in tokens)
+    return tokens[0].device.type == "cpu" and num_views * values > CPU_LIMIT
 
 
 _PER_EXPERT_DIMS = 4  # [E, B, P, H]

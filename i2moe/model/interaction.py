@@ -14,7 +14,7 @@ from i2moe.base.errors import InputError
 from i2moe.model.config import InteractionConfig
 from i2moe.model.experts import Experts, Views
 from i2moe.model.fusion import Fused
-from i2moe.model.losses import InteractionLosses, interaction_losses
+from i2moe.model.losses import RoleLosses, interaction_losses
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Prediction:
 
     logits: Tensor  # [B, C]
     expert_logits: Tensor | None = None  # [B, E, C]
-    weights: Tensor | None = None  # [B, E], each row sums to 1
+    weights: Tensor | None = None  # [B, E], each row sums to 1; none where experts add up
     interaction_losses: dict[str, Tensor] = field(default_factory=dict)  # by expert name, in training only
     balance_loss: Tensor | None = None  # scalar; mean over the experts of an I2MoE
 
@@ -73,7 +73,19 @@ class GlobalWeights(nn.Module):
         return torch.softmax(self.scores, dim=0).expand(len(tokens[0]), -1)
 
 
-class InteractionMoE(nn.Module):
+class Mixture(nn.Module):
+    """What the mixtures of interaction experts share: experts with names, and labels that training may need."""
+
+    def __init__(self, expert_names: list[str]) -> None:
+        super().__init__()
+        self.expert_names = expert_names
+
+    def forward(self, tokens: list[Tensor], labels: Tensor | None = None) -> Prediction:
+        """Predict from M token tensors [B, P, H]; in training also compute the experts' losses."""
+        raise NotImplementedError
+
+
+class InteractionMoE(Mixture):
     """A mixture of M + 2 interaction experts over one fusion method (Equation 1), or an ablation of it (section 7).
 
     All experts start as copies of `fusion`, as in the paper; the interaction losses make them differ. The weights
@@ -85,7 +97,7 @@ class InteractionMoE(nn.Module):
         fusion: nn.Module,
         reweighting: nn.Module,
         modalities: list[str],
-        losses: InteractionLosses,
+        losses: RoleLosses,
         config: InteractionConfig,
     ) -> None:
         """Build the mixture.
@@ -100,22 +112,22 @@ class InteractionMoE(nn.Module):
         Raises:
             ValueError: with fewer than two modalities there is no interaction.
         """
-        super().__init__()
+        super().__init__(expert_names(modalities, config.experts))
         if len(modalities) < 2:  # noqa: PLR2004
             raise ValueError(f"interaction experts need at least two modalities, got {modalities}")
         self.modalities = modalities
-        self.expert_names = expert_names(modalities, config.experts)
         self.losses = losses
         self.config = config
         self.experts = Experts([copy.deepcopy(fusion) for _ in self.expert_names])
         self.reweighting = reweighting
         self.mean_tokens: list[Tensor] | None = None  # M tensors [1, P, H]; whoever trains with `mean` sets them
 
-    def forward(self, tokens: list[Tensor]) -> Prediction:
+    def forward(self, tokens: list[Tensor], labels: Tensor | None = None) -> Prediction:
         """Predict; in training also run the perturbed views and compute the interaction losses, unless weighted 0.
 
         Args:
             tokens: M tensors [B, P, H], in modality order.
+            labels: as `task_loss` takes them; for role losses that look at labels, in training.
         """
         weights = self.reweighting(tokens)
         views = self._views(tokens) if self.training and self.config.loss_weight else None
@@ -125,7 +137,8 @@ class InteractionMoE(nn.Module):
         losses = {}
         if views is not None:
             compared = torch.unflatten(self._compared(fused), 1, (-1, batch))  # [E, V, B, ·]
-            losses = interaction_losses(compared, self.expert_names, len(tokens), self.losses, views.replaced)
+            role_losses = self.losses.given(labels)
+            losses = interaction_losses(compared, self.expert_names, len(tokens), role_losses, views.replaced)
         return Prediction(
             logits=torch.einsum("ebc,be->bc", expert_logits, weights),
             expert_logits=expert_logits.transpose(0, 1),

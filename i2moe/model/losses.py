@@ -6,7 +6,7 @@ then count what there is.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -23,6 +23,17 @@ class InteractionLosses(NamedTuple):
     uniqueness: Callable[[Tensor, Tensor | None], Tensor]  # of all M uniqueness experts: [M, V, B, C] to [M]
     synergy: Callable[[Tensor, Tensor | None, int], Tensor]  # of the expert's [V, B, C], and M, to a scalar
     redundancy: Callable[[Tensor, Tensor | None, int], Tensor]
+
+    def given(self, labels: Tensor | None) -> "InteractionLosses":  # noqa: ARG002
+        """Return the losses for a batch; these look at no labels."""
+        return self
+
+
+class RoleLosses(Protocol):
+    """A set of role losses, which may look at the labels of a batch."""
+
+    def given(self, labels: Tensor | None) -> InteractionLosses:
+        """Return the losses for a batch with these labels, as `task_loss` takes them."""
 
 
 def triplet_uniqueness(outputs: Tensor, replaced: Tensor | None) -> Tensor:
@@ -197,6 +208,69 @@ def task_loss(task: str, logits: Tensor, labels: Tensor, class_weights: Tensor |
     if task == "regression":
         return functional.smooth_l1_loss(logits.squeeze(1), labels.to(logits.dtype))
     return functional.cross_entropy(logits, labels, class_weights)
+
+
+def sample_losses(task: str, logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the task loss of each sample, [..., B]; arguments as in `task_loss`, logits [..., B, C].
+
+    Examples:
+        >>> sample_losses("regression", torch.tensor([[0.0], [3.0]]), torch.tensor([0.5, 1.0])).tolist()
+        [0.125, 1.5]
+        >>> sample_losses("binary", torch.zeros(3, 2, 2), torch.tensor([0, 1])).shape
+        torch.Size([3, 2])
+    """
+    if task == "multilabel":
+        wanted = labels.to(logits.dtype).expand_as(logits)
+        return functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(dim=-1)
+    if task == "regression":
+        wanted = labels.to(logits.dtype).expand(logits.shape[:-1])
+        return functional.smooth_l1_loss(logits.squeeze(-1), wanted, reduction="none")
+    index = labels.expand(logits.shape[:-1]).unsqueeze(-1)
+    return -logits.log_softmax(dim=-1).gather(-1, index).squeeze(-1)
+
+
+def imitation_losses(task: str, logits: Tensor, taught: Tensor) -> Tensor:
+    """Return the task loss of each sample, [..., B], with the prediction of other logits in the place of the label.
+
+    Args:
+        task: binary | multiclass | multilabel | regression.
+        logits: of the one that imitates, [..., B, C].
+        taught: of the one that is imitated, of the same shape.
+
+    Examples:
+        >>> taught = torch.tensor([[0.0, 1.0986]])  # probabilities 1/4 and 3/4
+        >>> round(imitation_losses("binary", torch.tensor([[0.0, 0.0]]), taught).item(), 4)  # ln 2
+        0.6931
+    """
+    if task == "multilabel":
+        wanted = taught.sigmoid()
+        return functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(dim=-1)
+    if task == "regression":
+        return functional.smooth_l1_loss(logits, taught, reduction="none").squeeze(-1)
+    return -(taught.softmax(dim=-1) * logits.log_softmax(dim=-1)).sum(dim=-1)
+
+
+def best_constant_logits(task: str, labels: Tensor, num_outputs: int, class_weights: Tensor | None = None) -> Tensor:
+    """Return the logits [C] of the constant prediction with the lowest task loss; classes that are absent count half.
+
+    Args:
+        task: binary | multiclass | multilabel | regression.
+        labels: of the train split, [N] or [N, C]; standardised numbers for regression, whose constant is 0.
+        num_outputs: C.
+        class_weights: [C].
+
+    Examples:
+        >>> best_constant_logits("binary", torch.tensor([0, 0, 0, 1]), 2).softmax(0).tolist()
+        [0.75, 0.25]
+    """
+    if task == "regression":
+        return torch.zeros(num_outputs)
+    if task == "multilabel":
+        count = labels.float().sum(dim=0)
+        return count.clamp(min=0.5).log() - (len(labels) - count).clamp(min=0.5).log()
+    count = torch.bincount(labels, minlength=num_outputs).float().clamp(min=0.5)
+    logits = (count if class_weights is None else count * class_weights).log()
+    return logits - logits.mean()
 
 
 def total_loss(

@@ -1,13 +1,17 @@
 """A whole model: one encoder per modality, then a fusion method or an I2MoE over it."""
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from i2moe.data import Batch
 from i2moe.model.config import ModelConfig
 from i2moe.model.encoders.build import build_encoder
 from i2moe.model.fusion import Fused, Sizes, build_fusion
-from i2moe.model.interaction import GlobalWeights, InteractionMoE, Prediction, Reweighting, expert_names
+from i2moe.model.interaction import GlobalWeights, InteractionMoE, Mixture, Prediction, Reweighting, expert_names
 from i2moe.model.losses import INTERACTION_LOSSES
+from i2moe.model.roles import RoleSupervision
+from i2moe.model.sealed import WORDS, SealedMixture
 
 
 class MultimodalModel(nn.Module):
@@ -19,7 +23,7 @@ class MultimodalModel(nn.Module):
         Args:
             encoders: by modality, in order; each maps its array [B, …] to tokens [B, P, H], and those of sequences
                 take the lengths [B] too.
-            fusion: maps the M token tensors to logits [B, C] or to `Fused`, or is an `InteractionMoE`.
+            fusion: maps the M token tensors to logits [B, C] or to `Fused`, or is a `Mixture`.
         """
         super().__init__()
         self.modalities = list(encoders)
@@ -29,11 +33,11 @@ class MultimodalModel(nn.Module):
     @property
     def expert_names(self) -> list[str]:
         """The interaction experts' names, in order; none for a vanilla fusion method."""
-        return self.fusion.expert_names if isinstance(self.fusion, InteractionMoE) else []
+        return self.fusion.expert_names if isinstance(self.fusion, Mixture) else []
 
     def forward(self, batch: Batch) -> Prediction:
-        """Predict a batch."""
-        return self.predict(self.tokens(batch))
+        """Predict a batch; in training, experts may learn from its labels, which are standardised for regression."""
+        return self.predict(self.tokens(batch), batch.labels)
 
     def tokens(self, batch: Batch) -> list[Tensor]:
         """Return the M token tensors [B, P, H] of a batch."""
@@ -43,12 +47,12 @@ class MultimodalModel(nn.Module):
             tokens.append(encoder(batch.inputs[name], *lengths))
         return tokens
 
-    def predict(self, tokens: list[Tensor]) -> Prediction:
-        """Predict from M token tensors [B, P, H]."""
+    def predict(self, tokens: list[Tensor], labels: Tensor | None = None) -> Prediction:
+        """Predict from M token tensors [B, P, H]; labels are for training."""
+        if isinstance(self.fusion, Mixture):
+            return self.fusion(tokens, labels)  # type: ignore[no-any-return]
         output = self.fusion(tokens)
-        if isinstance(output, Fused):
-            return Prediction(output.logits, balance_loss=output.balance_loss)
-        return output if isinstance(output, Prediction) else Prediction(output)
+        return Prediction(output.logits, balance_loss=output.balance_loss) if isinstance(output, Fused) else Prediction(output)
 
 
 def build_model(
@@ -76,6 +80,10 @@ def build_model(
         for name, kind in kinds.items()
     }
     sizes = Sizes(len(kinds), config.num_patches, config.hidden_dim, num_outputs, config.dropout)
+    if config.sealed is not None:
+        fusion = build_fusion(config.fusion, replace(sizes, num_outputs=WORDS * num_outputs))
+        sealed = SealedMixture(fusion, list(kinds), task, num_outputs, config.sealed, config.class_weights)
+        return MultimodalModel(encoders, sealed)
     fusion = build_fusion(config.fusion, sizes)
     if config.interaction is None or config.reweighting is None:
         return MultimodalModel(encoders, fusion)
@@ -87,5 +95,7 @@ def build_model(
         reweighting = Reweighting(
             len(kinds) * config.hidden_dim, num_experts, dropout=config.dropout, **config.reweighting.model_dump()
         )
-    mixture = InteractionMoE(fusion, reweighting, list(kinds), INTERACTION_LOSSES[task], config.interaction)
+    is_supervised = config.interaction.objective == "role-supervised"
+    losses = RoleSupervision(task) if is_supervised else INTERACTION_LOSSES[task]
+    mixture = InteractionMoE(fusion, reweighting, list(kinds), losses, config.interaction)
     return MultimodalModel(encoders, mixture)
