@@ -61,6 +61,7 @@ class InteractionConfig(Strict):
 class SealedConfig(Strict):
     """What turns a fusion method into a `i2moe.model.sealed.SealedMixture`."""
 
+    loss_weight: PositiveNumber  # of the experts' own losses; the joint expert's is 1, and the encoders obey them all
     min_gain: NonNegative  # a part stays if it saves this share of the constant's loss on the validation split
 
 
@@ -130,5 +131,6 @@ class ModelConfig(Strict):
 
     @property
     def role_weight(self) -> float:
-        """How much the experts' own losses weigh next to that of the prediction: λ of an I2MoE."""
-        return self.interaction.loss_weight if self.interaction else 1.0
+        """How much the experts' own losses weigh next to that of the prediction: λ; 0 for a vanilla model."""
+        mixture = self.interaction or self.sealed
+        return mixture.loss_weight if mixture else 0.0

@@ -52,7 +52,11 @@ class MultimodalModel(nn.Module):
         if isinstance(self.fusion, Mixture):
             return self.fusion(tokens, labels)  # type: ignore[no-any-return]
         output = self.fusion(tokens)
-        return Prediction(output.logits, balance_loss=output.balance_loss) if isinstance(output, Fused) else Prediction(output)
+        return (
+            Prediction(output.logits, balance_loss=output.balance_loss)
+            if isinstance(output, Fused)
+            else Prediction(output)
+        )
 
 
 def build_model(

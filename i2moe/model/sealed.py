@@ -193,9 +193,10 @@ def _shadow_loss(joint: Tensor, shadow: Tensor) -> Tensor:
 
     Without the second term both could grow together without end: only their difference is heard.
     """
-    follows = (joint.detach() - shadow).square()
-    shrinks = joint * shadow.detach()
-    return (follows + shrinks).sum(dim=1).mean()
+    size = 1 + joint.detach().square().sum(dim=1).mean()
+    follows = (joint.detach() - shadow).square().sum(dim=1).mean() / size
+    shrinks = (joint * shadow.detach()).sum(dim=1).mean()
+    return follows + shrinks
 
 
 def modality_sets(num_modalities: int) -> list[tuple[int, ...]]:
