@@ -91,8 +91,14 @@ def listen(model: MultimodalModel, features: FeatureSet, split: str) -> Said:
         batches = features.loader(split, EVALUATION_BATCH)
         said = [mixture.listen(model.tokens(to_device(batch, device_of(model)))) for batch in batches]
     model.train(was_training)
-    *words, joint, _ = zip(*said, strict=True)
-    return Said(*(torch.cat(word, dim=1) for word in words), joint=torch.cat(joint), balance_loss=None)
+    return Said(
+        beliefs=torch.cat([one.beliefs for one in said], dim=1),
+        echoes=torch.cat([one.echoes for one in said], dim=1),
+        own=torch.cat([one.own for one in said], dim=1),
+        shadows=torch.cat([one.shadows for one in said], dim=1),
+        joint=torch.cat([one.joint for one in said]),
+        balance_loss=None,
+    )
 
 
 def prune(model: MultimodalModel, features: FeatureSet) -> None:

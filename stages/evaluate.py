@@ -31,7 +31,7 @@ def evaluate(dataset: Dataset, model: Model) -> None:
             predictions = predict(trained, features, split)
             logits[split].append(predictions.logits)
             experts = None
-            if predictions.expert_logits is not None and predictions.weights is not None:
+            if predictions.expert_logits is not None:
                 experts = Experts(trained.expert_names, predictions.expert_logits, predictions.weights)
             tables.append(frame(features, split, seed, predictions.logits, experts))
     print(f"{dataset} {model}, seeds {seeds}")

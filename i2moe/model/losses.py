@@ -260,7 +260,7 @@ def best_constant_logits(task: str, labels: Tensor, num_outputs: int, class_weig
         class_weights: [C].
 
     Examples:
-        >>> best_constant_logits("binary", torch.tensor([0, 0, 0, 1]), 2).softmax(0).tolist()
+        >>> best_constant_logits("binary", torch.tensor([0, 0, 0, 1]), 2).softmax(0).numpy().round(4).tolist()
         [0.75, 0.25]
     """
     if task == "regression":

@@ -5,8 +5,8 @@ for each expert and view, the task's loss against the label where the role may k
 intact view and those that replace another modality; synergy: the intact view; redundancy: every view), and the
 divergence of its prediction from one that says nothing where it may not.
 
-It makes experts *able* in their role, not only in it: nothing keeps an expert that sees everything from solving the task
-another way. `i2moe.model.sealed` restricts what experts see instead.
+It makes experts *able* in their role, not only in it: nothing keeps an expert that sees everything from solving the
+task another way. `i2moe.model.sealed` restricts what experts see instead.
 
 Shapes: B samples, C outputs, M modalities, V views; as in `i2moe.model.losses`.
 """

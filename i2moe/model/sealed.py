@@ -59,6 +59,7 @@ class SealedMixture(Mixture):
     sets: Tensor
     kept: Tensor
     constant: Tensor
+    seen: Tensor
     class_weights: Tensor | None
 
     def __init__(
@@ -132,7 +133,8 @@ class SealedMixture(Mixture):
         if self.task in ("binary", "multiclass"):  # a shift common to all classes says nothing
             words = words - words.mean(dim=3, keepdim=True)
         balance = None if fused.balance_loss is None else fused.balance_loss.mean()
-        return Said(*words[:-1].unbind(dim=2), joint=words[-1, :, 0], balance_loss=balance)
+        beliefs, echoes, own, shadows = words[:-1].unbind(dim=2)
+        return Said(beliefs, echoes, own, shadows, words[-1, :, 0], balance)
 
     def parts(self, said: Said) -> Tensor:
         """Return what each expert adds to the constant, [E, B, C]; all of them in training."""

@@ -13,11 +13,14 @@ from i2moe.explain.ability import Ability, abilities
 from i2moe.explain.coalitions import REPLACEMENTS, CoalitionLogits, coalition_logits
 from i2moe.explain.lattice import lattice_parts
 from i2moe.explain.mixing import leave_one_out, mixture_values
+from i2moe.explain.parts import part_contributions, part_gains
 from i2moe.explain.shares import Gain, Shares, share_out, shows_gain
 from i2moe.explain.subsets import shapley_values
 from i2moe.explain.value import constant_values, sample_values
+from i2moe.inference import listen, scaled_labels
 from i2moe.model.interaction import expert_names
 from i2moe.model.multimodal import MultimodalModel
+from i2moe.model.sealed import Said, SealedMixture
 from i2moe.resampling import Units, units_of
 from i2moe.selection import Array, Floats
 from stages.shared.explanations import EXPLAINED_SPLIT
@@ -90,7 +93,34 @@ class Explained:
     @cached_property
     def readings(self) -> dict[str, Shares]:
         """What each reading gives to each term, by name; NaN in seeds whose model shows no gain."""
-        return self._of_weights | self._of_modalities
+        return self._of_weights | self._of_modalities | self._of_parts
+
+    @cached_property
+    def part_gains(self) -> list[Floats]:
+        """What the parts of a sealed mixture gain on each sample, by seed; nothing of other models."""
+        labels = scaled_labels(self.features, EXPLAINED_SPLIT)
+        return [part_gains(mixture, said, labels.to(said.joint.device)) for mixture, said in self._said]
+
+    @cached_property
+    def expected_part_gains(self) -> list[Floats]:
+        """The same with the model's own prediction in the place of the label."""
+        return [part_gains(mixture, said) for mixture, said in self._said]
+
+    @cached_property
+    def _said(self) -> list[tuple[SealedMixture, Said]]:
+        return [
+            (model.fusion, listen(model, self.features, EXPLAINED_SPLIT))
+            for model in self.models
+            if isinstance(model.fusion, SealedMixture)
+        ]
+
+    @property
+    def _of_parts(self) -> dict[str, Shares]:
+        """Reading of the parts of a sealed mixture."""
+        if not self.part_gains:
+            return {}
+        found = share_out(self.terms, np.stack(self.part_gains), part_contributions, self.units)
+        return {"parts": found.where(self.gains["mean"].shown)}
 
     @property
     def _of_weights(self) -> dict[str, Shares]:

@@ -14,7 +14,8 @@ from i2moe.explain.ability import AT_CHANCE
 from i2moe.explain.coalitions import coalition_names
 from i2moe.explain.experts import agreement, summarise_experts, summarise_seeds, telling_sample
 from i2moe.explain.gate import read_gate
-from i2moe.explain.shares import leader
+from i2moe.explain.parts import part_contributions, sample_shares
+from i2moe.explain.shares import LEAST_GAIN, leader
 from i2moe.metrics import lead_metric
 from i2moe.selection import TASK_METRICS, compute_metrics
 from stages.explain.explained import Explained
@@ -24,7 +25,7 @@ from stages.shared.predictions import output_names
 
 def experts(explained: Explained) -> pd.DataFrame | None:
     """Return a row per expert over all seeds: its weights, and its score alone."""
-    if not explained.predictions.experts:
+    if not explained.predictions.is_weighted:
         return None
     summaries = summarise_experts(*explained.of_experts, explained.train_labels, explained.units, explained.abilities)
     for one in summaries:
@@ -37,7 +38,7 @@ def experts(explained: Explained) -> pd.DataFrame | None:
 
 def expert_seeds(explained: Explained) -> pd.DataFrame | None:
     """Return a row per expert and seed: its mean weight, and its score alone."""
-    if not explained.predictions.experts:
+    if not explained.predictions.is_weighted:
         return None
     rows = summarise_seeds(*explained.of_experts, explained.seeds, explained.abilities)
     return pd.DataFrame([asdict(row) for row in rows])
@@ -46,7 +47,7 @@ def expert_seeds(explained: Explained) -> pd.DataFrame | None:
 def gate(explained: Explained) -> pd.DataFrame | None:
     """Return one row: which expert has the largest weight, if any, and what equal weights would reach."""
     predictions, task = explained.predictions, explained.features.task
-    if not predictions.experts:
+    if not predictions.is_weighted:
         return None
     read = read_gate(
         TASK_METRICS[task][lead_metric(task)].compute,
@@ -63,7 +64,7 @@ def gate(explained: Explained) -> pd.DataFrame | None:
 def agreements(explained: Explained) -> pd.DataFrame | None:
     """Return the shares of samples on which the experts agree (Table 3); for multilabel a second row, by label."""
     predictions, task = explained.predictions, explained.features.task
-    if not predictions.experts:
+    if not predictions.is_weighted:
         return None
     rows = agreement(task, explained.labels, predictions.logits, predictions.expert_logits, explained.train_labels)
     return pd.DataFrame(rows)
@@ -72,7 +73,7 @@ def agreements(explained: Explained) -> pd.DataFrame | None:
 def example(explained: Explained) -> pd.DataFrame | None:
     """Explain one sample of the first seed as the paper's Figure 3 does, a row per expert and class; open data only."""
     features, predictions = explained.features, explained.predictions
-    if not predictions.experts or features.licence != "open" or features.task not in ("binary", "multiclass"):
+    if not predictions.is_weighted or features.licence != "open" or features.task not in ("binary", "multiclass"):
         return None
     labels = explained.labels
     logits, expert_logits, weights = predictions.logits[0], predictions.expert_logits[0], predictions.weights[0]
@@ -160,6 +161,33 @@ def leaders(explained: Explained) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def parts(explained: Explained) -> pd.DataFrame | None:
+    """Return a row per seed and expert of a sealed mixture: whether it stays, and what it saves of the loss."""
+    if not explained.part_gains:
+        return None
+    rows = []
+    for seed, model, gains in zip(explained.seeds, explained.models, explained.part_gains, strict=True):
+        saved = part_contributions(gains.mean(axis=1))
+        is_kept = model.fusion.get_buffer("kept").tolist()
+        rows += [
+            {"seed": seed, "expert": name, "is_kept": bool(stays), "gain": float(gain)}
+            for name, stays, gain in zip(model.expert_names, is_kept, saved, strict=True)
+        ]
+    return pd.DataFrame(rows)
+
+
+def sample_parts(explained: Explained) -> pd.DataFrame | None:
+    """Return each expert's share in what a sealed mixture expects to gain on a sample; open data only."""
+    if not explained.part_gains or explained.features.licence != "open":
+        return None
+    rows = []
+    for seed, model, gains in zip(explained.seeds, explained.models, explained.expected_part_gains, strict=True):
+        shares = pd.DataFrame(sample_shares(gains, LEAST_GAIN), columns=model.expert_names)
+        shares.insert(0, "sample_id", explained.predictions.sample_ids)
+        rows.append(shares.melt("sample_id", var_name="expert", value_name="share").assign(seed=seed))
+    return pd.concat(rows, ignore_index=True)
+
+
 METHODS: dict[str, Callable[[Explained], pd.DataFrame | None]] = {
     "experts": experts,
     "expert_seeds": expert_seeds,
@@ -170,4 +198,6 @@ METHODS: dict[str, Callable[[Explained], pd.DataFrame | None]] = {
     "gain": gain,
     "shares": shares,
     "leaders": leaders,
+    "parts": parts,
+    "sample_parts": sample_parts,
 }

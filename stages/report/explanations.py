@@ -53,6 +53,11 @@ def mean_by_metric(coalitions: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def mean_by_expert(samples: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean over samples of each expert's share, a row per seed and expert."""
+    return samples.groupby(["seed", "expert"], as_index=False, sort=False)["share"].mean()
+
+
 EXPLANATIONS: dict[str, Explanation] = {
     "experts": Explanation(
         columns={
@@ -201,5 +206,9 @@ EXPLANATIONS: dict[str, Explanation] = {
             "seeds_shown": int,
             "num_seeds": int,
         }
+    ),
+    "parts": Explanation(columns={"seed": int, "expert": str, "is_kept": bool, "gain": float}),
+    "sample_parts": Explanation(
+        columns={"sample_id": str, "expert": str, "share": float, "seed": int}, tabulate=mean_by_expert
     ),
 }

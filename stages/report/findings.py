@@ -20,6 +20,9 @@ def find(explained: dict[str, pd.DataFrame | None], task: str) -> list[str]:
     """
     tables = [explained[name] for name in ("experts", "expert_seeds", "gate", "agreement")]
     experts, seeds, gate, agreement = (pd.DataFrame() if table is None else table for table in tables)
+    parts = explained["parts"]
+    if parts is not None:
+        return part_findings(parts)
     if experts.empty:
         return []
     row = gate.to_dict("records")[0]
@@ -30,6 +33,29 @@ def find(explained: dict[str, pd.DataFrame | None], task: str) -> list[str]:
         *at_chance_findings(experts, seeds),
         *unclear_findings(experts),
         *agreement_findings(agreement, task),
+    ]
+
+
+def part_findings(parts: pd.DataFrame) -> list[str]:
+    """Say which experts of a sealed mixture stay in how many seeds, and what their gains are.
+
+    Args:
+        parts: a row per seed and expert, with columns is_kept and gain.
+    """
+    found = []
+    for expert, rows in parts.groupby("expert", sort=False):
+        stays, num_seeds = int(rows["is_kept"].sum()), len(rows)
+        if stays:
+            gain = rows["gain"][rows["is_kept"]].mean()
+            found.append(f"{expert} stays in {stays} of {num_seeds} seeds, and has {gain:.3f} of the loss saved there.")
+        else:
+            found.append(f"{expert} is dropped in all {num_seeds} seeds: on the validation split it gains nothing.")
+    return [
+        *found,
+        (
+            "These experts cannot know what their name forbids, and add up. What each saves of the loss is additive "
+            "attribution of this model's prediction, not the partial information of the data."
+        ),
     ]
 
 

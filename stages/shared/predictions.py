@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SplitPredictions:
-    """All seeds' predictions of one split: logits [S, N, C], and of an I2MoE [S, N, E, C] and weights [S, N, E]."""
+    """All seeds' predictions of one split: logits [S, N, C], of experts [S, N, E, C], and their weights [S, N, E].
+
+    Experts that add up have no weights, [S, N, 0]; a vanilla model has no experts.
+    """
 
     sample_ids: list[str]
     logits: NDArray[np.float64]
@@ -22,14 +25,19 @@ class SplitPredictions:
     expert_logits: NDArray[np.float64]
     weights: NDArray[np.float64]
 
+    @property
+    def is_weighted(self) -> bool:
+        """Whether there are experts that are weighted."""
+        return bool(self.weights.size)
+
 
 @dataclass(frozen=True)
 class Experts:
-    """What an I2MoE's experts say of N samples in one seed."""
+    """What experts say of N samples in one seed."""
 
     names: list[str]
     logits: NDArray[Any]  # [N, E, C]
-    weights: NDArray[Any]  # [N, E]
+    weights: NDArray[Any] | None  # [N, E]; none where experts add up
 
 
 def output_names(classes: list[str]) -> list[str]:
@@ -52,7 +60,8 @@ def frame(
     outputs = output_names(features.classes)
     blocks = [pd.DataFrame(logits, columns=[f"logit_{name}" for name in outputs])]
     if experts is not None:
-        blocks.append(pd.DataFrame(experts.weights, columns=[f"{name}.weight" for name in experts.names]))
+        if experts.weights is not None:
+            blocks.append(pd.DataFrame(experts.weights, columns=[f"{name}.weight" for name in experts.names]))
         for index, name in enumerate(experts.names):
             columns = [f"{name}.logit_{output}" for output in outputs]
             blocks.append(pd.DataFrame(experts.logits[:, index], columns=columns))
@@ -64,7 +73,9 @@ def read(path: Path, classes: list[str], split: str) -> SplitPredictions:
     table = pd.read_parquet(path)
     table = table[table["split"] == split]
     outputs = output_names(classes)
-    experts = [name.removesuffix(".weight") for name in table if name.endswith(".weight")]
+    of_first = f".logit_{outputs[0]}"
+    experts = [name.removesuffix(of_first) for name in table if name.endswith(of_first)]
+    weights = [f"{name}.weight" for name in experts if f"{name}.weight" in table]
     seeds = [part for _, part in table.groupby("seed", sort=True)]
 
     def columns(names: list[str]) -> NDArray[Any]:
@@ -76,5 +87,5 @@ def read(path: Path, classes: list[str], split: str) -> SplitPredictions:
         logits=columns([f"logit_{name}" for name in outputs]),
         experts=experts,
         expert_logits=np.stack(expert_logits, axis=2) if experts else np.empty((len(seeds), 0, 0, 0)),
-        weights=columns([f"{expert}.weight" for expert in experts]),
+        weights=columns(weights),
     )

@@ -146,7 +146,7 @@ def test_the_page_says_how_often_experts_agree():
     assert "the same of a label (mean over labels) in 100 % of cases" in each
     assert each.endswith("right in 85 % where they do.")
     assert "the same side of the train labels' mean" in agreement_findings(pd.DataFrame([row]), "regression")[0]
-    assert find(dict.fromkeys(["experts", "expert_seeds", "gate", "agreement"]), "binary") == []  # no experts
+    assert find(dict.fromkeys(["experts", "expert_seeds", "gate", "agreement", "parts"]), "binary") == []  # no experts
 
 
 def test_less_forward_is_said_to_be_the_full_model_with_two_modalities_alone(load):

@@ -298,6 +298,7 @@ def test_written_settings_have_the_capped_epochs_and_every_default(load):
     assert settings["epochs"] == 3
     assert settings["interaction"] == {
         "loss_weight": 0.1,
+        "objective": "published",
         "compare": "logits",
         "experts": "all",
         "views": "all",
