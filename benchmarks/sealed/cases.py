@@ -1,0 +1,142 @@
+"""What is drawn, which models are trained on it, and with how many seeds. All but digits and wdbc are synthetic."""
+
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from i2moe.model.config import ModelConfig
+from i2moe.model.fusion_config import OwnFusionConfig
+from stages.datasets.planted.generators import Drawn, composite, copies, hdxor, logical, none, pure, switch, terms
+from stages.settings.params import load_params
+
+SEALED, PLAIN, ALONE = "sealed", "i2moe-mult", "synergy alone"
+SIZES = {"composite": (6000, 1000, 2000), "switch": (6000, 1000, 2000), "hdxor": (9000, 1000, 2000)}
+USUAL = (4000, 1000, 2000)  # samples of train, validation and test
+TABLES = ("digits", "wdbc")
+COMMON = {"encoder": "mlp", "encoder_dim": 64, "num_patches": 2, "hidden_dim": 32, "dropout": 0.2}
+COURSE = {"learning_rate": 2e-3, "batch_size": 64, "epochs": 12, "selection": "accuracy"}
+MULT = {"method": "mult", "num_layers": 1, "num_heads": 4}
+MIXTURES: dict[str, dict[str, Any]] = {
+    SEALED: {"sealed": {"loss_weight": 0.1, "min_gain": 0.01}},
+    PLAIN: {
+        "interaction": {"loss_weight": 0.5},
+        "reweighting": {"hidden_dim": 64, "num_layers": 2, "temperature": 1},
+    },
+}
+WORDS = {"uniqueness_first": "u1", "uniqueness_second": "u2", "uniqueness_third": "u3"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model trained with one seed on data drawn with the same seed."""
+
+    data: str
+    rule: tuple[Any, ...]  # places of planted terms in `terms`, or arguments of the generator
+    model: Literal["sealed", "i2moe-mult", "synergy alone"]
+    experts: Literal["mlp", "mult"]
+    seed: int
+    num_classes: int = 2
+    num_modalities: int = 2
+
+    @property
+    def name(self) -> str:
+        """The data in short."""
+        if self.data in ("pure", "composite", "hdxor"):
+            own = [terms(self.num_modalities)[place] for place in self.rule]
+            words = [WORDS.get(term.expert, f"{term.role} of {len(term.modalities)}") for term in own]
+            return ("HD-XOR " if self.data == "hdxor" else "") + " and ".join(words)
+        return " ".join([self.data, *map(str, self.rule)])
+
+    def draw(self) -> Drawn:
+        """Draw the data."""
+        num, own = sum(self.sizes), terms(self.num_modalities)
+        modalities = {"num_modalities": self.num_modalities}
+        match self.data:
+            case "pure":
+                return pure(own[self.rule[0]], num, self.seed, num_classes=self.num_classes, **modalities)
+            case "composite":
+                return composite([own[place] for place in self.rule], num, self.seed)
+            case "hdxor":
+                return hdxor(own[self.rule[0]], num, self.seed)
+            case "switch":
+                return switch(num, self.seed)
+            case "logical":
+                return logical(*self.rule, num, self.seed)
+            case "copies":
+                return copies((self.rule[0], self.rule[1]), num, self.seed)
+            case "none":
+                return none(num, self.seed)
+        return draw_table(self.data, self.seed, is_shuffled="shuffled" in self.rule)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Samples of train, validation and test."""
+        return TABLE_SIZES[self.data] if self.data in TABLES else SIZES.get(self.data, USUAL)
+
+    def config(self) -> ModelConfig:
+        """Return the model's settings: those of params.yaml for open tables, one course of training for planted data."""
+        model = SEALED if self.model == ALONE else self.model
+        if self.data in TABLES:
+            return load_params().models[self.data][model]
+        config = ModelConfig.model_validate(COMMON | COURSE | {"fusion": MULT} | MIXTURES[model])
+        if self.experts == "mlp":
+            own = OwnFusionConfig(method="benchmarks.sealed.mlp:Mlp", width=64)  # type: ignore[call-arg]
+            return config.model_copy(update={"fusion": own})
+        return config
+
+
+TABLE_SIZES = {"digits": (1257, 270, 270), "wdbc": (397, 86, 86)}
+
+
+def draw_table(name: str, seed: int, *, is_shuffled: bool) -> Drawn:
+    """Draw the order of an open table's rows, and shuffle its labels where they are to follow from nothing."""
+    from sklearn.datasets import load_breast_cancer, load_digits
+
+    generator = np.random.default_rng([seed, 4])
+    table = load_digits() if name == "digits" else load_breast_cancer()
+    order = generator.permutation(len(table.target))
+    values, labels = table.data[order].astype(np.float32), table.target[order].astype(np.int64)
+    parts = 2 if name == "digits" else 3
+    inputs: dict[str, NDArray[np.float32]] = {
+        f"part{index}": block for index, block in enumerate(np.split(values, parts, axis=1))
+    }
+    if is_shuffled:
+        labels = generator.permutation(labels)
+    return Drawn(inputs, labels, int(labels.max()) + 1, {})
+
+
+def protocol() -> list[Case]:
+    """Return every case, those that take longest first, so that processes end together."""
+    three = [0, 1, 2, 3, 6, 7, 10]  # uniqueness of each; synergy and redundancy of the first two and of all
+    cases = [
+        *(Case("pure", (place,), SEALED, experts, seed, classes, 3)
+          for place, experts, seed, classes in product(three, ("mult", "mlp"), range(3), (2, 4))
+          if not (place == 6 and experts == "mult")),  # no MulT learns the exclusive or of three in this course
+        *(Case("pure", (place,), PLAIN, experts, seed, classes, 3)
+          for place, experts, seed, classes in product((0, 3, 7), ("mult", "mlp"), range(1), (2, 4))),
+        *(Case("composite", pair, model, experts, 0, 4)
+          for pair, (model, experts) in product(combinations(range(4), 2), ((PLAIN, "mult"), (SEALED, "mult"), (SEALED, "mlp")))),
+        *(Case("switch", (), model, experts, seed)
+          for seed, (model, experts) in product(range(3), ((PLAIN, "mult"), (SEALED, "mult"), (SEALED, "mlp")))),
+        *(Case("pure", (place,), PLAIN, experts, seed, classes)
+          for place, experts, seed, classes in product(range(4), ("mult", "mlp"), range(2), (2, 4))),
+        *(Case("pure", (place,), SEALED, experts, seed, classes)
+          for place, experts, seed, classes in product(range(4), ("mult", "mlp"), range(3), (2, 4))),
+        *(Case("hdxor", (place,), SEALED, "mlp", seed) for place, seed in product(range(4), range(3))),
+        *(Case("copies", rule, SEALED, "mlp", seed)
+          for rule, seed in product(((1, 1), (1, 0.8), (0.8, 1), (0.9, 0.9)), range(3))),
+        *(Case("logical", (rule,), SEALED, "mlp", seed) for rule, seed in product(("and", "or"), range(3))),
+        *(Case("pure", (place,), ALONE, "mlp", seed) for place, seed in product(range(4), range(2))),
+        *(Case("none", (), SEALED, "mlp", seed) for seed in range(40)),
+        *(Case(name, (), model, "mult", seed) for name, model, seed in product(TABLES, (PLAIN, SEALED), range(5))),
+        *(Case("wdbc", ("shuffled",), SEALED, "mult", seed) for seed in range(40)),
+    ]  # fmt: skip
+    return cases
+
+
+def quick() -> list[Case]:
+    """Return one case of each role, for a look in less than a minute."""
+    return [Case("pure", (place,), SEALED, "mlp", 0) for place in range(4)]
