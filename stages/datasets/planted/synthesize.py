@@ -8,13 +8,13 @@ import typer
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest
-from i2moe.contract.planted import PLANTED_FILE, Planted, PlantedTerm
+from i2moe.contract.planted import PlantedTerm
 from stages.datasets.planted.generators import Drawn, Term, composite, none, pure, switch, terms
 from stages.datasets.planted.settings import SyntheticSettings
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.synthetic import new_files
+from stages.shared.synthetic import new_files, write_planted
 
 PURE = {f"planted-{term.expert.replace('_', '-')}": term for term in terms()}
 COMPOSITE = [terms()[0], terms()[2]]  # uniqueness of the first modality, and synergy
@@ -31,15 +31,16 @@ def synthesize(dataset: Annotated[str, typer.Argument(help=", ".join(DATASETS))]
         raise InputError(f"unknown dataset {dataset!r}; {nearest(dataset, DATASETS)}")
     settings = load_block("synthetic.planted", SyntheticSettings)
     drawn = draw(dataset, settings)
-    planted = describe(drawn, settings)
     ids = [f"synthetic-{row:05d}" for row in range(settings.samples)]
+    planted = describe(drawn)
     with new_files(dataset) as folder:
         table(drawn, ids).to_csv(folder / "table.csv", index=False, float_format="%.4f", lineterminator="\n")
-        (folder / PLANTED_FILE).write_text(planted.to_json())
         if drawn.of_sample is not None:
             of_sample = pd.DataFrame({"sample": ids, "term": drawn.of_sample})
             of_sample.to_csv(folder / "planted.csv", index=False, lineterminator="\n")
-    print(f"{paths.synthetic(dataset)}: {settings.samples} synthetic samples; {planted.rule}")
+        numbers = settings.model_dump() | {"classes": drawn.num_classes, "best_accuracy": drawn.bayes}
+        write_planted(folder, rule_of(drawn, planted), planted, **numbers)
+    print(f"{paths.synthetic(dataset)}: {settings.samples} synthetic samples; {rule_of(drawn, planted)}")
 
 
 def draw(dataset: str, settings: SyntheticSettings) -> Drawn:
@@ -54,9 +55,9 @@ def draw(dataset: str, settings: SyntheticSettings) -> Drawn:
     return pure(PURE[dataset], num, seed, num_classes=settings.classes, noise=noise)
 
 
-def describe(drawn: Drawn, settings: SyntheticSettings) -> Planted:
+def describe(drawn: Drawn) -> list[PlantedTerm]:
     """Say what is planted in what was drawn."""
-    planted = [
+    return [
         PlantedTerm(
             role=term.role,
             modalities=list(term.modalities),
@@ -65,11 +66,13 @@ def describe(drawn: Drawn, settings: SyntheticSettings) -> Planted:
         )
         for term, share in drawn.shares.items()
     ]
+
+
+def rule_of(drawn: Drawn, planted: list[PlantedTerm]) -> str:
+    """Say what the label follows from."""
     rule = "; ".join(term.words for term in planted) or "the label follows from nothing"
-    if drawn.of_sample is not None:
-        rule += "; of which samples is told by two bits that both modalities show"
-    numbers = settings.model_dump() | {"classes": drawn.num_classes, "best_accuracy": drawn.bayes}
-    return Planted.model_validate({"synthetic": True, "rule": rule, "terms": planted} | numbers)
+    told = "; of which samples is told by two bits that both modalities show"
+    return rule if drawn.of_sample is None else rule + told
 
 
 def _part(share: float) -> str:
