@@ -23,5 +23,4 @@ def test_a_planted_table_runs_from_nothing_to_a_report_and_is_called_synthetic(t
     page = (folder / "reports/index.html").read_text()
     assert ">planted-synergy (synthetic)</h2>" in page
     assert set(pd.read_csv(folder / "reports/tables/performance.csv")["dataset"]) == {"planted-synergy (synthetic)"}
-    assert not planned(folder, environment)
     assert "synthesize@planted-synergy" in planned(folder, environment, **{"synthetic.planted.noise": 1.0})
