@@ -107,7 +107,7 @@ def fit_linear(
     fitted: Any = linear(task, strength).fit(turned, labels)
     if task == "regression":
         return strength, lambda x: fitted.predict(turn(x))[:, None]
-    if task == "binary":
+    if task in ("binary", "multiclass") and len(fitted.classes_) == 2:  # noqa: PLR2004
         return strength, lambda x: np.stack([np.zeros(len(x)), fitted.decision_function(turn(x))], axis=1)
     return strength, lambda x: fitted.decision_function(turn(x))
 

@@ -3,46 +3,16 @@
 Whoever prepares a dataset writes them through these classes, and `i2moe.data.FeatureSet` reads them through the same.
 """
 
-import json
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from i2moe.base.errors import InputError
-from i2moe.base.strict import Count, Positive, Strict
+from i2moe.base.strict import Count, Positive
+from i2moe.contract.json_file import Description, Names
 from i2moe.contract.masks import unpack_mask
+from i2moe.contract.planted import Planted
 
-Names = Annotated[list[str], Field(min_length=1)]
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
-
-
-class Description(Strict):
-    """Base of the JSON files written next to the data; what is not known is left out."""
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read and check a file.
-
-        Raises:
-            InputError: for a file that is missing or not JSON, lacks a key, or has a value of the wrong type.
-        """
-        try:
-            return cls.model_validate_json(path.read_bytes())
-        except FileNotFoundError as error:
-            raise InputError(f"{path} is missing: rerun the stage that writes it") from error
-        except OSError as error:
-            raise InputError(f"{path} cannot be read ({error.strerror}): rerun the stage that writes it") from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            message = first["msg"].removeprefix("Value error, ")
-            place = f"key {key!r}: {message}" if key else message
-            raise InputError(f"{path} breaks the data contract: {place}: rerun the stage that writes it") from error
-
-    def to_json(self) -> str:
-        """Return the file's text."""
-        return json.dumps(self.model_dump(exclude_none=True), indent=2, ensure_ascii=False) + "\n"
 
 
 class SplitCounts(Description):
@@ -69,6 +39,7 @@ class CohortDescription(Description):
     split: Literal["official", "by shares"]
     groups: Count
     splits: dict[str, SplitCounts]
+    planted: Planted | None = None  # of synthetic data: what the label follows from
 
 
 class Fitted(Description):

@@ -1,14 +1,16 @@
 """What is planted in synthetic data: the terms that a reading of a trained model must find.
 
-A synthesizer writes it next to its files as `planted.json`; the cohort carries it on to explanations and report.
+A synthesizer writes it into the folder of its files as `planted.json`; the cohort carries it on to explanations and
+report.
 """
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
-from i2moe.base.strict import Strict
-from i2moe.contract.descriptions import Description, Names
+from i2moe.base.strict import OnceEach, Strict
+from i2moe.contract.json_file import Description, Names
 
 PLANTED_FILE = "planted.json"
 
@@ -17,10 +19,19 @@ class PlantedTerm(Strict):
     """One cause of the label."""
 
     role: Literal["uniqueness", "synergy", "redundancy"]
-    modalities: Names  # those that show it: one for uniqueness, else the two or more that show it together
+    modalities: Annotated[Names, OnceEach]  # those that show it: one for uniqueness, else two or more
     share: Annotated[float, Field(ge=0, le=1)] | None = None  # of the label's information, where it is known exactly
     outputs: Names | None = None  # labels of a multilabel task that follow from it; none: all
     words: str  # the term in a sentence, for a reader who knows the dataset
+
+    @model_validator(mode="after")
+    def _modalities_of_a_role(self) -> Self:
+        if (self.role == "uniqueness") != (len(self.modalities) == 1):
+            raise ValueError(
+                f"{self.role} of {len(self.modalities)} modalities; allowed: uniqueness of one, synergy and redundancy "
+                "of two or more"
+            )
+        return self
 
 
 class Planted(Description):
@@ -31,3 +42,16 @@ class Planted(Description):
     synthetic: Literal[True]
     rule: str
     terms: list[PlantedTerm]  # none: the label follows from nothing
+
+
+def read_planted(raw: Path) -> Planted | None:
+    """Return what is planted in raw data, by the `planted.json` in their folder.
+
+    Args:
+        raw: the folder of the raw data. Data that are one file have none: what else is in its folder is not theirs.
+
+    Raises:
+        InputError: for a `planted.json` that breaks the contract.
+    """
+    path = raw / PLANTED_FILE
+    return Planted.read(path) if path.exists() else None

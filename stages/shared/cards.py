@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from i2moe.contract.descriptions import CohortDescription, Description
+from i2moe.contract.descriptions import CohortDescription
+from i2moe.contract.json_file import Description
 from stages.shared.files import write_whole
 
 REFERENCE = "linear-reference"  # in place of a model's name

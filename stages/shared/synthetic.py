@@ -1,12 +1,12 @@
-"""What every dataset's synthesizer shares: a folder that is complete or not there, and the planted truth next to it."""
+"""What every dataset's synthesizer shares: a folder that is complete or not there, and the planted truth inside it."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from i2moe.contract.planted import PLANTED_FILE, Planted, PlantedTerm
 from stages.shared.base import paths
 
 
@@ -22,7 +22,12 @@ def new_files(dataset: str) -> Iterator[Path]:
     partial.rename(target)
 
 
-def write_rule(folder: Path, rule: dict[str, Any]) -> None:
-    """Write planted.json: that the files are synthetic, and what their labels follow from."""
-    text = json.dumps({"synthetic": True} | rule, indent=2, ensure_ascii=False)
-    (folder / "planted.json").write_text(f"{text}\n")
+def write_planted(
+    folder: Path,
+    rule: str,
+    terms: list[PlantedTerm],
+    **numbers: Any,  # noqa: ANN401 (whatever the rule has)
+) -> None:
+    """Write planted.json: that the files are synthetic, the terms that their labels follow from, the rule's numbers."""
+    planted = Planted.model_validate({"synthetic": True, "rule": rule, "terms": terms} | numbers)
+    (folder / PLANTED_FILE).write_text(planted.to_json())

@@ -50,6 +50,13 @@ def test_with_more_columns_than_rows_the_penalty_is_chosen_and_the_row_is_worth_
     assert roc_auc_score(truth, decide(test)[:, 1]) > 0.65
 
 
+def test_two_classes_give_two_logits_whatever_the_task_is_called():
+    inputs, labels = wide(60)
+    two, same = (fit_linear(task, inputs, labels, np.arange(60))[1](inputs) for task in ("binary", "multiclass"))
+    assert two.shape == (60, 2)
+    assert np.array_equal(two, same)
+
+
 def test_groups_stay_whole_when_the_penalty_is_chosen():
     # Ten near-copies of each of 20 samples: left out one by one, the copies would speak for fitting them exactly.
     generator = np.random.default_rng(0)

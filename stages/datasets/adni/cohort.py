@@ -58,6 +58,7 @@ def cohort() -> None:
             sample_ids=subjects["sample_id"].to_numpy(str),
             labels=subjects["diagnosis"].to_numpy(int),
             num_raw=num_raw,
+            raw=settings.raw,
             filters=count_removed(flow.steps, "subjects"),
             flow=flow.steps,
         )

@@ -38,6 +38,7 @@ def cohort() -> None:
             sample_ids=table["sample_id"].to_numpy(str),
             labels=labels,
             num_raw=len(raw),
+            raw=settings.raw,
             splits=table["split"].to_numpy(str) if settings.split == "official" else None,
             filters=count_removed(flow, "screens"),
             flow=flow,

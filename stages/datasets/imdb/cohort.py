@@ -33,6 +33,7 @@ def cohort() -> None:
             sample_ids=movies["movie_id"].to_numpy(str),
             labels=multi_hot(movies["genres"], classes),
             num_raw=len(table),
+            raw=settings.raw,
             splits=movies["fold"].to_numpy(str) if settings.split == "official" else None,
             filters=count_removed(flow, "movies"),
             flow=flow,

@@ -42,6 +42,7 @@ def cohort() -> None:
             sample_ids=index["sample_id"].to_numpy(str),
             labels=dies_within(index, settings.cohort.mortality_days),
             num_raw=num_patients,
+            raw=settings.raw,
             filters=count_removed(flow, "patients"),
             flow=flow,
         )

@@ -58,6 +58,7 @@ def select(utterances: Utterances, settings: Settings) -> Cohort:
         groups=utterances.video[rows],
         labels=utterances.label[rows],
         num_raw=len(utterances.row),
+        raw=settings.raw,
         splits=np.array([SPLIT_OF[fold] for fold in utterances.fold[rows]]) if is_official else None,
         filters={WITHOUT_TEXT: removed},
         flow=[{"filter": WITHOUT_TEXT, "utterances_removed": removed, "utterances_left": len(rows)}],

@@ -17,6 +17,7 @@ from i2moe.base.errors import InputError, first_line
 from stages.datasets.mosi.settings import MODALITIES
 from stages.datasets.mosi.unpickle import Array, unpickle
 
+FILE = "mosi_data.pkl"
 FOLDS = ("train", "valid", "test")
 KEYS = (*MODALITIES, "labels", "id")
 ID_PARTS = 3  # video, start, end
@@ -28,15 +29,24 @@ NUMBERS, TEXTS = "fiu", "SUO"  # kinds of NumPy's dtypes
 Arrays = dict[str, NDArray[Any]]
 
 
-def read_arrays(raw: str) -> Arrays:
+def find_file(raw: str) -> Path:
+    """Return the file that data.mosi.raw names, or the one of the usual name in the folder that it names.
+
+    Raises:
+        InputError: when there is none.
+    """
+    path = Path(raw) / FILE if Path(raw).is_dir() else Path(raw)
+    if not path.is_file():
+        raise InputError(f"{path} is not a file: put {FILE} there, or correct data.mosi.raw")
+    return path
+
+
+def read_arrays(path: Path) -> Arrays:
     """Return the file's arrays by fold and key, such as train/vision, as they are stored.
 
     Raises:
-        InputError: for a missing or unreadable file, a missing array, or one of the wrong type or shape.
+        InputError: for an unreadable file, a missing array, or one of the wrong type or shape.
     """
-    path = Path(raw)
-    if not path.is_file():
-        raise InputError(f"{path} is not a file: put mosi_data.pkl there, or correct data.mosi.raw")
     readers = {".pkl": _read_pickle, ".npz": _read_npz, ".hdf5": _read_hdf5, ".h5": _read_hdf5}
     if path.suffix not in readers:
         raise InputError(f"{path}: data.mosi.raw names no {', '.join(readers)}: bring the arrays as one of these")

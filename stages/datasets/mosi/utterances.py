@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
 from stages.datasets.mosi.settings import MODALITIES
-from stages.datasets.mosi.source import FOLDS, Arrays, read_arrays
+from stages.datasets.mosi.source import FOLDS, Arrays, find_file, read_arrays
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -50,10 +50,11 @@ def read_utterances(raw: str) -> Utterances:
     A number beyond float32 becomes infinite: other programs write the largest float64 for infinity.
 
     Raises:
-        InputError: for a file that `read_arrays` refuses, an id that is not text, or two utterances with the same id.
+        InputError: for a file that `find_file` or `read_arrays` refuses, an id that is not text, or two utterances with
+            the same id.
     """
-    path = Path(raw)
-    arrays = read_arrays(raw)
+    path = find_file(raw)
+    arrays = read_arrays(path)
     counts = [len(arrays[f"{fold}/id"]) for fold in FOLDS]
     parts = [part for fold in FOLDS for part in _id_parts(path, fold, arrays[f"{fold}/id"])]
     labels = np.concatenate([arrays[f"{fold}/labels"].reshape(-1).astype(np.float64) for fold in FOLDS])

@@ -33,6 +33,7 @@ def cohort(dataset: Annotated[str, typer.Argument(help="a name under data.tables
             groups=groups,
             labels=labels,
             num_raw=len(source.table) + sum(source.removed.values()),
+            raw=table_params.raw,
             filters=filters,
         )
     )

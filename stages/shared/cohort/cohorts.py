@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from i2moe.base.errors import InputError
 from i2moe.contract.cohort import SPLITS
 from i2moe.contract.descriptions import CohortDescription, SplitCounts, Task
+from i2moe.contract.planted import read_planted
 from stages.shared.base import paths
 from stages.shared.base.params import load_block
 from stages.shared.cohort.shares import SplitParams
@@ -27,7 +28,8 @@ class Cohort:
     `labels` are class indices [N], numbers [N] for regression, or [N, C] of 0 and 1 for multilabel.
     `splits` are the splits of the dataset's authors, by sample; none to split by shares and seed.
     `filters` counts the samples that each filter removed from the `num_raw` there were. `flow` says it step by step: a
-    row per filter, its name first, then counts removed and left.
+    row per filter, its name first, then counts removed and left. `raw` is where they are, a file or a folder; that of
+    synthetic data says what is planted.
     """
 
     dataset: str
@@ -38,6 +40,7 @@ class Cohort:
     sample_ids: NDArray[np.str_]
     labels: NDArray[Any]
     num_raw: int
+    raw: str
     groups: NDArray[np.str_] | None = None
     splits: NDArray[np.str_] | None = None
     filters: dict[str, int] = field(default_factory=dict)
@@ -57,8 +60,8 @@ def write_cohort(path: Path, cohort: Cohort, shares: SplitParams) -> None:
     """Split the cohort and write its CSV and JSON.
 
     Raises:
-        InputError: when a class is too small to be in every split; nothing is written then. In splits of the
-            dataset's authors only train must have every class.
+        InputError: when a class is too small to be in every split, or a `planted.json` is broken; nothing is written
+            then. In splits of the dataset's authors only train must have every class.
     """
     splits = _split(cohort, shares) if cohort.splits is None else cohort.splits
     _check_splits(cohort, splits)
@@ -142,6 +145,7 @@ def _describe(cohort: Cohort, splits: NDArray[np.str_]) -> CohortDescription:
         split="official" if cohort.splits is not None else "by shares",
         groups=len(splits) if cohort.groups is None else len(np.unique(cohort.groups)),
         splits={split: count_labels(cohort.task, cohort.classes, cohort.labels[splits == split]) for split in SPLITS},
+        planted=read_planted(Path(cohort.raw)),
     )
 
 

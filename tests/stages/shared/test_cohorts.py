@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from i2moe.base.errors import InputError
+from i2moe.contract.descriptions import CohortDescription
+from i2moe.contract.planted import PlantedTerm
 from stages.shared.cohort.cohorts import Cohort, write_cohort
 from stages.shared.cohort.shares import SplitParams
 
@@ -32,7 +34,7 @@ def make_cohort(task, classes, labels, groups=None, **more):
         sample_ids=ids,
         groups=None if groups is None else np.array(groups),
         labels=np.array(labels),
-        **({"num_raw": len(labels)} | more),
+        **({"num_raw": len(labels), "raw": "own.csv"} | more),
     )
 
 
@@ -178,3 +180,54 @@ def test_a_multilabel_cohort_without_groups_is_stratified_by_all_its_labels(path
     for index, name in enumerate(("flu", "cold")):
         for split, share in (("train", 0.6), ("validation", 0.2), ("test", 0.2)):
             assert abs(counts[split]["classes"][name] - share * labels[:, index].sum()) <= 1
+
+
+PLANTED = {
+    "synthetic": True,
+    "rule": "y = a",
+    "terms": [{"role": "uniqueness", "modalities": ["blood"], "words": "a bit that only blood shows"}],
+    "noise": 0.5,
+}
+
+
+def raw_folder(tmp_path, planted):
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    (folder / "planted.json").write_text(planted if isinstance(planted, str) else json.dumps(planted))
+    (folder / "own.csv").write_text("")
+    return folder
+
+
+def test_what_is_planted_in_the_raw_folder_travels_with_the_cohort(path, tmp_path):
+    write_cohort(
+        path, make_cohort("binary", ["no", "yes"], [0, 1] * 10, raw=str(raw_folder(tmp_path, PLANTED))), SHARES
+    )
+    assert json.loads(path.with_suffix(".json").read_text())["planted"] == PLANTED
+    planted = CohortDescription.read(path.with_suffix(".json")).planted
+    assert planted.terms == [PlantedTerm(role="uniqueness", modalities=["blood"], words="a bit that only blood shows")]
+
+
+def test_nothing_is_planted_in_data_that_are_one_file_whatever_lies_next_to_it(path, tmp_path):
+    raw = raw_folder(tmp_path, PLANTED) / "own.csv"
+    write_cohort(path, make_cohort("binary", ["no", "yes"], [0, 1] * 10, raw=str(raw)), SHARES)
+    assert CohortDescription.read(path.with_suffix(".json")).planted is None
+
+
+@pytest.mark.parametrize(
+    ("planted", "message"),
+    [
+        ("{", "planted.json breaks the data contract"),
+        ({"a garden": "beans"}, "key 'synthetic': Field required"),
+        (PLANTED | {"synthetic": False}, "key 'synthetic': Input should be True"),
+        (PLANTED | {"terms": [{"role": "uniqueness", "modalities": ["a", "b"], "words": ""}]}, "uniqueness of 2 modal"),
+        (PLANTED | {"terms": [{"role": "synergy", "modalities": ["a"], "words": ""}]}, "synergy of 1 modalities"),
+        (PLANTED | {"terms": [{"role": "synergy", "modalities": ["a", "a"], "words": ""}]}, "names 'a' twice"),
+        (PLANTED | {"terms": [{"role": "luck", "modalities": ["a"], "words": ""}]}, "key 'terms.0.role'"),
+    ],
+    ids=["not JSON", "about something else", "not synthetic", "two for one", "one for two", "twice", "unknown role"],
+)
+def test_a_broken_planted_json_is_refused_and_nothing_is_written(path, tmp_path, planted, message):
+    cohort = make_cohort("binary", ["no", "yes"], [0, 1] * 10, raw=str(raw_folder(tmp_path, planted)))
+    with pytest.raises(InputError, match=message):
+        write_cohort(path, cohort, SHARES)
+    assert not path.parent.exists()

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from i2moe.contract.planted import PlantedTerm
 from stages.datasets.adni.genetic.plink import FOLDER
 from stages.datasets.adni.settings import SyntheticSettings
 from stages.datasets.adni.source import CLASSES
@@ -20,11 +21,31 @@ from stages.datasets.adni.synthetic.tables import SHOWN_BY, tables
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.synthetic import new_files, write_rule
+from stages.shared.synthetic import new_files, write_planted
 
 # As LONI writes the day of the download.
 FILE_NAMES = {"DXSUM": "DXSUM_PDXCONV_22Apr2024", "BLENNOWPLASMANFL": "ADNI_BLENNOWPLASMANFLLONG_10_03_18_09May2024"}
 DOWNLOADED = "09May2024"
+TERMS = [
+    PlantedTerm(
+        role="uniqueness", modalities=["image"], words="atrophy of one half of the brain, which only the scan shows"
+    ),
+    PlantedTerm(role="uniqueness", modalities=["genetic"], words="a risk that only variants show"),
+    PlantedTerm(
+        role="uniqueness", modalities=["clinical"], words="a decline that only examination and blood pressure show"
+    ),
+    PlantedTerm(role="uniqueness", modalities=["biospecimen"], words="a burden that only cerebrospinal fluid shows"),
+    PlantedTerm(
+        role="redundancy",
+        modalities=["image", "genetic", "clinical", "biospecimen"],
+        words="a severity that every modality shows",
+    ),
+    PlantedTerm(
+        role="synergy",
+        modalities=["genetic", "biospecimen"],
+        words="an allele of variants without APOE 4, or APOE 4 without that allele, but not both",
+    ),
+]
 
 
 def synthesize() -> None:
@@ -51,18 +72,19 @@ def write_files(folder: Path, num_subjects: int, num_variants: int, seed: int) -
 def _write_planted(folder: Path, subjects: Subjects, seed: int) -> None:
     """Write the rule, and each subject's terms and diagnosis."""
     diagnosis = np.array(CLASSES)[subjects.diagnosis]
-    planted = {"PTID": subjects.ptid, **subjects.terms, "converts": subjects.converts, "diagnosis": diagnosis}
-    pd.DataFrame(planted).to_csv(folder / "planted.csv", index=False, lineterminator="\n")
-    rule = {
-        "rule": RULE,
-        "weights": WEIGHTS,
-        "thresholds": THRESHOLDS,
-        "noise": NOISE,
-        "shown_by": SHOWN_BY,
-        "subjects": len(subjects.rid),
-        "seed": seed,
-    }
-    write_rule(folder, rule)
+    table = {"PTID": subjects.ptid, **subjects.terms, "converts": subjects.converts, "diagnosis": diagnosis}
+    pd.DataFrame(table).to_csv(folder / "planted.csv", index=False, lineterminator="\n")
+    write_planted(
+        folder,
+        RULE,
+        TERMS,
+        weights=WEIGHTS,
+        thresholds=THRESHOLDS,
+        noise=NOISE,
+        shown_by=SHOWN_BY,
+        subjects=len(subjects.rid),
+        seed=seed,
+    )
 
 
 if __name__ == "__main__":

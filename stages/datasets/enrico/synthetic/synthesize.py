@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from i2moe.contract.planted import PlantedTerm
 from stages.datasets.enrico.settings import SyntheticSettings
 from stages.datasets.enrico.source import IMAGES, ISSUES_FILE, OFFICIAL_CORRUPT, TOPICS_FILE, image_path
 from stages.datasets.enrico.synthetic.drawing import draw_screenshot, draw_wireframe
@@ -19,7 +20,7 @@ from stages.datasets.enrico.synthetic.screens import RULE, SHOWN_BY, TOPICS, Scr
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.synthetic import new_files, write_rule
+from stages.shared.synthetic import new_files, write_planted
 
 if TYPE_CHECKING:
     from stages.datasets.enrico.synthetic.screens import Component
@@ -33,6 +34,18 @@ SHARES = {MISMATCH: 0.01, OFFSET: 0.01, HIERARCHY: 0.02}
 OFFSET_PIXELS = 60
 CORRUPT_BYTES = 200  # of a wireframe that are there
 QUALITY = 90  # of a JPEG
+TERMS = [
+    PlantedTerm(
+        role="uniqueness", modalities=["screenshot"], words="the colour of the background, where there is no toolbar"
+    ),
+    PlantedTerm(role="uniqueness", modalities=["wireframe"], words="a list or a web view, where there is a toolbar"),
+    PlantedTerm(role="redundancy", modalities=["screenshot", "wireframe"], words="a toolbar, which both images show"),
+    PlantedTerm(
+        role="synergy",
+        modalities=["screenshot", "wireframe"],
+        words="a striped picture that is no video, or a video without stripes, but not both",
+    ),
+]
 
 Issue = tuple[str, str, str]
 
@@ -94,17 +107,18 @@ def _write_tables(folder: Path, screens: Screens, issues: dict[str, Issue], seed
     }
     for name, table in tables.items():
         table.to_csv(folder / name, index=False, lineterminator="\n")
-    rule = {
-        "rule": RULE,
-        "topics": [
+    write_planted(
+        folder,
+        RULE,
+        TERMS,
+        topics=[
             {"shared": shared, "unique": unique, "exclusive_or": exclusive_or, "topic": name, "share": share}
             for (shared, unique, exclusive_or), (name, share) in TOPICS.items()
         ],
-        "shown_by": SHOWN_BY,
-        "screens": len(screens.ids),
-        "seed": seed,
-    }
-    write_rule(folder, rule)
+        shown_by=SHOWN_BY,
+        screens=len(screens.ids),
+        seed=seed,
+    )
 
 
 if __name__ == "__main__":

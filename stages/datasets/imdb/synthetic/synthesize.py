@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from i2moe.contract.planted import PlantedTerm
 from stages.datasets.imdb.settings import SyntheticSettings
 from stages.datasets.imdb.source import DATASET, FOLDS, SPLIT
 from stages.datasets.imdb.synthetic.files import SHOWN_BY, write_plot, write_posters, write_vectors
@@ -17,10 +18,36 @@ from stages.datasets.imdb.synthetic.movies import INTERCEPT, RULE, RULES, SCALE,
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.synthetic import new_files, write_rule
+from stages.shared.synthetic import new_files, write_planted
 
 VECTORS = "vectors.bin"
 OFFICIAL_SHARES = {"train": 0.6, "dev": 0.1, "test": 0.3}
+TERMS = [
+    PlantedTerm(
+        role="uniqueness",
+        modalities=["plot"],
+        outputs=["Drama", "Comedy"],
+        words="grim words or cheerful ones in the plot",
+    ),
+    PlantedTerm(
+        role="uniqueness",
+        modalities=["poster"],
+        outputs=["Action", "Romance"],
+        words="a red ground of the poster or a blue one",
+    ),
+    PlantedTerm(
+        role="redundancy",
+        modalities=["plot", "poster"],
+        outputs=["Horror", "Family"],
+        words="night or day, in the words of the plot and in the light of the poster",
+    ),
+    PlantedTerm(
+        role="synergy",
+        modalities=["plot", "poster"],
+        outputs=["Crime", "Musical"],
+        words="a plot at sea with bars on the poster, or one in the desert with a disc, but not both",
+    ),
+]
 
 
 def synthesize() -> None:
@@ -53,18 +80,19 @@ def write_files(folder: Path, num_movies: int, seed: int) -> None:
 def _write_planted(folder: Path, movies: SyntheticMovies, seed: int) -> None:
     """Write the rule, and each movie's terms and genres."""
     genres = {name: has.astype(int) for name, has in movies.genres.items()}
-    planted = pd.DataFrame({"movie_id": movies.ids, **movies.terms, **genres})
-    planted.to_csv(folder / "planted.csv", index=False, lineterminator="\n")
-    rule = {
-        "rule": RULE,
-        "genres": {name: {"term": term, "sign": sign} for name, (term, sign) in RULES.items()},
-        "scale": SCALE,
-        "intercept": INTERCEPT,
-        "shown_by": SHOWN_BY,
-        "movies": len(movies.ids),
-        "seed": seed,
-    }
-    write_rule(folder, rule)
+    table = pd.DataFrame({"movie_id": movies.ids, **movies.terms, **genres})
+    table.to_csv(folder / "planted.csv", index=False, lineterminator="\n")
+    write_planted(
+        folder,
+        RULE,
+        TERMS,
+        genres={name: {"term": term, "sign": sign} for name, (term, sign) in RULES.items()},
+        scale=SCALE,
+        intercept=INTERCEPT,
+        shown_by=SHOWN_BY,
+        movies=len(movies.ids),
+        seed=seed,
+    )
 
 
 if __name__ == "__main__":

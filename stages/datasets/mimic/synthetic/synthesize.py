@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.csv
 from tqdm import tqdm
 
+from i2moe.contract.planted import PlantedTerm
 from stages.datasets.mimic.lab.items import read_items
 from stages.datasets.mimic.settings import SyntheticSettings
 from stages.datasets.mimic.synthetic import rows as rows_of
@@ -32,9 +33,22 @@ from stages.datasets.mimic.synthetic.patients import (
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.synthetic import new_files, write_rule
+from stages.shared.synthetic import new_files, write_planted
 
 BLOCK = 1000  # patients made at a time: memory does not grow with their number
+TERMS = [
+    PlantedTerm(role="uniqueness", modalities=["lab"], words="failing kidneys, which only labs show"),
+    PlantedTerm(role="uniqueness", modalities=["note"], words="words of palliative care, which only notes hold"),
+    PlantedTerm(role="uniqueness", modalities=["code"], words="metastases, which only codes name"),
+    PlantedTerm(
+        role="redundancy", modalities=["lab", "note", "code"], words="sepsis, which labs, notes and codes show"
+    ),
+    PlantedTerm(
+        role="synergy",
+        modalities=["lab", "code"],
+        words="high sodium without diabetes among the codes, or diabetes with usual sodium, but not both",
+    ),
+]
 
 HEADERS = {
     "planted": "subject_id,lab,note,code,shared,lab_bit,code_bit,exclusive_or,probability,dies",
@@ -73,13 +87,16 @@ def write_tables(folder: Path, num_patients: int, seed: int) -> None:
             generator = np.random.default_rng([seed, start // BLOCK])
             for name, rows in _make_block(start, min(BLOCK, num_patients - start), generator):
                 _append(tables[name], name, rows)
-    planted = {
-        "rule": RULE,
-        "intercept": INTERCEPT,
-        "weights": WEIGHTS,
-        "shown_by": rows_of.SHOWN_BY,
-    }
-    write_rule(folder, planted | {"patients": num_patients, "seed": seed})
+    write_planted(
+        folder,
+        RULE,
+        TERMS,
+        intercept=INTERCEPT,
+        weights=WEIGHTS,
+        shown_by=rows_of.SHOWN_BY,
+        patients=num_patients,
+        seed=seed,
+    )
 
 
 def _make_block(first: int, num: int, generator: np.random.Generator) -> Iterator[tuple[str, rows_of.Table]]:

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from i2moe.contract.planted import PlantedTerm
 from stages.datasets.mosi.settings import SyntheticSettings
+from stages.datasets.mosi.source import FILE
 from stages.datasets.mosi.synthetic.utterances import (
     FOLD_VIDEOS,
     NOISE,
@@ -28,9 +30,22 @@ from stages.datasets.mosi.synthetic.utterances import (
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.synthetic import new_files, write_rule
+from stages.shared.synthetic import new_files, write_planted
 
 PROTOCOL = 4  # of the pickle
+TERMS = [
+    PlantedTerm(role="uniqueness", modalities=["vision"], words="a mood that only the face shows"),
+    PlantedTerm(role="uniqueness", modalities=["audio"], words="a mood that only the voice shows"),
+    PlantedTerm(role="uniqueness", modalities=["text"], words="a mood that only the words show"),
+    PlantedTerm(
+        role="redundancy", modalities=["vision", "audio", "text"], words="a mood that face, voice and words show"
+    ),
+    PlantedTerm(
+        role="synergy",
+        modalities=["audio", "text"],
+        words="a voice that is at odds with the words, whichever of the two is the glad one",
+    ),
+]
 
 
 def synthesize() -> None:
@@ -52,7 +67,7 @@ def write_files(folder: Path, num_videos: int, seed: int) -> int:
     arrays |= {"labels": utterances.label[:, None, None], "id": utterances.ids}
     folds = {fold: {key: values[utterances.fold == fold] for key, values in arrays.items()} for fold in FOLD_VIDEOS}
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "mosi_data.pkl").open("wb") as stream:
+    with (folder / FILE).open("wb") as stream:
         pickle.dump(folds, stream, protocol=PROTOCOL)
     _write_planted(folder, utterances, num_videos, seed)
     return len(utterances.video)
@@ -64,17 +79,18 @@ def _write_planted(folder: Path, utterances: Synthetic, num_videos: int, seed: i
     table = {"sample_id": sample_ids, "fold": utterances.fold, "has_text": utterances.has_text}
     table |= {**utterances.terms, "sentiment": utterances.label}
     pd.DataFrame(table).to_csv(folder / "planted.csv", index=False, lineterminator="\n")
-    rule = {
-        "rule": RULE,
-        "weights": WEIGHTS,
-        "exclusive_or": "1 where audio_bit and text_bit differ, -1 where they are alike",
-        "speaker": SPEAKER,
-        "noise": NOISE,
-        "shown_by": SHOWN_BY,
-        "videos": num_videos,
-        "seed": seed,
-    }
-    write_rule(folder, rule)
+    write_planted(
+        folder,
+        RULE,
+        TERMS,
+        weights=WEIGHTS,
+        exclusive_or="1 where audio_bit and text_bit differ, -1 where they are alike",
+        speaker=SPEAKER,
+        noise=NOISE,
+        shown_by=SHOWN_BY,
+        videos=num_videos,
+        seed=seed,
+    )
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def test_population_is_read_from_hapmaps_genotypes(tmp_path, monkeypatch):
     ids = populations.index.to_numpy(str)
     write_cohort(
         paths.cohort("hapmap"),
-        Cohort("adni", "multiclass", names, ["genetic"], "open", ids, labels, len(ids)),
+        Cohort("adni", "multiclass", names, ["genetic"], "open", ids, labels, len(ids), str(HAPMAP)),
         PARAMS.split,
     )
     is_train = (pd.read_csv(paths.cohort("hapmap"))["split"] == "train").to_numpy()

@@ -164,7 +164,7 @@ def test_no_file(project):
     (folder / "raw/mosi_data.pkl").unlink()
     refused(folder, r"raw/mosi_data.pkl is not a file: put mosi_data.pkl there, or correct data.mosi.raw")
     (folder / "raw/mosi_data.pkl").mkdir()
-    refused(folder, r"raw/mosi_data.pkl is not a file")
+    refused(folder, r"raw/mosi_data.pkl/mosi_data.pkl is not a file")
 
 
 def test_a_wrong_file_stops_the_features_too(project):

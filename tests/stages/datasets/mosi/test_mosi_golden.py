@@ -237,3 +237,13 @@ def test_a_video_in_two_official_folds_is_said(project, capsys):
     project(content)
     cohort()
     assert "raw/mosi_data.pkl: videos with utterances in more than one fold: 1" in capsys.readouterr().out
+
+
+def test_the_file_may_be_named_by_its_folder(project):
+    project()
+    run()
+    named_by_file = outputs()
+    project(raw="raw")
+    run()
+    as_folder = {name: content.replace(b'"source": "raw"', b'"source": "RAW"') for name, content in outputs().items()}
+    assert as_folder == named_by_file

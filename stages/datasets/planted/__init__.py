@@ -1,0 +1,1 @@
+"""Synthetic tables whose labels follow from a known interaction of two modalities, to check readings against."""
