@@ -16,8 +16,8 @@ SEALED, PLAIN, ALONE = "sealed", "i2moe-mult", "synergy alone"
 SIZES = {"composite": (6000, 1000, 2000), "switch": (6000, 1000, 2000), "hdxor": (9000, 1000, 2000)}
 USUAL = (4000, 1000, 2000)  # samples of train, validation and test
 TABLES = ("digits", "wdbc")
-COMMON = {"encoder": "mlp", "encoder_dim": 64, "num_patches": 2, "hidden_dim": 32, "dropout": 0.2}
-COURSE = {"learning_rate": 2e-3, "batch_size": 64, "epochs": 12, "selection": "accuracy"}
+COMMON = {"encoder": "mlp", "encoder_dim": 64, "num_patches": 2, "hidden_dim": 32, "dropout": 0.1}
+COURSE = {"learning_rate": 2e-3, "batch_size": 64, "epochs": 15, "selection": "accuracy"}
 MULT = {"method": "mult", "num_layers": 1, "num_heads": 4}
 MIXTURES: dict[str, dict[str, Any]] = {
     SEALED: {"sealed": {"loss_weight": 0.1, "min_gain": 0.01}},

@@ -123,19 +123,29 @@ def of_parts(
     saved = np.maximum(part_contributions(gains.mean(axis=1)), 0)
     shares = saved / saved.sum() if saved.sum() else np.full(len(saved), np.nan)
     names = mixture.expert_names
-    row: Row = {f"share: {name}": float(share) for name, share in zip(names, shares, strict=True)}
+    row: Row = {"saved": float(gains[-1].mean() / constant_loss(mixture, labels))}
+    row |= {f"share: {name}": float(share) for name, share in zip(names, shares, strict=True)}
     row |= {f"kept: {name}": float(kept) for name, kept in zip(names, mixture.kept, strict=True)}
     planted = dict.fromkeys(names, 0.0)
     for term, share in drawn.shares.items():
         planted[term.expert] += share
     wanted = np.array(list(planted.values()))
     if not np.isnan(wanted).any() and wanted.sum():
-        row |= {"distance": float(np.abs(shares - wanted).sum() / 2), "found": float(shares.argmax() == wanted.argmax())}
+        row |= {
+            "distance": float(np.abs(shares - wanted).sum() / 2),
+            "found": float(shares.argmax() == wanted.argmax()),
+        }
     if drawn.of_sample is not None:
         own = sample_shares(part_gains(mixture, said), 0.0)
         largest = np.array(names)[np.nan_to_num(own).argmax(axis=1)]
         row["found by sample"] = float((largest == drawn.of_sample[-sizes[2] :]).mean())
     return row
+
+
+def constant_loss(mixture: SealedMixture, labels: Tensor) -> float:
+    """Return the mean loss of the constant prediction."""
+    nothing = torch.zeros(len(labels), len(mixture.constant))
+    return float(mixture.sample_losses(nothing, labels).mean())
 
 
 @torch.no_grad()
@@ -160,4 +170,3 @@ def of_experts(mixture: SealedMixture, tokens: list[Tensor], mean: list[Tensor],
 def accuracy(logits: Tensor, labels: Tensor) -> float:
     """Return the share of samples whose largest logit is that of their class."""
     return float((logits.argmax(dim=1) == labels).float().mean())
-
