@@ -102,9 +102,10 @@ def listen(model: MultimodalModel, features: FeatureSet, split: str) -> Said:
 
 
 def prune(model: MultimodalModel, features: FeatureSet) -> None:
-    """Decide on the validation split which parts of a sealed mixture stay; other models have no parts."""
+    """Fit a sealed mixture's projection on train, and decide on validation which parts stay; others have none."""
     if isinstance(model.fusion, SealedMixture):
         labels = scaled_labels(features, "validation").to(device_of(model))
+        model.fusion.fit_projection(listen(model, features, "train"))
         model.fusion.kept = parts_to_keep(model.fusion, listen(model, features, "validation"), labels)
 
 

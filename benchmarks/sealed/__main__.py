@@ -21,6 +21,7 @@ PAPER = Path("docs/sealed.md")
 
 def main(
     jobs: Annotated[int, typer.Option(help="processes, of one thread each")] = 2,
+    *,
     is_quick: Annotated[bool, typer.Option("--quick", help="one small run of each role; writes nothing")] = False,
 ) -> None:
     """Train and measure every case; write benchmarks/sealed/results.csv and the tables in docs/sealed.md."""

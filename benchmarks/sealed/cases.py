@@ -1,16 +1,19 @@
 """What is drawn, which models are trained on it, and with how many seeds. All but digits and wdbc are synthetic."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations, product
-from typing import Any, Literal
+from itertools import chain, combinations, product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from i2moe.model.config import ModelConfig
 from i2moe.model.fusion_config import OwnFusionConfig
 from stages.datasets.planted.generators import Drawn, composite, copies, hdxor, logical, none, pure, switch, terms
 from stages.settings.params import load_params
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SEALED, PLAIN, ALONE = "sealed", "i2moe-mult", "synergy alone"
 SIZES = {"composite": (6000, 1000, 2000), "switch": (6000, 1000, 2000), "hdxor": (9000, 1000, 2000)}
@@ -26,6 +29,9 @@ MIXTURES: dict[str, dict[str, Any]] = {
         "reweighting": {"hidden_dim": 64, "num_layers": 2, "temperature": 1},
     },
 }
+OF_THREE = (0, 1, 2, 3, 7, 10)  # of three modalities: uniqueness; synergy of two; redundancy of two and of all
+SYNERGY_OF_ALL = 6  # MLP experts and two classes alone: MulT experts learn no exclusive or of three in this course
+COPIES = ((1, 1), (1, 0.8), (0.8, 1), (0.9, 0.9))  # probabilities that each modality's copy is right
 WORDS = {"uniqueness_first": "u1", "uniqueness_second": "u2", "uniqueness_third": "u3"}
 
 
@@ -35,8 +41,8 @@ class Case:
 
     data: str
     rule: tuple[Any, ...]  # places of planted terms in `terms`, or arguments of the generator
-    model: Literal["sealed", "i2moe-mult", "synergy alone"]
-    experts: Literal["mlp", "mult"]
+    model: str  # sealed | i2moe-mult | synergy alone
+    experts: str  # mlp | mult
     seed: int
     num_classes: int = 2
     num_modalities: int = 2
@@ -52,24 +58,24 @@ class Case:
 
     def draw(self) -> Drawn:
         """Draw the data."""
-        num, own = sum(self.sizes), terms(self.num_modalities)
-        modalities = {"num_modalities": self.num_modalities}
-        match self.data:
-            case "pure":
-                return pure(own[self.rule[0]], num, self.seed, num_classes=self.num_classes, **modalities)
-            case "composite":
-                return composite([own[place] for place in self.rule], num, self.seed)
-            case "hdxor":
-                return hdxor(own[self.rule[0]], num, self.seed)
-            case "switch":
-                return switch(num, self.seed)
-            case "logical":
-                return logical(*self.rule, num, self.seed)
-            case "copies":
-                return copies((self.rule[0], self.rule[1]), num, self.seed)
-            case "none":
-                return none(num, self.seed)
-        return draw_table(self.data, self.seed, is_shuffled="shuffled" in self.rule)
+        if self.data in TABLES:
+            return draw_table(self.data, self.seed, is_shuffled="shuffled" in self.rule)
+        return self._generators()[self.data]()
+
+    def _generators(self) -> dict[str, Callable[[], Drawn]]:
+        """Return how each kind of synthetic data is drawn."""
+        num, seed, rule = sum(self.sizes), self.seed, self.rule
+        own = [terms(self.num_modalities)[place] for place in rule if isinstance(place, int)]
+        classes, modalities = self.num_classes, self.num_modalities
+        return {
+            "pure": lambda: pure(own[0], num, seed, num_classes=classes, num_modalities=modalities),
+            "composite": lambda: composite(own, num, seed),
+            "hdxor": lambda: hdxor(own[0], num, seed),
+            "switch": lambda: switch(num, seed),
+            "logical": lambda: logical(rule[0], num, seed),
+            "copies": lambda: copies((rule[0], rule[1]), num, seed),
+            "none": lambda: none(num, seed),
+        }
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -77,7 +83,7 @@ class Case:
         return TABLE_SIZES[self.data] if self.data in TABLES else SIZES.get(self.data, USUAL)
 
     def config(self) -> ModelConfig:
-        """Return the model's settings: those of params.yaml for open tables, one course of training for planted data."""
+        """Return the model's settings: those of params.yaml for open tables, else one course for all data."""
         model = SEALED if self.model == ALONE else self.model
         if self.data in TABLES:
             return load_params().models[self.data][model]
@@ -110,31 +116,39 @@ def draw_table(name: str, seed: int, *, is_shuffled: bool) -> Drawn:
 
 def protocol() -> list[Case]:
     """Return every case, those that take longest first, so that processes end together."""
-    three = [0, 1, 2, 3, 6, 7, 10]  # uniqueness of each; synergy and redundancy of the first two and of all
-    cases = [
-        *(Case("pure", (place,), SEALED, experts, seed, classes, 3)
-          for place, experts, seed, classes in product(three, ("mult", "mlp"), range(3), (2, 4))
-          if not (place == 6 and experts == "mult")),  # no MulT learns the exclusive or of three in this course
-        *(Case("pure", (place,), PLAIN, experts, seed, classes, 3)
-          for place, experts, seed, classes in product((0, 3, 7), ("mult", "mlp"), range(1), (2, 4))),
-        *(Case("composite", pair, model, experts, 0, 4)
-          for pair, (model, experts) in product(combinations(range(4), 2), ((PLAIN, "mult"), (SEALED, "mult"), (SEALED, "mlp")))),
-        *(Case("switch", (), model, experts, seed)
-          for seed, (model, experts) in product(range(3), ((PLAIN, "mult"), (SEALED, "mult"), (SEALED, "mlp")))),
-        *(Case("pure", (place,), PLAIN, experts, seed, classes)
-          for place, experts, seed, classes in product(range(4), ("mult", "mlp"), range(2), (2, 4))),
-        *(Case("pure", (place,), SEALED, experts, seed, classes)
-          for place, experts, seed, classes in product(range(4), ("mult", "mlp"), range(3), (2, 4))),
+    both, sizes = ("mult", "mlp"), (2, 4)
+    models = [(PLAIN, "mult"), (SEALED, "mult"), (SEALED, "mlp")]
+    of_all = product([SYNERGY_OF_ALL], ["mlp"], range(3), [2])
+    return [
+        *(
+            Case("pure", (place,), SEALED, experts, seed, classes, 3)
+            for place, experts, seed, classes in chain(product(OF_THREE, both, range(3), sizes), of_all)
+        ),
+        *(
+            Case("pure", (place,), PLAIN, experts, 0, classes, 3)
+            for place, experts, classes in product(OF_THREE, both, sizes)
+        ),
+        *(
+            Case("composite", pair, model, experts, 0, 4)
+            for pair, (model, experts) in product(combinations(range(4), 2), models)
+        ),
+        *(Case("switch", (), model, experts, seed) for seed, (model, experts) in product(range(3), models)),
+        *(
+            Case("pure", (place,), PLAIN, experts, seed, classes)
+            for place, experts, seed, classes in product(range(4), both, range(2), sizes)
+        ),
+        *(
+            Case("pure", (place,), SEALED, experts, seed, classes)
+            for place, experts, seed, classes in product(range(4), both, range(3), sizes)
+        ),
         *(Case("hdxor", (place,), SEALED, "mlp", seed) for place, seed in product(range(4), range(3))),
-        *(Case("copies", rule, SEALED, "mlp", seed)
-          for rule, seed in product(((1, 1), (1, 0.8), (0.8, 1), (0.9, 0.9)), range(3))),
+        *(Case("copies", rule, SEALED, "mlp", seed) for rule, seed in product(COPIES, range(3))),
         *(Case("logical", (rule,), SEALED, "mlp", seed) for rule, seed in product(("and", "or"), range(3))),
         *(Case("pure", (place,), ALONE, "mlp", seed) for place, seed in product(range(4), range(2))),
         *(Case("none", (), SEALED, "mlp", seed) for seed in range(40)),
         *(Case(name, (), model, "mult", seed) for name, model, seed in product(TABLES, (PLAIN, SEALED), range(5))),
         *(Case("wdbc", ("shuffled",), SEALED, "mult", seed) for seed in range(40)),
-    ]  # fmt: skip
-    return cases
+    ]
 
 
 def quick() -> list[Case]:

@@ -2,6 +2,7 @@
 
 import copy
 import time
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def split(drawn: Drawn, sizes: tuple[int, int, int]) -> list[Batch]:
         inputs[name] = torch.from_numpy((values - train.mean(axis=0)) / np.where(scale > 0, scale, 1)).float()
     labels = torch.from_numpy(drawn.labels)
     bounds = np.cumsum([0, *sizes])
-    parts = [slice(first, last) for first, last in zip(bounds, bounds[1:], strict=False)]
+    parts = [slice(first, last) for first, last in pairwise(bounds)]
     return [
         Batch({name: own[rows] for name, own in inputs.items()}, {}, labels[rows], torch.arange(len(labels[rows])))
         for rows in parts
@@ -76,7 +77,7 @@ def train(case: Case, splits: list[Batch], num_classes: int) -> MultimodalModel:
     best, weights = -np.inf, model.state_dict()
     for _ in range(config.epochs):
         model.train()
-        for rows in torch.randperm(len(train_split.labels)).split(config.batch_size):
+        for rows in torch.randperm(len(train_split.labels)).split(config.batch_size):  # type: ignore[no-untyped-call]
             batch = take(train_split, rows)
             prediction = model(batch)
             logits = prediction.logits
@@ -88,7 +89,7 @@ def train(case: Case, splits: list[Batch], num_classes: int) -> MultimodalModel:
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-        score = validate(model, validation, case)
+        score = validate(model, train_split, validation, case)
         if score > best:
             best, weights = score, copy.deepcopy(model.state_dict())
     model.load_state_dict(weights)
@@ -101,10 +102,11 @@ def take(batch: Batch, rows: Tensor) -> Batch:
 
 
 @torch.no_grad()
-def validate(model: MultimodalModel, validation: Batch, case: Case) -> float:
+def validate(model: MultimodalModel, train_split: Batch, validation: Batch, case: Case) -> float:
     """Return the validation accuracy, of a sealed mixture after its parts were pruned."""
     mixture = model.eval().fusion
     if isinstance(mixture, SealedMixture):
+        mixture.fit_projection(mixture.listen(model.tokens(train_split)))
         tokens = model.tokens(validation)
         mixture.kept = parts_to_keep(mixture, mixture.listen(tokens), validation.labels)
         if case.model == ALONE:
@@ -117,7 +119,7 @@ def validate(model: MultimodalModel, validation: Batch, case: Case) -> float:
 def of_parts(
     mixture: SealedMixture, tokens: list[Tensor], labels: Tensor, drawn: Drawn, sizes: tuple[int, int, int]
 ) -> Row:
-    """Return the shares of the parts, how far they are from the planted ones, and how often the sample's own is right."""
+    """Return the shares of the parts, their distance from the planted ones, and how often a sample's own is right."""
     said = mixture.listen(tokens)
     gains = part_gains(mixture, said, labels)
     saved = np.maximum(part_contributions(gains.mean(axis=1)), 0)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from benchmarks.speed import TASKS, interleaved
+from benchmarks.speed import TASKS, Target, interleaved
 from i2moe.data import Batch
 from i2moe.model.losses import task_loss, total_loss
 from i2moe.model.multimodal import build_model
@@ -19,7 +19,7 @@ def step_times() -> str:
     """Return a Markdown table of the milliseconds of a step, encoders included, and their ratio."""
     rows = ["| sizes of | modalities | i2moe-mult (ms) | sealed (ms) | ratio |", f"|{'---|' * 5}"]
     for dataset in CASES:
-        seconds = interleaved({model: _step(dataset, model) for model in ("i2moe-mult", "sealed")}, PAIRS)
+        seconds = interleaved({model: _step(dataset, model) for model in ("i2moe-mult", "sealed")}, PAIRS, Target())
         plain, sealed = 1e3 * seconds["i2moe-mult"], 1e3 * seconds["sealed"]
         count = len(TASKS[dataset].modalities)
         rows.append(f"| {dataset} | {count} | {plain:.0f} | {sealed:.0f} | **{sealed / plain:.2f}** |")
@@ -31,7 +31,7 @@ def _step(dataset: str, model: str) -> Callable[[], None]:
     config = config.model_copy(update={"encoder": "mlp", "class_weights": None})
     torch.manual_seed(0)
     kinds = dict.fromkeys(task.modalities, "vector")
-    shapes = dict.fromkeys(kinds, (WIDTH,))
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(kinds, (WIDTH,))
     built = build_model(config, kinds=kinds, shapes=shapes, task=task.kind, num_outputs=task.num_outputs).train()
     optimizer = torch.optim.Adam(built.parameters(), lr=config.learning_rate, fused=True)
     size = config.batch_size

@@ -1,6 +1,5 @@
 """The tables of docs/sealed.md, made of the protocol's results, and written between their markers."""
 
-import re
 from collections.abc import Callable
 
 import pandas as pd
@@ -37,7 +36,7 @@ def pure(results: pd.DataFrame) -> str:
 
 def composite(results: pd.DataFrame) -> str:
     """Two planted terms of equal shares: total variation between planted and found shares."""
-    own = results[results["data"].str.contains(" and ") & (results["classes"] == 4)]
+    own = results[results["data"].str.contains(" and ", regex=False)]
     sealed, plain = own[own["model"] == SEALED], own[own["model"] == PLAIN].set_index("data")["accuracy"]
     rows = [
         {
@@ -180,13 +179,15 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def fill(text: str, tables: dict[str, str]) -> str:
-    """Replace what stands between the markers of each table.
+    r"""Replace what stands between the markers of each table.
 
     Examples:
-        >>> fill("<!-- a -->\\nold\\n<!-- /a -->", {"a": "new"})
-        '<!-- a -->\\nnew\\n<!-- /a -->'
+        >>> fill("<!-- a -->\nold\n<!-- /a -->", {"a": "new"})
+        '<!-- a -->\nnew\n<!-- /a -->'
     """
     for name, table in tables.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n?<!-- /{name} -->)", re.DOTALL)
-        text = pattern.sub(lambda match, table=table: f"{match[1]}{table}\n<!-- /{name} -->", text)
+        first, last = f"<!-- {name} -->", f"<!-- /{name} -->"
+        before, _, rest = text.partition(first)
+        _, _, after = rest.partition(last)
+        text = f"{before}{first}\n{table}\n{last}{after}"
     return text

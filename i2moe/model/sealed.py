@@ -34,6 +34,7 @@ from i2moe.model.interaction import Mixture, Prediction, expert_names
 from i2moe.model.losses import best_constant_logits, imitation_losses, sample_losses
 
 WORDS = 4  # what a modality's module says: belief, echo, own, shadow
+RIDGE = 1e-4  # in the fit of the projection, of a mean diagonal element
 SCALE_RATE = 10.0  # learning rate of the scales, in those of the other parameters: they have far to go
 
 
@@ -47,11 +48,6 @@ class Said(NamedTuple):
     joint: Tensor  # [B, C]
     balance_loss: Tensor | None  # scalar, of a sparse fusion method
 
-    @property
-    def synergy(self) -> Tensor:
-        """What no sum of functions of one modality each says, [B, C]; the joint expert alone learns from it."""
-        return self.joint - self.shadows.sum(dim=0).detach()
-
 
 class SealedMixture(Mixture):
     """A mixture of M + 2 sealed experts over one fusion method; there are no weights, experts add up."""
@@ -59,6 +55,7 @@ class SealedMixture(Mixture):
     sets: Tensor
     kept: Tensor
     constant: Tensor
+    projection: Tensor
     seen: Tensor
     class_weights: Tensor | None
 
@@ -97,6 +94,7 @@ class SealedMixture(Mixture):
         self.register_buffer("sets", torch.tensor(members), persistent=False)  # [T, M]
         self.scales = nn.Parameter(torch.full((len(members),), 1 / SCALE_RATE))
         self.register_buffer("kept", torch.ones(len(self.expert_names)))  # 1, or 0 for a part that is dropped
+        self.register_buffer("projection", torch.zeros(1 + WORDS * num_modalities * num_outputs, num_outputs))
         self.register_buffer("constant", torch.zeros(num_outputs))  # the best one of the train split
         weights = None if class_weights is None else torch.tensor(class_weights)
         self.register_buffer("class_weights", weights, persistent=False)
@@ -148,8 +146,31 @@ class SealedMixture(Mixture):
         """
         echoes = self.loudness[-1] * said.echoes
         uniqueness = said.own + (1 - kept[-1]) * echoes
-        parts = torch.cat([uniqueness, said.synergy.unsqueeze(0), echoes.sum(dim=0, keepdim=True)])
+        parts = torch.cat([uniqueness, self.synergy(said).unsqueeze(0), echoes.sum(dim=0, keepdim=True)])
         return parts * kept.view(-1, 1, 1)
+
+    def synergy(self, said: Said) -> Tensor:
+        """Return the joint expert less what sums of functions of one modality say of it, [B, C].
+
+        In training that are the shadows as they are; only the joint expert learns from the difference.
+        """
+        if self.training:
+            return said.joint - said.shadows.detach().sum(dim=0)
+        return said.joint - _columns(said).to(said.joint) @ self.projection
+
+    def fit_projection(self, said: Said) -> None:
+        """Fit by least squares what sums of functions of one modality say of the joint expert.
+
+        The functions are a constant and the modalities' words: the shadows, which follow the joint expert but lag
+        behind it, and those that know most of the label, where a rest of it would do most harm.
+
+        Args:
+            said: of the train split, in evaluation mode.
+        """
+        columns, joint = _columns(said).double(), said.joint.double()
+        gram = columns.t() @ columns
+        ridge = RIDGE * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+        self.projection = torch.linalg.solve(gram + ridge, columns.t() @ joint).to(said.joint.dtype)
 
     @property
     def loudness(self) -> Tensor:
@@ -199,6 +220,13 @@ def _shadow_loss(joint: Tensor, shadow: Tensor) -> Tensor:
     follows = (joint.detach() - shadow).square().sum(dim=1).mean() / size
     shrinks = (joint * shadow.detach()).sum(dim=1).mean()
     return follows + shrinks
+
+
+def _columns(said: Said) -> Tensor:
+    """Return what is said of one modality each, and a column of ones, [B, 1 + 4MC]."""
+    words = torch.cat([said.beliefs, said.echoes, said.own, said.shadows])  # [4M, B, C]
+    columns = words.transpose(0, 1).flatten(1)
+    return torch.cat([torch.ones_like(columns[:, :1]), columns], dim=1)
 
 
 def modality_sets(num_modalities: int) -> list[tuple[int, ...]]:

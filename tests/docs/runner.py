@@ -66,6 +66,8 @@ class Runner:
             case ("python", "-m", "benchmarks.speed", *options):
                 assert any("/" in option for option in options), f"{command}: all cases take minutes, name one"
                 assert "i2moe-mult |" in self.run(*command.words, "--pairs", "1")
+            case ("python", "-m", "benchmarks.sealed", *_):
+                assert "largest share is the planted role" in self.run("python", "-m", "benchmarks.sealed", "--quick")
             case _:
                 pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
 

@@ -125,7 +125,8 @@ def shares_found(rule, epochs=8):
             (loss + sum(prediction.interaction_losses.values()) / 4).backward()
             optimizer.step()
     with torch.no_grad():
-        model.eval().kept = parts_to_keep(model, model.listen(validation), known)
+        model.eval().fit_projection(model.listen(inputs))
+        model.kept = parts_to_keep(model, model.listen(validation), known)
         found = part_contributions(part_gains(model, model.listen(test), truth).mean(axis=1)).clip(min=0)
     return found / max(found.sum(), 1e-9), model.kept.tolist()
 

@@ -178,6 +178,21 @@ def test_the_echo_imitates_what_the_others_together_believe():
     assert_close(loss.item(), entropy - log(2 / 3) + log(2))  # imitation, belief, echoes at loudness 0
 
 
+def test_synergy_has_no_part_that_modalities_say_one_by_one():
+    torch.manual_seed(0)
+    model = sealed(outputs=3).eval()
+    words = [torch.randn(3, 200, 3) for _ in range(4)]
+    one_by_one = words[0][0] @ torch.randn(3, 3) - words[3][2] @ torch.randn(3, 3) + 2
+    together = (words[0][0, :, :1] * words[0][1, :, :1]).expand(-1, 3)
+    said = Said(*words, one_by_one + together, None)
+    model.fit_projection(said)
+    synergy = model.synergy(said)
+    for word in (*words, torch.ones(1, 200, 3)):
+        assert torch.einsum("mbc,bd->mcd", word, synergy).abs().max() / 200 < 1e-3
+    model.fit_projection(said._replace(joint=one_by_one))
+    assert model.synergy(said._replace(joint=one_by_one)).abs().max() < 0.01
+
+
 def test_modules_of_ones_own_may_be_sealed():
     class Own(PlainLogits):
         def __init__(self):
