@@ -21,7 +21,6 @@ READINGS = (
     "parts",
 )
 SLACK = 0.03  # of accuracy, below the best possible
-TWO = 2  # modalities
 DISTANCE = "composites: distance"
 
 
@@ -42,12 +41,12 @@ class Bar:
 
 
 def shares(table: pd.DataFrame, reading: str) -> Floats:
-    """Return the shares of all terms [cases, T] by a reading, or `planted`; 0 for terms that a case does not have."""
+    """Return the shares of all terms [cases, T] by a reading, or those of `planted`.
+
+    NaN where the reading claims none, and where the planted ones are not known.
+    """
     terms = [name.removeprefix("planted: ") for name in table if name.startswith("planted: ")]
-    own, planted = (
-        table.reindex(columns=[f"{kind}: {term}" for term in terms]).to_numpy(float) for kind in (reading, "planted")
-    )
-    return np.where(np.isnan(planted), 0.0, own)
+    return np.asarray(table.reindex(columns=[f"{reading}: {term}" for term in terms]).to_numpy(float))
 
 
 def found(table: pd.DataFrame, reading: str) -> Floats:
@@ -63,15 +62,20 @@ def distance(table: pd.DataFrame, reading: str) -> Floats:
     return np.asarray(np.nan_to_num(difference, nan=1.0))
 
 
-def of(table: pd.DataFrame, data: str, *models: str, modalities: int = 2) -> pd.DataFrame:
+def mean(values: Floats) -> float:
+    """Return the mean, NaN of nothing."""
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def of(table: pd.DataFrame, data: str, *models: str) -> pd.DataFrame:
     """Return the cases of a kind of data and of models whose names begin so, changes such as `+mlp` included."""
     is_model = table["model"].str.split("+").str[0].isin(models)
-    return table[(table["data"] == data) & is_model & (table["modalities"] == modalities)]
+    return table[(table["data"] == data) & is_model]
 
 
 def bars(table: pd.DataFrame) -> list[Bar]:
-    """Return all bars: A of the estimators, B of readings, C of the models' weights, D of the sealed mixture."""
-    return [*estimator_bars(), *reading_bars(table), *weight_bars(table), *sealed_bars(table)]
+    """Return all bars: A of the estimators, B of readings of whole models, C of weights."""
+    return [*estimator_bars(), *reading_bars(table), *weight_bars(table)]
 
 
 def estimator_bars() -> list[Bar]:
@@ -90,7 +94,7 @@ def reading_bars(table: pd.DataFrame) -> list[Bar]:
     """Check that models learn the task, and that the readings of whole models find what is planted."""
     learned = of(table, "pure", PLAIN, ROLES)
     short = float((learned["bayes"] - learned["accuracy"]).max())
-    pure = found(learned, "lattice mean").mean()
+    pure = mean(found(learned, "lattice mean"))
     hard = found(of(table, "hdxor", PLAIN), "lattice mean")
     mixed = distance(of(table, "composite", PLAIN), "partial information")
     switch = table[table["data"] == "switch"].groupby("model")[["lattice mean: top-1", "lattice mean: auroc"]].mean()
@@ -108,8 +112,8 @@ def reading_bars(table: pd.DataFrame) -> list[Bar]:
             "B4",
             composites,
             "mean ≤ .10, most ≤ .30",
-            f"{mixed.mean():.2f}, {most:.2f}",
-            mixed.mean() <= 0.10 and most <= 0.30,
+            f"{mean(mixed):.2f}, {most:.2f}",
+            mean(mixed) <= 0.10 and most <= 0.30,
         ),
         Bar("B5", local, "top-1 ≥ .80, AUROC ≥ .90", of_local, top >= 0.80 and area >= 0.90),
     ]
@@ -124,10 +128,10 @@ def weight_bars(table: pd.DataFrame) -> list[Bar]:
             own = own[own["model"] == model + change]
             check = f"weights find the role: {model}, {experts} experts, {len(own)} models"
             share, on_dead = dead_experts(own)
-            right = f"{found(own, 'weight').mean():.2f}; experts at chance {share:.2f}, weight on them {on_dead:.2f}"
+            right = f"{mean(found(own, 'weight')):.2f}; experts at chance {share:.2f}, weight on them {on_dead:.2f}"
             rows.append(Bar(name, check, "", right, None))
     null = table[table["data"] == "none"]
-    worst = max(float(np.nan_to_num(shares_claimed(null, reading)).max(initial=0.0)) for reading in READINGS)
+    worst = max(float(np.nan_to_num(shares(null, reading)).max(initial=0.0)) for reading in READINGS)
     check = f"largest share where labels follow from nothing, {len(null)} models"
     return [*rows, Bar("C3", check, "≤ .50", f"{worst:.2f}", worst <= 0.50)]
 
@@ -138,36 +142,7 @@ def dead_experts(table: pd.DataFrame) -> tuple[float, float]:
     weights = table.reindex(columns=[name.replace("dead: ", "weight: ") for name in dead]).to_numpy(float)
     if not dead.size:
         return float("nan"), float("nan")
-    return float(dead.to_numpy(float).mean()), float((weights * dead.to_numpy(float)).sum(axis=1).mean())
-
-
-def shares_claimed(table: pd.DataFrame, reading: str) -> Floats:
-    """Return all shares that a reading gives, [cases, T]; NaN where it claims none."""
-    terms = [name.removeprefix("planted: ") for name in table if name.startswith("planted: ")]
-    return np.asarray(table.reindex(columns=[f"{reading}: {term}" for term in terms]).to_numpy(float))
-
-
-def sealed_bars(table: pd.DataFrame) -> list[Bar]:
-    """Check the sealed mixture: what its parts say, and that it predicts as well as I2MoE."""
-    rows = []
-    for modalities in (2, 3):
-        own = of(table, "pure", SEALED, modalities=modalities)
-        right = found(own, "parts").mean()
-        check = f"parts of {SEALED} find the role: {modalities} modalities, {len(own)} models"
-        rows.append(Bar("D1", check, "≥ .95", f"{right:.2f}", right >= 0.95))
-    mixed = distance(of(table, "composite", SEALED), "parts")
-    check, measured = f"parts of {SEALED}, {len(mixed)} composites: distance", f"{mixed.mean():.2f}"
-    rows.append(
-        Bar("D2", check, "mean ≤ .08", f"{measured}, at most {mixed.max(initial=0.0):.2f}", mixed.mean() <= 0.08)
-    )
-    ours, theirs = (
-        table[(table["data"] == "pure") & (table["model"] == model)].groupby(["planted", "classes"])["accuracy"].mean()
-        for model in (SEALED, PLAIN)
-    )
-    behind = (theirs - ours).dropna()
-    check = f"accuracy of {SEALED} below {PLAIN}, {len(behind)} pure tasks"
-    measured = f"{behind.mean():.3f}, at most {behind.max():.3f}"
-    return [*rows, Bar("D3", check, "mean ≤ .01", measured, bool(behind.mean() <= 0.01))]
+    return mean(dead.to_numpy(float).ravel()), mean((weights * dead.to_numpy(float)).sum(axis=1))
 
 
 def truth_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -179,7 +154,7 @@ def truth_table(table: pd.DataFrame) -> pd.DataFrame:
         f"{ROLES}, MLP experts": f"{ROLES}+mlp",
         SEALED: SEALED,
     }
-    pure = table[(table["data"] == "pure") & (table["modalities"] == TWO)]
+    pure = table[table["data"] == "pure"]
     rows = []
     for reading in READINGS:
         composites = of(table, "composite", SEALED if reading == "parts" else PLAIN)
@@ -187,14 +162,14 @@ def truth_table(table: pd.DataFrame) -> pd.DataFrame:
             {"reading": reading}
             | {name: found_share(pure[pure["model"] == model], reading) for name, model in columns.items()}
             | {"HD-XOR": found_share(of(table, "hdxor", PLAIN), reading)}
-            | {DISTANCE: f"{distance(composites, reading).mean():.2f}" if is_made(composites, reading) else ""}
+            | {DISTANCE: f"{mean(distance(composites, reading)):.2f}" if is_made(composites, reading) else ""}
         )
     return pd.DataFrame(rows)
 
 
 def tasks_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return how often each reading finds the planted role, by model and task."""
-    pure = table[(table["data"] == "pure") & (table["modalities"] == TWO)]
+    pure = table[table["data"] == "pure"]
     rows = []
     for (model, planted), own in pure.groupby(["model", "planted"], sort=False):
         row = {"model": model, "planted": planted, "models": len(own), "accuracy": f"{own['accuracy'].mean():.3f}"}
@@ -209,4 +184,4 @@ def is_made(table: pd.DataFrame, reading: str) -> bool:
 
 def found_share(table: pd.DataFrame, reading: str) -> str:
     """Return how often a reading's largest share is the planted role's; nothing where it was not made."""
-    return f"{found(table, reading).mean():.2f}" if is_made(table, reading) else ""
+    return f"{mean(found(table, reading)):.2f}" if is_made(table, reading) else ""
