@@ -21,7 +21,6 @@ from stages.explain.explained import Explained
 from stages.explain.methods import METHODS
 from stages.reference import fit_linear, vectors
 from stages.report.findings import find, no_signal_findings
-from stages.report.page import against_constant
 from stages.settings.params import Params, load_params
 from stages.shared.cards import CONSTANT, REFERENCE
 
@@ -79,7 +78,8 @@ def claims(features: FeatureSet, data: str, params: Params, folder: Path) -> Row
     constant = best_constant(features.task, features.labels[features.rows("train")])
     logits[CONSTANT] = np.broadcast_to(constant, logits[REFERENCE].shape)
     compared = differences(features, logits, pairs(list(MODELS), {"i2moe-mult": "mult"}, REFERENCE, CONSTANT))
-    found = [page_of(one, no_signal_findings(against_constant(compared, name))) for name, one in own.items()]
+    with_constant = compared[compared["against"] == CONSTANT].set_index("model", drop=False).to_dict("index")
+    found = [page_of(one, no_signal_findings(with_constant[name])) for name, one in own.items()]
     winners, living = (sum(one[count] for one in found) for count in ("winners", "living_experts"))
     shown = compared[compared["verdict"] != NOT_SHOWN]
     return {
