@@ -1,0 +1,1 @@
+"""Which reading of a trained model finds the interaction that is planted in synthetic data."""
