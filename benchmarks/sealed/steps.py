@@ -10,8 +10,8 @@ from i2moe.model.losses import task_loss, total_loss
 from i2moe.model.multimodal import build_model
 from stages.settings.params import load_params
 
-PAIRS = 7
-CASES = ("enrico", "mosi", "mimic", "adni")
+PAIRS = 5
+CASES = ("enrico", "mosi", "mimic")
 WIDTH = 64  # of a modality's vector: what precedes the tokens is the same for both
 
 
