@@ -124,10 +124,7 @@ def protocol() -> list[Case]:
             Case("pure", (place,), SEALED, experts, seed, classes, 3)
             for place, experts, seed, classes in chain(product(OF_THREE, both, range(3), sizes), of_all)
         ),
-        *(
-            Case("pure", (place,), PLAIN, experts, 0, classes, 3)
-            for place, experts, classes in product(OF_THREE, both, sizes)
-        ),
+        *(Case("pure", (place,), PLAIN, experts, 0, 2, 3) for place, experts in product(OF_THREE, both)),
         *(
             Case("composite", pair, model, experts, 0, 4)
             for pair, (model, experts) in product(combinations(range(4), 2), models)
