@@ -34,7 +34,7 @@ EPOCHS = {"pure": 8, "composite": 12, "switch": 12, "hdxor": 6, "none": 8}
 SHARED = {"learning_rate": 2e-3, "batch_size": 64, "selection": "accuracy"}
 MIXES = (EVEN, (0.4, 0.2, 0.2, 0.2))
 MLP_WIDTH = 64
-MODALITY_DROPOUT = 0.5
+MODALITY_DROPOUT = 1.0
 
 
 @dataclass(frozen=True)
