@@ -5,7 +5,6 @@ from itertools import combinations_with_replacement, product
 from typing import Any
 
 from i2moe.model.config import ModelConfig
-from i2moe.model.fusion_config import OwnFusionConfig
 from stages.datasets.planted.generators import EVEN, Drawn, Term, composite, hdxor, none, pure, switch, terms
 from stages.settings.params import load_params
 
@@ -35,7 +34,7 @@ EPOCHS = {"pure": 8, "composite": 12, "switch": 12, "hdxor": 6, "none": 8}
 SHARED = {"learning_rate": 2e-3, "batch_size": 64, "selection": "accuracy"}
 MIXES = (EVEN, (0.4, 0.2, 0.2, 0.2))
 MLP_WIDTH = 64
-MODALITY_DROPOUT = 0.5
+MODALITY_DROPOUT = 1.0
 
 
 @dataclass(frozen=True)
@@ -88,10 +87,10 @@ class Case:
         name, *changes = self.model.split("+")
         update: dict[str, Any] = SHARED | {"epochs": EPOCHS[self.kind]}
         if "mlp" in changes:
-            update["fusion"] = OwnFusionConfig(method="benchmarks.planted.mlp:Mlp", width=MLP_WIDTH)  # type: ignore[call-arg]
+            update["fusion"] = {"method": "benchmarks.planted.mlp:Mlp", "width": MLP_WIDTH}
         if "dropout" in changes:
             update["modality_dropout"] = MODALITY_DROPOUT
-        return load_params().models["planted-synergy"][name].model_copy(update=update)
+        return ModelConfig.model_validate(load_params().models["planted-synergy"][name].model_dump() | update)
 
 
 PLAIN, ROLES, SEALED = "i2moe-mult", "i2moe-mult-roles", "sealed"
