@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from i2moe.data import FeatureSet
@@ -32,6 +33,7 @@ class Explained:
     predictions: SplitPredictions
     models: list[MultimodalModel]  # by seed
     seeds: list[int]
+    agreement_tolerance: float | None  # of regression, in the label's units
 
     @property
     def labels(self) -> Array:
@@ -99,12 +101,14 @@ def gate(explained: Explained) -> pd.DataFrame | None:
 
 
 def agreements(explained: Explained) -> pd.DataFrame | None:
-    """Return the shares of samples on which the experts agree (Table 3); for multilabel a second row, by label."""
-    predictions, task = explained.predictions, explained.features.task
+    """Return the shares of samples on which the experts agree (Table 3), a row for each way to agree."""
+    predictions, task, tolerance = explained.predictions, explained.features.task, explained.agreement_tolerance
     if not predictions.experts:
         return None
-    rows = agreement(task, explained.labels, predictions.logits, predictions.expert_logits, explained.train_labels)
-    return pd.DataFrame(rows)
+    own = (predictions.logits, predictions.expert_logits, explained.train_labels)
+    rows = agreement(task, explained.labels, *own, tolerance)
+    table = pd.DataFrame(rows)
+    return table.assign(tolerance=np.where(table["by"] == "tolerance", tolerance, np.nan).astype(float))
 
 
 def example(explained: Explained) -> pd.DataFrame | None:

@@ -132,6 +132,7 @@ EXPLANATIONS: dict[str, Explanation] = {
             "disagree_wrong": float,
             "agree_correct": float,
             "agree_wrong": float,
+            "tolerance": float,
         }
     ),
     "example": Explanation(

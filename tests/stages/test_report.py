@@ -137,6 +137,7 @@ def test_a_model_without_signal_gets_one_sentence_that_says_so():
 
 def test_the_page_says_how_often_experts_agree():
     row = {"by": "sample", "disagree_correct": 0.1, "disagree_wrong": 0.3, "agree_correct": 0.45, "agree_wrong": 0.15}
+    row["tolerance"] = float("nan")
     (words,) = agreement_findings(pd.DataFrame([row]), "binary")
     assert words.startswith("All experts predict the same class in 60 % of cases;")
     assert words.endswith("the model is right in 75 % where they do, 25 % where they do not.")
@@ -145,7 +146,12 @@ def test_the_page_says_how_often_experts_agree():
     assert "the same set of labels in 60 %" in whole
     assert "the same of a label (mean over labels) in 100 % of cases" in each
     assert each.endswith("right in 85 % where they do.")
-    assert "the same side of the train labels' mean" in agreement_findings(pd.DataFrame([row]), "regression")[0]
+    near = pd.DataFrame([row, row | {"by": "tolerance", "tolerance": 0.5}])
+    assert "the same side of the train labels' mean" in agreement_findings(near, "regression")[0]
+    assert agreement_findings(near, "regression")[1] == (
+        "All experts predict numbers at most 0.5 apart in 60 % of cases; the model is within 0.5 of the label in 75 % "
+        "where they do, 25 % where they do not."
+    )
     assert find(dict.fromkeys(["experts", "expert_seeds", "gate", "agreement"]), "binary") == []  # no experts
 
 
