@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from i2moe.data import FeatureSet
@@ -108,7 +107,7 @@ def agreements(explained: Explained) -> pd.DataFrame | None:
     own = (predictions.logits, predictions.expert_logits, explained.train_labels)
     rows = agreement(task, explained.labels, *own, tolerance)
     table = pd.DataFrame(rows)
-    return table.assign(tolerance=np.where(table["by"] == "tolerance", tolerance, np.nan).astype(float))
+    return table.assign(tolerance=table["by"].map({"tolerance": tolerance}).astype(float))
 
 
 def example(explained: Explained) -> pd.DataFrame | None:
