@@ -74,7 +74,7 @@ class PlainSwitch:
     def __init__(self, layer: SwitchFeedForward) -> None:
         self.layer = (layer,)  # in a tuple, so that the layer is not its own child
 
-    def __call__(self, tokens: Tensor, num_views: int) -> tuple[Tensor, Tensor]:  # noqa: ARG002 (1: one after the other)
+    def __call__(self, tokens: Tensor, num_views: int = 1) -> tuple[Tensor, Tensor]:  # noqa: ARG002 (1: one after the other)
         """Map tokens [B, N, H] to [B, N, H] and the balance loss."""
         (layer,) = self.layer
         normed = layer.norm(tokens).flatten(0, 1)

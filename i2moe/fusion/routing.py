@@ -127,5 +127,7 @@ def balance_loss(probabilities: Tensor, choices: Tensor, penalties: Tensor, num_
     """
     is_chosen = choices.unsqueeze(2) == torch.arange(len(penalties), device=choices.device)  # [n, k, E]
     chosen = is_chosen.any(dim=1).to(probabilities.dtype)
-    shares, means = (each.unflatten(0, (num_groups, -1)).mean(dim=1) for each in (chosen, probabilities))  # [G, E]
+    shares, means = (
+        torch.unflatten(each, 0, (num_groups, -1)).mean(dim=1) for each in (chosen, probabilities)
+    )  # [G, E]
     return (penalties * shares * means).sum(dim=1).mean()

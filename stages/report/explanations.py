@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from i2moe.metrics import arrow
 from stages.report import figures
 from stages.shared.explanations import Columns
 from stages.shared.predictions import SplitPredictions
@@ -50,6 +51,11 @@ def mean_by_metric(coalitions: pd.DataFrame) -> pd.DataFrame:
         .rename_axis(columns=None)
         .reset_index()
     )
+
+
+def directed(scores: pd.DataFrame) -> pd.DataFrame:
+    """Mark in the name of each metric's column in which direction it is better."""
+    return scores.rename(columns={name: f"{name} {arrow(name)}" for name in scores.columns if name != "intact"})
 
 
 EXPLANATIONS: dict[str, Explanation] = {
@@ -159,7 +165,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "coalitions": Explanation(
         columns={"seed": int, "intact": str, "metric": str, "score": float},
-        tabulate=mean_by_metric,
+        tabulate=lambda table: directed(mean_by_metric(table)),
         drawings={
             "modalities": Drawing(
                 lambda table, shown: figures.coalitions_figure(mean_by_metric(table), shown.metric),

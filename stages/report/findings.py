@@ -53,6 +53,24 @@ def agreement_findings(agreement: pd.DataFrame, task: str) -> list[str]:
     return found
 
 
+def no_vanilla_findings(model: str, config: ModelConfig, vanilla: dict[str, str]) -> list[str]:
+    """Say of an I2MoE that no model of the run is its fusion method alone, so that it was compared with none.
+
+    Args:
+        model: its name.
+        config: its settings.
+        vanilla: by I2MoE, the model that is its fusion alone, where one runs.
+    """
+    if config.interaction is None or model in vanilla:
+        return []
+    return [
+        (
+            f"No model of this run is the fusion method of {model} alone, with the same fusion settings: what its "
+            "interaction experts add to that method is not measured."
+        )
+    ]
+
+
 def less_forward_findings(config: ModelConfig, num_modalities: int) -> list[str]:
     """Say of Less-Forward, which replaces two modalities a sample, that with two it is the full model."""
     if config.interaction is None or config.interaction.views != "two" or num_modalities > TWO:

@@ -66,7 +66,7 @@ def write_modality(modality: str) -> None:
 def wholly_imputed(values: pd.DataFrame, is_train: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Tell which samples have a value in none of the columns that are used, those with a value in train [N]."""
     used = values.columns[values[is_train].notna().any()]
-    return values[used].isna().all(axis=1).to_numpy(np.bool_)
+    return np.asarray(values[used].isna().all(axis=1))
 
 
 def imputed_note(is_imputed: NDArray[np.bool_], *, is_marked: bool) -> str:
