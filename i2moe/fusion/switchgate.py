@@ -4,7 +4,7 @@ After Fedus et al. (*Switch Transformers*, JMLR 2022): top-1 routing under multi
 capacity factor, load-balance loss. The paper replaces "the MLP layer in MulT", so every layer is sparse here (Fedus et
 al. and the official code: every other one). Differences from the official code: the balance loss counts the tokens of
 all modalities and has a gradient, jitter multiplies the router's input in training only, and evaluation drops no
-token.
+token. Inside an I2MoE each view of a batch has the capacity and the balance loss that it would have alone.
 """
 
 import math
