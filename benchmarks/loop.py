@@ -74,7 +74,7 @@ class PlainSwitch:
     def __init__(self, layer: SwitchFeedForward) -> None:
         self.layer = (layer,)  # in a tuple, so that the layer is not its own child
 
-    def __call__(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, tokens: Tensor, num_views: int = 1) -> tuple[Tensor, Tensor]:  # noqa: ARG002 (1: one after the other)
         """Map tokens [B, N, H] to [B, N, H] and the balance loss."""
         (layer,) = self.layer
         normed = layer.norm(tokens).flatten(0, 1)
@@ -100,7 +100,7 @@ class PlainFFN:
     def __init__(self, layer: MixedExperts) -> None:
         self.layer = (layer,)
 
-    def __call__(self, normed: Tensor, gates: Tensor, choices: Tensor) -> Tensor:
+    def __call__(self, normed: Tensor, gates: Tensor, choices: Tensor, num_views: int) -> Tensor:  # noqa: ARG002 (1)
         """Map normalised tokens [n, H], gates [n, k] and choices [n, k] to [n, H]."""
         (layer,) = self.layer
         capacity = -int(-layer.capacity_share * len(normed) // 1) if layer.training else len(normed)

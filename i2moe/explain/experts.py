@@ -165,14 +165,16 @@ def summarise_seeds(
 
 
 def agreement(
-    task: str, labels: Array, logits: Array, expert_logits: Array, train_labels: Array
+    task: str, labels: Array, logits: Array, expert_logits: Array, train_labels: Array, tolerance: float | None = None
 ) -> list[dict[str, str | float]]:
     """Share of samples on which all experts predict the same, split by whether the mixture is right (Table 3).
 
-    Numbers agree where they lie on the same side of the train labels' mean, and are right where the label does too: a
-    tolerance in the label's units would be one more choice. Multilabel experts agree on a sample where they predict
-    the same set of labels, and are right where the set is; the more labels, the rarer. So there is a second row by
-    label: the same of each label alone, averaged over labels.
+    Numbers agree where they lie on the same side of the train labels' mean, and are right where the label does too.
+    That needs no choice, and says little of how far apart they are: where a tolerance is chosen there is a second row,
+    in which experts agree where the largest and the smallest prediction differ by no more than it, and the mixture is
+    right where it misses the label by no more. Multilabel experts agree on a sample where they predict the same set of
+    labels, and are right where the set is; the more labels, the rarer. So there is a second row by label: the same of
+    each label alone, averaged over labels.
 
     Args:
         task: binary | multiclass | multilabel | regression.
@@ -180,6 +182,10 @@ def agreement(
         logits: the mixture's, [S, N, C].
         expert_logits: [S, N, E, C].
         train_labels: labels of the train split.
+        tolerance: of numbers, in the label's units; of no meaning for other tasks.
+
+    Returns:
+        Rows of four shares that sum to 1, each with what it counts `by`: sample, label or tolerance.
 
     Examples:
         >>> labels = np.array([0, 1])
@@ -195,7 +201,11 @@ def agreement(
     if task == "regression":
         mean = np.mean(train_labels)
         decided, right = expert_logits[..., 0] > mean, (logits[..., 0] > mean) == (labels > mean)
-        return [_shares("sample", (decided == decided[:, :, :1]).all(axis=2), right)]
+        rows = [_shares("sample", (decided == decided[:, :, :1]).all(axis=2), right)]
+        if tolerance is not None:
+            near = np.ptp(expert_logits[..., 0], axis=2) <= tolerance
+            rows.append(_shares("tolerance", near, np.abs(logits[..., 0] - labels) <= tolerance))
+        return rows
     chosen, right = expert_logits.argmax(axis=3), logits.argmax(axis=2) == labels
     return [_shares("sample", (chosen == chosen[:, :, :1]).all(axis=2), right)]
 

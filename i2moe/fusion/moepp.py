@@ -56,8 +56,14 @@ class MixedExperts(nn.Module):
         self.silu = nn.SiLU()
         self.dropout = Dropout(dropout)
 
-    def forward(self, tokens: Tensor, earlier_scores: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Map tokens [B, N, H], and the scores [n, E] of the layer before, to tokens, scores and the balance loss."""
+    def forward(
+        self, tokens: Tensor, earlier_scores: Tensor | None, num_views: int = 1
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Map tokens [V·B, N, H], view after view, and the scores [n, E] of the layer before.
+
+        Returns:
+            Tokens, scores and the balance loss.
+        """
         normed = self.norm(tokens).flatten(0, 1)  # [n, H]
         with without_autocast(tokens.device):
             scores = self.router(normed.to(self.constants.dtype))
@@ -66,14 +72,14 @@ class MixedExperts(nn.Module):
             probabilities = torch.softmax(scores.float(), dim=1)
         gates, choices = probabilities.topk(TOP_K, dim=1)  # [n, k]
         gates = gates.to(normed.dtype)
-        mixed = self._ffn(normed, gates, choices) + self._zero_computation(normed, gates, choices)
-        loss = balance_loss(probabilities, choices, self.penalties)
+        mixed = self._ffn(normed, gates, choices, num_views) + self._zero_computation(normed, gates, choices)
+        loss = balance_loss(probabilities, choices, self.penalties, num_views)
         return tokens + self.dropout(mixed.view(tokens.shape)), scores, loss
 
-    def _ffn(self, normed: Tensor, gates: Tensor, choices: Tensor) -> Tensor:
+    def _ffn(self, normed: Tensor, gates: Tensor, choices: Tensor, num_views: int) -> Tensor:
         """Return what the FFN experts add to each token, [n, H]."""
-        capacity = math.ceil(self.capacity_share * len(normed)) if self.training else None
-        routed = route(choices, self.num_ffn, capacity)
+        capacity = math.ceil(self.capacity_share * (len(normed) // num_views)) if self.training else None
+        routed = route(choices, self.num_ffn, capacity, num_views)
         buffer = to_blocks(normed, routed)
         hidden = self.silu(self.gate(buffer, routed.owners)) * self.inner(buffer, routed.owners)
         return from_blocks(self.outer(hidden, routed.owners), routed, gates)
@@ -108,10 +114,11 @@ class MixedLayer(nn.Module):
         self.feed_forward = MixedExperts(hidden_dim, num_experts, capacity_factor, tau, dropout, first=first)
 
     def forward(
-        self, tokens: Tensor, projected: Tensor | None, earlier_scores: Tensor | None
+        self, tokens: Tensor, projected: Tensor | None, earlier_scores: Tensor | None, num_views: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Map tokens [B, N, H] to [B, N, H], router scores and the balance loss."""
-        return self.feed_forward(self.attention(tokens, projected), earlier_scores)  # type: ignore[no-any-return]
+        """Map tokens [V·B, N, H], view after view, to [V·B, N, H], router scores and the balance loss."""
+        attended = self.attention(tokens, projected)
+        return self.feed_forward(attended, earlier_scores, num_views)  # type: ignore[no-any-return]
 
 
 class MoEPlusPlus(TokenFusion):
@@ -142,9 +149,13 @@ class MoEPlusPlus(TokenFusion):
 
     def fuse(self, embedded: list[tuple[Tensor, Tensor]]) -> Fused:
         """Transform all tokens and predict; the balance loss is the mean over layers."""
+        return self.fuse_views(embedded, 1)
+
+    def fuse_views(self, embedded: list[tuple[Tensor, Tensor]], num_views: int) -> Fused:
+        """Do the same for V views, each with the capacity of one batch; the balance loss is the mean over views too."""
         tokens, projected = self.concatenate(embedded)
         scores, losses = None, []
         for index, layer in enumerate(self.layers):
-            tokens, scores, loss = layer(tokens, projected if index == 0 else None, scores)
+            tokens, scores, loss = layer(tokens, projected if index == 0 else None, scores, num_views)
             losses.append(loss)
         return self.predict(tokens, torch.stack(losses).mean())

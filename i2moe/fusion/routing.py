@@ -4,13 +4,13 @@ Which token goes where changes shapes by its nature; here it only fills a buffer
 runs under `torch.vmap` (with a router of its own for every interaction expert), on a CPU and on a GPU.
 
 - In training each expert takes a fixed number of tokens, its capacity; what comes later in the batch is dropped (the
-  token goes on through the skip connection alone), as in Switch Transformers (Fedus et al., JMLR 2022).
+  token goes on through the skip connection alone), as in Switch Transformers (Fedus et al., JMLR 2022). An I2MoE's
+  views of a batch are groups with a capacity each, that of the method alone for such a batch: in one queue, the intact
+  view first, the last view would lose most.
 - In evaluation nothing is dropped: a prediction must not depend on the other samples of its batch. The buffer is cut
   into small blocks, each of one expert, after Gale et al. (*MegaBlocks*, MLSys 2023).
 
-All samples of a call, an I2MoE's views included, queue together, the intact view first.
-
-Shapes: n tokens, k choices per token, E experts, S slots of the buffer.
+Shapes: n tokens, G groups of n / G tokens one after the other, k choices per token, E experts, S slots of the buffer.
 """
 
 import math
@@ -32,39 +32,43 @@ class Route(NamedTuple):
     block: int  # slots per block
 
 
-def route(choices: Tensor, num_experts: int, capacity: int | None) -> Route:
-    """Give tokens their slots, all first choices before all second ones, each in the order of the batch.
+def route(choices: Tensor, num_experts: int, capacity: int | None, num_groups: int = 1) -> Route:
+    """Give tokens their slots, in each group all first choices before all second ones, each in the order of the batch.
 
     Args:
         choices: [n, k] expert indices; those from `num_experts` on are not among these experts.
         num_experts: E.
-        capacity: the most tokens that an expert takes; None drops nothing.
+        capacity: the most tokens that an expert takes of a group; None drops nothing.
+        num_groups: G; without a capacity groups make no difference, and all tokens are one.
     """
+    num_groups = 1 if capacity is None else num_groups
     num_tokens, num_choices = choices.shape
-    queued = choices.t().flatten()
-    is_chosen = queued.unsqueeze(1) == torch.arange(num_experts, device=choices.device)  # [k·n, E]
-    place = (is_chosen.cumsum(dim=0) * is_chosen).sum(dim=1) - 1  # in its expert's queue; -1 if there is none
+    queued = choices.view(num_groups, -1, num_choices).transpose(1, 2).flatten(1)  # [G, k·n / G]
+    is_chosen = queued.unsqueeze(2) == torch.arange(num_experts, device=choices.device)  # [G, k·n / G, E]
+    place = (is_chosen.cumsum(dim=1) * is_chosen).sum(dim=2) - 1  # in its expert's queue; -1 if there is none
     kept = place >= 0
     owners = None
     if capacity is not None:
-        block, num_blocks = capacity, num_experts
-        start = queued * capacity
+        block, num_blocks = num_groups * capacity, num_experts
+        group = torch.arange(num_groups, device=choices.device).unsqueeze(1)
+        start = queued * block + group * capacity
         kept = kept & (place < capacity)
     else:
         block = math.ceil(num_tokens * num_choices / (2 * num_experts))  # smaller wastes less, and gathers more weights
         num_blocks = math.ceil(num_tokens * num_choices / block) + num_experts  # the most there can be
-        owned = (is_chosen.sum(dim=0) + block - 1) // block  # [E], blocks that each expert needs
+        owned = (is_chosen.sum(dim=(0, 1)) + block - 1) // block  # [E], blocks that each expert needs
         ends = owned.cumsum(dim=0)
         owners = (torch.arange(num_blocks, device=choices.device).unsqueeze(1) >= ends).sum(dim=1)
         owners = owners.clamp(max=num_experts - 1)
-        start = (is_chosen * (ends - owned)).sum(dim=1) * block
+        start = (is_chosen * (ends - owned)).sum(dim=2) * block
     num_slots = num_blocks * block
     slots = torch.where(kept, start + place, num_slots)  # one slot more, for whatever has none
-    tokens = torch.arange(num_tokens, device=choices.device).repeat(num_choices)
-    source = torch.zeros(num_slots + 1, dtype=torch.long, device=choices.device).scatter(0, slots, tokens)[:-1]
+    tokens = torch.arange(num_tokens, device=choices.device).view(num_groups, -1).repeat(1, num_choices)
+    source = torch.zeros(num_slots + 1, dtype=torch.long, device=choices.device)
+    source = source.scatter(0, slots.flatten(), tokens.flatten())[:-1]
     slots = torch.where(kept, slots, 0)
-    by_token = (slots.view(num_choices, -1).t(), kept.view(num_choices, -1).t())
-    return Route(*by_token, source, owners, block)
+    slots, kept = (part.view(num_groups, num_choices, -1).transpose(1, 2).flatten(0, 1) for part in (slots, kept))
+    return Route(slots, kept, source, owners, block)
 
 
 def to_blocks(tokens: Tensor, routed: Route) -> Tensor:
@@ -109,16 +113,21 @@ def without_autocast(device: torch.device) -> AbstractContextManager[Any]:
     return torch.autocast(device.type, enabled=False) if available else nullcontext()
 
 
-def balance_loss(probabilities: Tensor, choices: Tensor, penalties: Tensor) -> Tensor:
-    """Return Σ penalty · (share of tokens that choose the expert) · (mean probability of the expert).
+def balance_loss(probabilities: Tensor, choices: Tensor, penalties: Tensor, num_groups: int = 1) -> Tensor:
+    """Return Σ penalty · (share of tokens that choose the expert) · (mean probability of the expert), mean over groups.
 
+    It is computed in each group by itself, as its capacity is: views that crowd different experts do not cancel out.
     Only the probabilities carry a gradient (Fedus et al. 2022, Equation 4; Jin et al. 2024 for unequal penalties).
 
     Args:
         probabilities: [n, E] of the router.
         choices: [n, k].
         penalties: [E].
+        num_groups: G.
     """
     is_chosen = choices.unsqueeze(2) == torch.arange(len(penalties), device=choices.device)  # [n, k, E]
-    shares = is_chosen.any(dim=1).to(probabilities.dtype).mean(dim=0)
-    return (penalties * shares * probabilities.mean(dim=0)).sum()
+    chosen = is_chosen.any(dim=1).to(probabilities.dtype)
+    shares, means = (
+        torch.unflatten(each, 0, (num_groups, -1)).mean(dim=1) for each in (chosen, probabilities)
+    )  # [G, E]
+    return (penalties * shares * means).sum(dim=1).mean()

@@ -4,7 +4,7 @@ After Fedus et al. (*Switch Transformers*, JMLR 2022): top-1 routing under multi
 capacity factor, load-balance loss. The paper replaces "the MLP layer in MulT", so every layer is sparse here (Fedus et
 al. and the official code: every other one). Differences from the official code: the balance loss counts the tokens of
 all modalities and has a gradient, jitter multiplies the router's input in training only, and evaluation drops no
-token.
+token. Inside an I2MoE each view of a batch has the capacity and the balance loss that it would have alone.
 """
 
 import math
@@ -38,8 +38,8 @@ class SwitchFeedForward(nn.Module):
         self.inner_dropout = Dropout(dropout)
         self.dropout = Dropout(dropout)
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Map tokens [B, N, H] to [B, N, H] and the balance loss."""
+    def forward(self, tokens: Tensor, num_views: int = 1) -> tuple[Tensor, Tensor]:
+        """Map tokens [V·B, N, H], view after view, to [V·B, N, H] and the balance loss."""
         normed = self.norm(tokens).flatten(0, 1)  # [n, H]
         with without_autocast(tokens.device):
             seen = normed.to(self.router.weight.dtype)
@@ -47,11 +47,12 @@ class SwitchFeedForward(nn.Module):
                 seen = seen * (1 + JITTER * (2 * torch.rand_like(seen) - 1))
             probabilities = torch.softmax(self.router(seen).float(), dim=1)
         gates, choices = probabilities.max(dim=1, keepdim=True)
-        capacity = math.ceil(self.capacity_factor * len(normed) / self.num_experts) if self.training else None
-        routed = route(choices, self.num_experts, capacity)
+        num_tokens = len(normed) // num_views
+        capacity = math.ceil(self.capacity_factor * num_tokens / self.num_experts) if self.training else None
+        routed = route(choices, self.num_experts, capacity, num_views)
         hidden = self.inner_dropout(self.gelu(self.inner(to_blocks(normed, routed), routed.owners)))
         mixed = from_blocks(self.outer(hidden, routed.owners), routed, gates.to(normed.dtype))
-        loss = balance_loss(probabilities, choices, self.penalties)
+        loss = balance_loss(probabilities, choices, self.penalties, num_views)
         return tokens + self.dropout(mixed.view(tokens.shape)), loss
 
 
@@ -65,9 +66,9 @@ class SwitchLayer(nn.Module):
         self.attention = SelfAttention(hidden_dim, num_heads, dropout)
         self.feed_forward = SwitchFeedForward(hidden_dim, num_experts, capacity_factor, dropout)
 
-    def forward(self, tokens: Tensor, projected: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Map tokens [B, N, H] to [B, N, H] and the balance loss."""
-        return self.feed_forward(self.attention(tokens, projected))  # type: ignore[no-any-return]
+    def forward(self, tokens: Tensor, projected: Tensor | None, num_views: int) -> tuple[Tensor, Tensor]:
+        """Map tokens [V·B, N, H], view after view, to [V·B, N, H] and the balance loss."""
+        return self.feed_forward(self.attention(tokens, projected), num_views)  # type: ignore[no-any-return]
 
 
 class SwitchGate(TokenFusion):
@@ -92,9 +93,13 @@ class SwitchGate(TokenFusion):
 
     def fuse(self, embedded: list[tuple[Tensor, Tensor]]) -> Fused:
         """Transform all tokens and predict; the balance loss is the mean over layers."""
+        return self.fuse_views(embedded, 1)
+
+    def fuse_views(self, embedded: list[tuple[Tensor, Tensor]], num_views: int) -> Fused:
+        """Do the same for V views, each with the capacity of one batch; the balance loss is the mean over views too."""
         tokens, projected = self.concatenate(embedded)
         losses = []
         for index, layer in enumerate(self.layers):
-            tokens, loss = layer(tokens, projected if index == 0 else None)
+            tokens, loss = layer(tokens, projected if index == 0 else None, num_views)
             losses.append(loss)
         return self.predict(tokens, torch.stack(losses).mean())

@@ -108,7 +108,7 @@ class _OnViews(nn.Module):
         if not isinstance(self.fusion, Fusion):
             return self.fusion(_lay_out(tokens, views.replacements, views.replaced))
         intact, instead = self.fusion.embed(tokens), self.fusion.embed(views.replacements)
-        return self.fusion.fuse(_lay_out(intact, instead, views.replaced))
+        return self.fusion.fuse_views(_lay_out(intact, instead, views.replaced), _num_views(tokens, views))
 
 
 def _lay_out(intact: list[Any], instead: list[Any], replaced: Tensor | None) -> list[Any]:
@@ -157,9 +157,14 @@ def _own(tensor: Tensor, expert: int) -> Tensor:
 
 
 def _too_large(tokens: list[Tensor], views: Views | None) -> bool:
-    num_views = 1 if views is None else 1 + len(tokens if views.replaced is None else views.replaced)
+    num_views = 1 if views is None else _num_views(tokens, views)
     values = sum(_own(tensor, 0).numel() for tensor in tokens)
     return tokens[0].device.type == "cpu" and num_views * values > CPU_LIMIT
+
+
+def _num_views(tokens: list[Tensor], views: Views) -> int:
+    """Return V, the intact view among them."""
+    return 1 + len(tokens if views.replaced is None else views.replaced)
 
 
 _PER_EXPERT_DIMS = 4  # [E, B, P, H]

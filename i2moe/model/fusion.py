@@ -38,6 +38,8 @@ class Fusion(nn.Module):
 
     `embed` treats each modality by itself and draws no random numbers; an I2MoE's views of a sample differ in one
     modality, so that each modality is embedded once intact and once replaced, not once per view. `fuse` is the rest.
+    Where the samples of a batch share something, such as the capacity of sparse experts, a method has a `fuse_views` of
+    its own too.
     """
 
     def embed(self, tokens: list[Tensor]) -> list[Any]:
@@ -47,6 +49,10 @@ class Fusion(nn.Module):
     def fuse(self, embedded: list[Any]) -> Fused:
         """Fuse what `embed` returned for each of the M modalities."""
         raise NotImplementedError
+
+    def fuse_views(self, embedded: list[Any], num_views: int) -> Fused:  # noqa: ARG002 (for those who override it)
+        """Fuse V views of a batch, one after the other along the rows; most methods need not tell them apart."""
+        return self.fuse(embedded)
 
     def forward(self, tokens: list[Tensor]) -> Fused:
         """Fuse M token tensors [B, P, H]."""

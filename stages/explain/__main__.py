@@ -13,7 +13,7 @@ def explain(dataset: Dataset, model: Model) -> None:
     from stages.explain.methods import METHODS
     from stages.shared.explanations import EXPLAINED_SPLIT, write
     from stages.shared.predictions import read
-    from stages.shared.runs import read_model
+    from stages.shared.runs import ExplainParams, read_model
 
     seeds = load_block("run.seeds", list[int])
     device = choose_device(load_block("train.accelerator", str))
@@ -24,6 +24,7 @@ def explain(dataset: Dataset, model: Model) -> None:
         predictions=read(paths.predictions(dataset, model), features.classes, EXPLAINED_SPLIT),
         models=[load(features, config, paths.weights(dataset, model, seed), device) for seed in seeds],
         seeds=seeds,
+        agreement_tolerance=load_block("explain", ExplainParams).agreement_tolerance,
     )
     tables = {name: compute(explained) for name, compute in METHODS.items()}
     write(paths.explanations(dataset, model), {name: table for name, table in tables.items() if table is not None})

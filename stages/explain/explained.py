@@ -35,6 +35,7 @@ class Explained:
     predictions: SplitPredictions
     models: list[MultimodalModel]  # by seed
     seeds: list[int]
+    agreement_tolerance: float | None  # of regression, in the label's units
 
     @property
     def labels(self) -> Array:

@@ -62,12 +62,14 @@ def gate(explained: Explained) -> pd.DataFrame | None:
 
 
 def agreements(explained: Explained) -> pd.DataFrame | None:
-    """Return the shares of samples on which the experts agree (Table 3); for multilabel a second row, by label."""
-    predictions, task = explained.predictions, explained.features.task
+    """Return the shares of samples on which the experts agree (Table 3), a row for each way to agree."""
+    predictions, task, tolerance = explained.predictions, explained.features.task, explained.agreement_tolerance
     if not predictions.is_weighted:
         return None
-    rows = agreement(task, explained.labels, predictions.logits, predictions.expert_logits, explained.train_labels)
-    return pd.DataFrame(rows)
+    own = (predictions.logits, predictions.expert_logits, explained.train_labels)
+    rows = agreement(task, explained.labels, *own, tolerance)
+    table = pd.DataFrame(rows)
+    return table.assign(tolerance=table["by"].map({"tolerance": tolerance}).astype(float))
 
 
 def example(explained: Explained) -> pd.DataFrame | None:

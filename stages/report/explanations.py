@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from i2moe.metrics import arrow
 from stages.report import figures
 from stages.shared.explanations import Columns
 from stages.shared.predictions import SplitPredictions
@@ -56,6 +57,11 @@ def mean_by_metric(coalitions: pd.DataFrame) -> pd.DataFrame:
 def mean_by_expert(samples: pd.DataFrame) -> pd.DataFrame:
     """Return the mean over samples of each expert's share, a row per seed and expert."""
     return samples.groupby(["seed", "expert"], as_index=False, sort=False)["share"].mean()
+
+
+def directed(scores: pd.DataFrame) -> pd.DataFrame:
+    """Mark in the name of each metric's column in which direction it is better."""
+    return scores.rename(columns={name: f"{name} {arrow(name)}" for name in scores.columns if name != "intact"})
 
 
 EXPLANATIONS: dict[str, Explanation] = {
@@ -138,6 +144,7 @@ EXPLANATIONS: dict[str, Explanation] = {
             "disagree_wrong": float,
             "agree_correct": float,
             "agree_wrong": float,
+            "tolerance": float,
         }
     ),
     "example": Explanation(
@@ -164,7 +171,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "coalitions": Explanation(
         columns={"replacement": str, "seed": int, "intact": str, "metric": str, "score": float},
-        tabulate=mean_by_metric,
+        tabulate=lambda table: directed(mean_by_metric(table)),
         drawings={
             "modalities": Drawing(
                 lambda table, shown: figures.coalitions_figure(

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from i2moe.metrics import arrow
 from stages.shared.explanations import MIXTURE
 
 mpl.use("Agg")
@@ -80,7 +81,7 @@ def alone_figure(experts: pd.DataFrame, mixture: float, metric: str) -> Figure:
     axes.axhline(mixture, color=WHOLE, label=f"mixture {mixture:.3f}")
     chance = float(experts["chance"].iloc[0])
     axes.axhline(chance, color="black", linestyle="--", linewidth=1, label=f"chance {chance:.3f}")
-    axes.set(ylabel=f"test {metric} alone")
+    axes.set(ylabel=f"test {metric} alone {arrow(metric)}")
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=2)
     _expert_ticks(axes, experts, first=0)
     return figure
@@ -158,7 +159,7 @@ def coalitions_figure(coalitions: pd.DataFrame, metric: str) -> Figure:
     axes.bar_label(bars, fmt="%.3f", padding=3, fontsize=8)
     axes.margins(x=0.12)
     axes.invert_yaxis()
-    axes.set(xlabel=f"test {metric}", ylabel="modalities left intact")
+    axes.set(xlabel=f"test {metric} {arrow(metric)}", ylabel="modalities left intact")
     return figure
 
 

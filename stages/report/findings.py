@@ -65,13 +65,36 @@ def agreement_findings(agreement: pd.DataFrame, task: str) -> list[str]:
     found = []
     for row in agreement.to_dict("records"):
         agree, disagree = (row[f"{kind}_correct"] + row[f"{kind}_wrong"] for kind in ("agree", "disagree"))
-        what = "the same of a label (mean over labels)" if row["by"] == "label" else same.get(task, "the same class")
+        what = {
+            "sample": same.get(task, "the same class"),
+            "label": "the same of a label (mean over labels)",
+            "tolerance": f"numbers at most {row['tolerance']:g} apart",
+        }[row["by"]]
+        kind = f"within {row['tolerance']:g} of the label" if row["by"] == "tolerance" else "right"
         right = [f"{100 * row['agree_correct'] / agree:.0f} % where they do"] if agree else []
         right += [f"{100 * row['disagree_correct'] / disagree:.0f} % where they do not"] if disagree else []
         found.append(
-            f"All experts predict {what} in {100 * agree:.0f} % of cases; the model is right in {', '.join(right)}."
+            f"All experts predict {what} in {100 * agree:.0f} % of cases; the model is {kind} in {', '.join(right)}."
         )
     return found
+
+
+def no_vanilla_findings(model: str, config: ModelConfig, vanilla: dict[str, str]) -> list[str]:
+    """Say of an I2MoE that no model of the run is its fusion method alone, so that it was compared with none.
+
+    Args:
+        model: its name.
+        config: its settings.
+        vanilla: by I2MoE, the model that is its fusion alone, where one runs.
+    """
+    if config.interaction is None or model in vanilla:
+        return []
+    return [
+        (
+            f"No model of this run is the fusion method of {model} alone, with the same fusion settings: what its "
+            "interaction experts add to that method is not measured."
+        )
+    ]
 
 
 def less_forward_findings(config: ModelConfig, num_modalities: int) -> list[str]:

@@ -14,7 +14,7 @@ from i2moe.explain.ability import AUROC_MARGIN, RANKINGS
 from i2moe.metrics import LABEL_PREFIX, arrow, lead_metric
 from stages.report import figures
 from stages.report.explanations import EXPLANATIONS, Shown
-from stages.report.findings import find, less_forward_findings, no_signal_findings
+from stages.report.findings import find, less_forward_findings, no_signal_findings, no_vanilla_findings
 from stages.report.tables import Tables, add_table, write_tables
 from stages.shared.base import paths
 from stages.shared.cards import CONSTANT, REFERENCE, Card
@@ -81,7 +81,7 @@ def dataset_section(run: Run, dataset: str, tables: Tables) -> DatasetSection:
     performance, labels = [table[~is_label] for table in scores], [table[is_label] for table in scores]
     tables["performance"] += performance
     tables["labels"] += labels if is_label.any() else []
-    tables["differences"].append(differences.assign(dataset=dataset)[["dataset", *differences]])
+    tables["differences"].append(difference_rows(dataset, differences))
     return DatasetSection(
         name=dataset,
         label=run.datasets[dataset],
@@ -120,6 +120,14 @@ def score_rows(dataset: str, model: str) -> pd.DataFrame:
     table.insert(0, "dataset", dataset)
     table.insert(1, "model", model)
     table.insert(3, "better", table["metric"].map(arrow))
+    return table
+
+
+def difference_rows(dataset: str, differences: pd.DataFrame) -> pd.DataFrame:
+    """Return a dataset's differences as rows of the report's table, with the direction of their metric."""
+    table = differences.copy()
+    table.insert(0, "dataset", dataset)
+    table.insert(table.columns.get_loc("metric") + 1, "better", table["metric"].map(arrow))
     return table
 
 
@@ -188,6 +196,7 @@ def model_section(
         findings=[
             *(no_signal_findings(constant) or find(explained, cohort.task)),
             *less_forward_findings(config, len(cohort.modalities)),
+            *no_vanilla_findings(model, config, run.vanilla[dataset]),
         ],
         experts=[] if experts is None else experts.to_dict("records"),
         pictures=[picture(f"{dataset}-{model}-{name}", *both) for name, both in drawn.items()],

@@ -16,7 +16,7 @@ from stages.settings.models import resolve_models
 from stages.shared.base import paths
 from stages.shared.base.params import check, read_params
 from stages.shared.cohort.shares import SplitParams
-from stages.shared.runs import HardwareParams, Run
+from stages.shared.runs import ExplainParams, HardwareParams, Run
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 
@@ -76,6 +76,7 @@ class Params(Strict):
     synthetic: SyntheticParams = SyntheticParams()
     data: DataParams
     train: HardwareParams
+    explain: ExplainParams
     models: dict[str, dict[str, ModelConfig]]
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from i2moe.base.errors import InputError
-from i2moe.base.strict import Count, Positive, Seed, Strict
+from i2moe.base.strict import Count, Positive, PositiveNumber, Seed, Strict
 from i2moe.model.config import ModelConfig
 from stages.shared.base import paths
 from stages.shared.files import write_whole
@@ -22,6 +22,12 @@ class HardwareParams(Strict):
     strategy: str
     precision: str
     num_workers: Count
+
+
+class ExplainParams(Strict):
+    """The settings under `explain`: choices of the readings."""
+
+    agreement_tolerance: PositiveNumber | None  # of regression, in the label's units
 
 
 class Run(Strict):

@@ -92,6 +92,20 @@ def test_experts_of_numbers_agree_on_one_side_of_the_train_labels_mean():
     ]
 
 
+def test_experts_of_numbers_agree_within_a_tolerance_where_one_is_chosen():
+    # Three samples: experts 1 apart and the mixture .5 off; 1 apart and 2 off; 3 apart and right.
+    labels, train = np.array([3.0, 3.0, 3.0]), np.array([4.0, 6.0])
+    logits = np.array([[[3.5], [5.0], [3.0]]])
+    experts = np.array([[[3.0], [4.0]], [[5.0], [6.0]], [[2.0], [5.0]]])[None]
+    rows = agreement("regression", labels, logits, experts, train, tolerance=1.0)
+    third = pytest.approx(1 / 3)
+    assert rows[0] == shares(disagree=(third, 0), agree=(pytest.approx(2 / 3), 0))  # 5 is not above the mean of train
+    assert rows[1] == shares(disagree=(third, 0), agree=(third, third), by="tolerance")
+    wide = agreement("regression", labels, logits, experts, train, tolerance=3.0)
+    assert wide[1] == shares(disagree=(0, 0), agree=(1, 0), by="tolerance")
+    assert [row["by"] for row in agreement("regression", labels, logits, experts, train)] == ["sample"]
+
+
 def test_the_telling_sample_is_right_and_its_experts_differ_most():
     logits = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
     expert_logits = np.zeros((3, 2, 2))

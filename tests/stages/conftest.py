@@ -17,6 +17,7 @@ data:
   tables:
     tiny: {raw: own.csv, id: sample, label: outcome, task: binary, modalities: {a: {prefix: a}, b: {regex: "b.*"}}}
 train: {accelerator: cpu, devices: 1, strategy: auto, precision: 32-true, num_workers: 0}
+explain: {agreement_tolerance: null}
 models:
   defaults:
     encoder: mlp

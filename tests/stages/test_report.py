@@ -7,7 +7,8 @@ import pytest
 
 from i2moe.explain.ability import AT_CHANCE, KNOWS, UNCLEAR
 from i2moe.metrics import arrow
-from stages.report.explanations import mean_by_metric
+from stages.report.explanations import EXPLANATIONS, mean_by_metric
+from stages.report.figures import coalitions_figure
 from stages.report.findings import (
     agreement_findings,
     at_chance_findings,
@@ -15,11 +16,12 @@ from stages.report.findings import (
     gate_findings,
     less_forward_findings,
     no_signal_findings,
+    no_vanilla_findings,
     spread_findings,
     unclear_findings,
     weight_findings,
 )
-from stages.report.page import difference_cell, score_cell
+from stages.report.page import difference_cell, difference_rows, score_cell
 from stages.report.tables import markdown
 from stages.shared.scores import score_table, write_scores
 from stages.train import read_curves
@@ -137,6 +139,7 @@ def test_a_model_without_signal_gets_one_sentence_that_says_so():
 
 def test_the_page_says_how_often_experts_agree():
     row = {"by": "sample", "disagree_correct": 0.1, "disagree_wrong": 0.3, "agree_correct": 0.45, "agree_wrong": 0.15}
+    row["tolerance"] = float("nan")
     (words,) = agreement_findings(pd.DataFrame([row]), "binary")
     assert words.startswith("All experts predict the same class in 60 % of cases;")
     assert words.endswith("the model is right in 75 % where they do, 25 % where they do not.")
@@ -145,8 +148,23 @@ def test_the_page_says_how_often_experts_agree():
     assert "the same set of labels in 60 %" in whole
     assert "the same of a label (mean over labels) in 100 % of cases" in each
     assert each.endswith("right in 85 % where they do.")
-    assert "the same side of the train labels' mean" in agreement_findings(pd.DataFrame([row]), "regression")[0]
+    near = pd.DataFrame([row, row | {"by": "tolerance", "tolerance": 0.5}])
+    assert "the same side of the train labels' mean" in agreement_findings(near, "regression")[0]
+    assert agreement_findings(near, "regression")[1] == (
+        "All experts predict numbers at most 0.5 apart in 60 % of cases; the model is within 0.5 of the label in 75 % "
+        "where they do, 25 % where they do not."
+    )
     assert find(dict.fromkeys(["experts", "expert_seeds", "gate", "agreement", "parts"]), "binary") == []  # no experts
+
+
+def test_an_i2moe_without_its_fusion_alone_in_the_run_is_said_to_have_none(load):
+    over = {"interaction": {"loss_weight": 0.1}, "reweighting": {"hidden_dim": 8, "num_layers": 1, "temperature": 1}}
+    params = load({"models.tiny": {"mult": {}, "i2moe": over}, "run.models": ["i2moe"]})
+    (words,) = no_vanilla_findings("i2moe", params.models["tiny"]["i2moe"], params.vanilla("tiny"))
+    assert words.startswith("No model of this run is the fusion method of i2moe alone")
+    params = load({"models.tiny": {"mult": {}, "i2moe": over}, "run.models": ["mult", "i2moe"]})
+    assert no_vanilla_findings("i2moe", params.models["tiny"]["i2moe"], params.vanilla("tiny")) == []
+    assert no_vanilla_findings("mult", params.models["tiny"]["mult"], params.vanilla("tiny")) == []
 
 
 def test_less_forward_is_said_to_be_the_full_model_with_two_modalities_alone(load):
@@ -197,6 +215,17 @@ def test_markdown_and_coalition_names():
         "| ----------- | ------ | ----- | --- |",
         "| mean        | none   | 0.500 |     |",
     ]
+
+
+def test_tables_and_figures_of_scores_mark_the_direction_of_their_metrics():
+    rows = [(0, intact, metric, 0.5) for intact in ("none", "a") for metric in ("mae", "r2")]
+    coalitions = pd.DataFrame(rows, columns=["seed", "intact", "metric", "score"])
+    assert EXPLANATIONS["coalitions"].tabulate(coalitions).columns.tolist() == ["intact", "mae ↓", "r2 ↑"]
+    (axes,) = coalitions_figure(mean_by_metric(coalitions), "mae").axes
+    assert axes.get_xlabel() == "test mae ↓"
+    table = difference_rows("a", pd.DataFrame([CONSTANT, CONSTANT | {"metric": "mae"}]))
+    assert table.columns.tolist()[:5] == ["dataset", "model", "against", "metric", "better"]
+    assert table["better"].tolist() == ["↑", "↓"]
 
 
 def test_an_epoch_logged_twice_counts_once(tmp_path):

@@ -1,4 +1,8 @@
-"""Clinical and biospecimen features of ADNI: one row per subject, imputed, one-hot and scaled with the train split."""
+"""Clinical and biospecimen features of ADNI: one row per subject, imputed, one-hot and scaled with the train split.
+
+With `tables_needed: any` a subject may have rows that hold no value at all. Everything about such a subject is imputed:
+the column `missing` says so, where train has such subjects to learn from, and the description's note counts them.
+"""
 
 from typing import Any
 
@@ -22,6 +26,8 @@ from stages.shared.base.params import load_block
 from stages.shared.features import fitted_on_train, write_vectors
 from stages.shared.visits import read_visits
 
+MISSING = "missing"  # name of the column that marks a subject of whom everything is imputed
+
 
 def write_modality(modality: str) -> None:
     """Write data/features/adni/<modality>.npy [N, F] and .json.
@@ -35,6 +41,10 @@ def write_modality(modality: str) -> None:
     is_train = visits["is_train"].to_numpy()
     values, read, report = read_values(visits, modality, own, settings)
     array, names, fitted = encode(values, read, is_train, own.impute)
+    is_imputed = wholly_imputed(values, is_train)
+    if is_imputed[is_train].any():
+        array = np.column_stack([array, np.where(is_imputed, 1, -1).astype(array.dtype)])
+        names.append(MISSING)
     description = {
         "source": settings.raw,
         "features": names,
@@ -43,11 +53,28 @@ def write_modality(modality: str) -> None:
         "without_value_in_train": [name for name in values if values.loc[is_train, name].isna().all()],
         "fitted": fitted_on_train(is_train, "imputed values, categories, ranges") | fitted,
     }
+    if is_imputed.any():
+        description["note"] = imputed_note(is_imputed, is_marked=MISSING in names)
+        print(f"  {description['note']}")
     write_vectors("adni", modality, array, description)
     for table, columns in report["ignored_columns"].items():
         print(f"  {table}: {len(columns)} columns that columns.csv does not know are ignored: {', '.join(columns)}")
     for name, count in report["values_outside_the_codebook"].items():
         print(f"  {name}: {count} values outside codes or range count as missing")
+
+
+def wholly_imputed(values: pd.DataFrame, is_train: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which samples have a value in none of the columns that are used, those with a value in train [N]."""
+    used = values.columns[values[is_train].notna().any()]
+    return np.asarray(values[used].isna().all(axis=1))
+
+
+def imputed_note(is_imputed: NDArray[np.bool_], *, is_marked: bool) -> str:
+    """Say how many subjects are wholly imputed, and whether a model can see it."""
+    seen = (
+        f"the column {MISSING!r} marks them" if is_marked else "none of them is in train, so that no column marks them"
+    )
+    return f"{is_imputed.sum()} of {len(is_imputed)} subjects have no value at all, everything is imputed; {seen}"
 
 
 def read_values(

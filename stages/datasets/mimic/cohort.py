@@ -1,6 +1,8 @@
 """Cohort of MIMIC-IV: adults with several admissions, one index admission each, and death within a year of it.
 
-The paper (Appendix E.2) names the population and the label; the order and the detail of the filters are settings.
+The paper (Appendix E.2) names the population and the label; the order and the detail of the filters are settings. Two
+of them look ahead: `count_admissions: all` keeps patients for admissions after the index one, and `index_visit: last`
+takes the admission that turns out to be the last.
 """
 
 from collections.abc import Callable
@@ -124,12 +126,30 @@ def select(
         admissions, one per patient; and the flow table: by filter, patients and admissions removed and left.
     """
     flow = [_step("without any admission", num_patients, len(admissions), admissions)]
-    kept = _apply(_filters(settings.cohort), admissions, flow)
-    complete = _apply({f"without {name}": _has(name) for name in settings.modalities}, kept, flow)
+    numbered = admissions.assign(number=count_so_far(admissions, settings.cohort))
+    kept = _apply(_filters(settings.cohort), numbered, flow)
+    may_be_index = {f"without {name}": _has(name) for name in settings.modalities}
+    if settings.cohort.count_admissions == "up_to_index":
+        fewest = settings.cohort.min_admissions
+        may_be_index[f"fewer than {fewest} admissions up to this one"] = lambda table: table["number"] >= fewest
+    complete = _apply(may_be_index, kept, flow)
     index = complete.groupby("subject_id", sort=False).nth(0 if settings.cohort.index_visit == "first" else -1)
     name = f"not the patient's {settings.cohort.index_visit} complete admission"
     flow.append(_step(name, complete["subject_id"].nunique(), len(complete), index))
     return kept, index, flow
+
+
+def count_so_far(admissions: pd.DataFrame, settings: CohortSettings) -> "pd.Series[int]":
+    """Return how many admissions that count the patient has had by each one, itself included.
+
+    Args:
+        admissions: one row per admission, in order of patient and time.
+        settings: which count: from `min_age` on; after the death drop only those that do not end in death.
+    """
+    counts = admissions["age"] >= settings.min_age
+    if settings.drop_death_at_discharge and settings.count_after_death_drop:
+        counts &= ~_dead_at_discharge(admissions)
+    return counts.groupby(admissions["subject_id"]).cumsum()
 
 
 def _apply(filters: dict[str, Filter], table: pd.DataFrame, flow: list[Step]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ class CohortSettings(Strict):
 
     min_age: Positive  # years at admission
     min_admissions: Positive  # of a patient
+    count_admissions: Literal["up_to_index", "all"]  # all: also those after the index admission, in which many die
     count_after_death_drop: bool  # count them after admissions that end in death are dropped
     drop_death_at_discharge: bool
     icd_versions: Annotated[list[Literal[9, 10]], Field(min_length=1, max_length=2), OnceEach]

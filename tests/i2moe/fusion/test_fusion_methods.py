@@ -202,7 +202,7 @@ def test_state_dict_round_trip(method, build):
     assert torch.equal(first(own).logits, second(own).logits)
 
 
-NOTHING_DROPPED = {method: {"capacity_factor": 1000.0} for method in SPARSE}
+TIGHT = {method: {"capacity_factor": 0.8} for method in SPARSE}  # tokens are dropped in every view
 
 
 @every_method
@@ -210,7 +210,7 @@ NOTHING_DROPPED = {method: {"capacity_factor": 1000.0} for method in SPARSE}
 @pytest.mark.parametrize("two", [True, False], ids=["two modalities per sample", "every modality"])
 def test_views_that_share_embeddings_equal_the_module_on_perturbed_tokens(method, own_noise, two, monkeypatch):
     no_noise(monkeypatch)
-    modules = [different(fusion(method, **NOTHING_DROPPED.get(method, {}))) for _ in range(2)]
+    modules = [different(fusion(method, **TIGHT.get(method, {}))) for _ in range(2)]
     own = tokens(batch=4)
     noise = [torch.randn(2, *modality.shape) for modality in own]
     if not own_noise:
@@ -231,15 +231,25 @@ def test_views_that_share_embeddings_equal_the_module_on_perturbed_tokens(method
         assert torch.allclose(outputs.logits[index], logits, atol=1e-5)
         latents = torch.cat([module(each).latent for each in seen])
         assert torch.allclose(outputs.latent[index], latents, atol=1e-5)
-        if method in SPARSE:  # of all views' tokens together
-            balance = module([torch.cat(parts) for parts in zip(*seen, strict=True)]).balance_loss
+        if method in SPARSE:
+            balance = torch.stack([module(each).balance_loss for each in seen]).mean()
             assert outputs.balance_loss[index].item() == pytest.approx(balance.item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("method", SPARSE)
+def test_a_views_place_in_the_batch_does_not_decide_what_is_dropped(method, monkeypatch):
+    no_noise(monkeypatch)
+    module = different(fusion(method, capacity_factor=0.5))
+    own = tokens(batch=8)
+    outputs = Experts([module])(own, Views(own, None)).logits[0].unflatten(0, (4, 8))  # all views are the intact one
+    assert torch.allclose(outputs, outputs[:1].expand_as(outputs), atol=1e-6)
+    assert not torch.allclose(outputs[0], module.eval()(own).logits, atol=1e-3)  # some tokens were dropped
 
 
 @every_method
 def test_a_mixtures_prediction_in_training_is_that_of_the_intact_view(method, monkeypatch):
     no_noise(monkeypatch)
-    model = different(mixture(method, **NOTHING_DROPPED.get(method, {})))
+    model = different(mixture(method, **({"capacity_factor": 1000.0} if method in SPARSE else {})))
     own = tokens()
     training, evaluation = model(own), model.eval()(own)
     assert torch.allclose(training.expert_logits, evaluation.expert_logits, atol=1e-5)

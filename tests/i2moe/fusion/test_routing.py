@@ -31,6 +31,19 @@ def test_first_choices_come_before_second_ones():
     assert routed.slots[0, 1] == 3
 
 
+def test_each_group_has_a_capacity_of_its_own():
+    # Expert 0 is chosen by tokens 0, 1, 2 of the first group and 0, 2 of the second, and takes two of each.
+    choices = torch.tensor([[0], [0], [0], [0], [1], [0]])
+    routed = route(choices, num_experts=2, capacity=2, num_groups=2)
+    assert routed.kept.flatten().tolist() == [True, True, False, True, True, True]
+    assert routed.slots.flatten()[[0, 1, 3, 5]].tolist() == [0, 1, 2, 3]
+    assert routed.slots[4, 0] == 6  # expert 1, second group
+    assert routed.source[[0, 1, 2, 3, 6]].tolist() == [0, 1, 3, 5, 4]
+    assert (routed.owners, routed.block, len(routed.source)) == (None, 4, 8)
+    together = route(choices, num_experts=2, capacity=4)
+    assert together.kept.flatten().tolist() == [True, True, True, True, True, False]  # what comes last loses
+
+
 @pytest.mark.parametrize("capacity", [3, None])
 def test_choices_of_no_expert_here_go_nowhere(capacity):
     routed = route(torch.tensor([[0, 2], [3, 1], [4, 4]]), num_experts=2, capacity=capacity)
@@ -70,7 +83,7 @@ def test_buffer_and_back_gives_each_token_once_for_each_kept_choice():
 
 
 def by_token(tokens, choices, gates, weight, bias, capacity):
-    """Send tokens one by one, all first choices before all second ones."""
+    """Send the tokens of one group one by one, all first choices before all second ones."""
     num_experts = len(weight)
     outputs, taken = torch.zeros(len(tokens), weight.shape[2]), [0] * num_experts
     for choice in range(choices.shape[1]):
@@ -93,13 +106,16 @@ def test_sending_tokens_through_blocks_equals_sending_them_one_by_one(data):
         st.lists(st.permutations(range(num_experts + elsewhere)), min_size=1, max_size=30),
     )
     capacity = data.draw(st.none() | st.integers(1, 12))
+    num_groups = data.draw(st.sampled_from([size for size in (1, 2, 3, 5) if len(preferences) % size == 0]))
     choices = torch.tensor([order[:num_choices] for order in preferences])
     torch.manual_seed(0)
     tokens, gates = torch.randn(len(choices), 4), torch.rand(len(choices), num_choices)
     layer = ExpertLinear(num_experts, 4, 3)
-    routed = route(choices, num_experts, capacity)
+    routed = route(choices, num_experts, capacity, num_groups)
     outputs = from_blocks(layer(to_blocks(tokens, routed), routed.owners), routed, gates)
-    assert torch.allclose(outputs, by_token(tokens, choices, gates, layer.weight, layer.bias, capacity), atol=1e-5)
+    groups = zip(*(part.chunk(num_groups) for part in (tokens, choices, gates)), strict=True)
+    expected = torch.cat([by_token(*group, layer.weight, layer.bias, capacity) for group in groups])
+    assert torch.allclose(outputs, expected, atol=1e-5)
 
 
 def test_rows_equal_indexing():
@@ -120,6 +136,15 @@ def test_balance_loss_by_hand():
     probabilities = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7]])
     loss = balance_loss(probabilities, torch.tensor([[0], [0], [1]]), torch.tensor([2.0, 2.0]))
     assert loss.item() == pytest.approx(2 * (2 / 3 * 0.6 + 1 / 3 * 0.4))
+
+
+def test_balance_loss_of_groups_is_their_mean_so_that_opposite_views_do_not_cancel_out():
+    # The first group crowds expert 0, the second expert 1: shares 1 and 0, then 0 and 1.
+    probabilities = torch.tensor([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6], [0.2, 0.8]])
+    choices, penalties = torch.tensor([[0], [0], [1], [1]]), torch.tensor([2.0, 2.0])
+    loss = balance_loss(probabilities, choices, penalties, num_groups=2)
+    assert loss.item() == pytest.approx((2 * 0.8 + 2 * 0.7) / 2)
+    assert balance_loss(probabilities, choices, penalties).item() == pytest.approx(0.55 + 0.45)  # as if balanced
 
 
 def test_balance_loss_of_two_choices_and_unequal_penalties_by_hand():

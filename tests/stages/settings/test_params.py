@@ -51,12 +51,21 @@ MISTAKES = {
     "unknown key at the top": (
         "trian",
         {},
-        ["unknown key 'trian' (value {})", "run, split, synthetic, data, train, models", "did you mean 'train'?"],
+        [
+            "unknown key 'trian' (value {})",
+            "run, split, synthetic, data, train, explain, models",
+            "did you mean 'train'?",
+        ],
     ),
     "unknown key of a model": (
         "models.tiny.mult",
         {"droput": 0.1},
         ["models.tiny.mult: unknown key 'droput' (value 0.1)", "allowed: encoder, ", "did you mean 'dropout'?"],
+    ),
+    "no tolerance at all": (
+        "explain.agreement_tolerance",
+        0,
+        ["explain.agreement_tolerance: ", "greater than 0", "not 0"],
     ),
     "text for a number": ("split.train", "most", ["split.train: ", "valid number", "not 'most'"]),
     "text for an integer": ("train.devices", "two", ["train.devices: ", "valid integer", "not 'two'"]),

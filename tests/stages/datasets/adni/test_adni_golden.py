@@ -16,7 +16,7 @@ from stages.datasets.adni.image.features import image
 from stages.datasets.adni.settings import Settings
 from stages.shared.base import paths
 from stages.shared.base.params import load_block
-from tests.stages.datasets.adni.conftest import IDS, RIDS, SPLITS, VITALS
+from tests.stages.datasets.adni.conftest import ELECSYS, IDS, RIDS, SPLITS, VITALS
 
 STAGES = (image, genetic, clinical, biospecimen)
 
@@ -72,6 +72,37 @@ def test_the_flow_table_counts_what_each_filter_removes(features):  # noqa: ARG0
         ["without clinical rows", 0, 10],
         ["without biospecimen rows", 1, 9],  # 15
     ]
+
+
+def empty_biospecimens(rids):
+    """Return the biospecimens with rows that hold no value for these subjects, and no other rows of theirs."""
+    rows = [line for line in ELECSYS.splitlines() if line.split(",")[1] not in rids]
+    return "\n".join([*rows, *(f"ADNI1,{rid},bl,2006-01-12,,,,," for rid in rids)]) + "\n"
+
+
+@pytest.mark.parametrize(("rids", "marks"), [(["4", "5"], True), (["5", "11"], False), ([], False)])
+def test_a_subject_of_whom_all_is_imputed_is_marked_and_counted(project, rids, marks):
+    # 4 is train, 5 and 11 are not: a column that is the same in all of train could not be learnt from.
+    folder = project(biospecimen={"tables": ["UPENNBIOMK_ROCHE_ELECSYS"]}, modalities=["image", "biospecimen"])
+    path = folder / "raw" / "UPENNBIOMK_ROCHE_ELECSYS_09May2024.csv"
+    others = [rid for rid in ("10", "5", "11", "12") if rid not in rids]
+    path.write_text(empty_biospecimens(rids) + "".join(f"ADNI1,{rid},bl,2006-01-12,,700,300,30,\n" for rid in others))
+    cohort()
+    set_splits()
+    image()
+    biospecimen()
+    own = FeatureSet(paths.features("adni"), paths.cohort("adni"))
+    names = own.descriptions["biospecimen"].model_dump()["features"]
+    assert ("missing" in names) == marks
+    assert own.shapes["biospecimen"] == (len(names),)
+    if marks:
+        assert column(own, "biospecimen", "missing") == [-1, -1, -1, 1, 1, -1, -1, -1, -1]
+    note = own.notes.get("biospecimen")
+    if rids:
+        assert note.startswith("2 of 9 subjects have no value at all, everything is imputed; ")
+        assert note.endswith("the column 'missing' marks them") == marks
+    else:
+        assert note is None
 
 
 def test_maps(features):

@@ -13,7 +13,8 @@ from stages.datasets.mimic.synthetic.synthesize import write_tables
 ROOT = Path(__file__).parents[4]
 
 # Six patients. Of 3 the second admission is followed by one in which he dies, of 4 by one in ICD-10; of 5 the second
-# has no labs. Deaths: 1 exactly 365 days after discharge, 2 one day later, 3 in hospital after 30 days, 6 after 10.
+# has no labs, so that 5 has one visit, and stays because here all admissions count (`count_admissions: all`). Deaths:
+# 1 exactly 365 days after discharge, 2 one day later, 3 in hospital after 30 days, 6 after 10.
 PATIENTS = """subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod
 1,F,60,2150,2008 - 2010,2151-06-04
 2,M,70,2150,2008 - 2010,2151-06-05
@@ -130,6 +131,7 @@ SETTINGS = {
     "code": {"length": 3, "ecode_length": 4, "min_patients": 2},
     "note": {"model": None, "min_notes": 1, "max_terms": 3, "dim": 2, "seed": 0},
 }
+DEFAULT_COHORT = {"count_admissions": "up_to_index"}
 DEFAULT_CODE = {"min_patients": 20}
 DEFAULT_NOTE = {"min_notes": 10, "max_terms": 50000, "dim": 16}
 
@@ -148,6 +150,7 @@ def project(tmp_path, monkeypatch):
         yaml = YAML(typ="safe", pure=True)
         params = yaml.load((ROOT / "params.yaml").read_text())
         mimic = params["data"]["mimic"] | SETTINGS | {"raw": "raw", "memory_limit": "200MB"}
+        mimic["cohort"] = mimic["cohort"] | {"count_admissions": "all"}
         for key, value in settings.items():
             mimic[key] = mimic[key] | value if isinstance(value, dict) else value
         params["data"]["mimic"] = mimic
@@ -169,5 +172,6 @@ def synthetic_raw(tmp_path_factory):
 @pytest.fixture
 def synthetic_project(project, synthetic_raw):
     """Stand in a folder whose settings are the project's own on the synthetic data, notes in 16 dimensions."""
-    folder = project(dict.fromkeys(TABLES), raw=str(synthetic_raw), code=DEFAULT_CODE, note=DEFAULT_NOTE)
+    defaults = {"cohort": DEFAULT_COHORT, "code": DEFAULT_CODE, "note": DEFAULT_NOTE}
+    folder = project(dict.fromkeys(TABLES), raw=str(synthetic_raw), **defaults)
     return folder, synthetic_raw

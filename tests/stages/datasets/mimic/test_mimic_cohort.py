@@ -44,6 +44,48 @@ def test_a_patient_below_the_age_or_with_one_admission_leaves():
     assert run(grown, min_admissions=1)[1] == [32]
 
 
+ONE_THEN_DEATH = [TWO[0], admission(1, 12, "2150-03-01", "2150-03-05", hospital_expire_flag=1)]
+
+
+def test_admissions_count_up_to_the_index_one_and_in_the_papers_way_all():
+    # At the only visit that can be the index, nobody knows of the later one, in which the patient dies.
+    _, index, flow = run(ONE_THEN_DEATH)
+    assert index == []
+    assert flow["patient with fewer than 2 admissions"]["patients_removed"] == 0
+    assert flow["fewer than 2 admissions up to this one"]["patients_removed"] == 1
+    _, index, flow = run(ONE_THEN_DEATH, count_admissions="all")
+    assert index == [11]
+    assert "fewer than 2 admissions up to this one" not in flow
+    # Which admissions count is the other setting; it decides of all admissions, and up to the index one rarely.
+    assert run(ONE_THEN_DEATH, count_admissions="all", count_after_death_drop=True)[1] == []
+    assert run([*TWO, admission(1, 13, "2150-05-01", "2150-05-02", hospital_expire_flag=1)])[1] == [12]
+
+
+def test_an_index_admission_has_enough_before_it_which_stay_steps_of_its_sequence():
+    rows = [*TWO, admission(1, 13, "2150-05-01", "2150-05-02")]
+    kept, index, _ = run(rows, index_visit="first")
+    assert (kept, index) == ([11, 12, 13], [12])  # the first at which two admissions are known
+    assert run(rows, index_visit="first", count_admissions="all")[1] == [11]
+    assert run(rows, index_visit="first", min_admissions=3)[1] == [13]
+    assert run(rows)[1] == [13]
+    incomplete = [TWO[0] | {"has_note": False}, *rows[1:]]
+    assert run(incomplete, index_visit="first")[1] == [12]  # an incomplete admission counts as one
+
+
+def test_an_admission_below_the_age_does_not_count_up_to_the_index_one():
+    grown = [admission(3, 31, "2150-01-01", "2150-01-05", age=17), *TWO]
+    rows = [row | {"subject_id": 1} for row in grown]
+    assert run(rows, index_visit="first")[1] == [12]
+
+
+@pytest.mark.parametrize("index_visit", ["first", "last"])
+def test_after_the_death_drop_an_admission_that_ends_in_death_counts_for_none(index_visit):
+    # A wrong flag at the first admission: it leaves, and counts for the second only before the drop.
+    rows = [TWO[0] | {"hospital_expire_flag": 1}, TWO[1]]
+    assert run(rows, index_visit=index_visit)[1] == [12]
+    assert run(rows, index_visit=index_visit, count_after_death_drop=True)[1] == []
+
+
 @pytest.mark.parametrize(
     "death",
     [
@@ -55,8 +97,8 @@ def test_a_patient_below_the_age_or_with_one_admission_leaves():
 )
 def test_an_admission_that_ends_in_death_leaves_and_may_still_count(death):
     rows = [TWO[0], admission(1, 12, "2150-03-01", "2150-03-05", **death)]
-    assert run(rows)[1] == [11]
-    assert run(rows, count_after_death_drop=True)[1] == []
+    assert run(rows, count_admissions="all")[1] == [11]
+    assert run(rows, count_admissions="all", count_after_death_drop=True)[1] == []
     assert run(rows, drop_death_at_discharge=False)[1] == [12]
 
 
@@ -70,7 +112,7 @@ def test_the_index_admission_is_the_last_or_first_complete_one():
     kept, index, flow = run(rows)
     assert (kept, index) == ([11, 12, 13], [12])
     assert flow["without note"]["admissions_removed"] == 1
-    assert run(rows, index_visit="first")[1] == [11]
+    assert run(rows, index_visit="first", count_admissions="all")[1] == [11]
 
 
 def test_an_admission_without_the_icd_version_is_no_step():

@@ -99,6 +99,23 @@ def test_the_cohort_finds_the_planted_label_of_every_patient(synthetic_project):
     assert np.allclose(1 / (1 + np.exp(-terms)), planted["probability"])
 
 
+def test_by_default_no_sample_is_in_for_what_comes_after_its_index_admission(synthetic_project):
+    folder, _ = synthetic_project
+    measurements()
+
+    def with_one_visit():
+        cohort()
+        steps = pd.read_csv(paths.visits("mimic"), dtype={"sample_id": str}).groupby("sample_id").size()
+        labels = read_cohort(paths.cohort("mimic")).set_index("sample_id")["label"]
+        return labels[steps.index[steps == 1]]
+
+    assert len(with_one_visit()) == 0
+    text = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(text.replace("up_to_index", "all"))
+    died = with_one_visit() == "died"
+    assert died.mean() > 0.5  # of most of them the admission that keeps them is the one in which they die
+
+
 def test_the_stage_replaces_what_an_earlier_run_left(project):
     folder = project(dict.fromkeys(TABLES))
     text = (folder / "params.yaml").read_text()

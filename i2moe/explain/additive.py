@@ -1,0 +1,70 @@
+"""How much of a model's score needs its modalities together: the EMAP gap (Hessel and Lee 2020).
+
+The projection of a model onto sums of functions of one modality each has the logits sum over m of E[f | x_m] less
+(M - 1) · E[f]; expectations are over other samples for the modalities that are not given. The gap is the model's score
+less that of its projection: 0 where a model adds its modalities up, however much it uses each.
+
+The other samples are a few of the train split, the same for all, so that the projection is exactly additive, and
+exactly the model where that is additive.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from i2moe.data import FeatureSet
+from i2moe.inference import EVALUATION_BATCH, device_of, label_scale, to_device
+from i2moe.model.multimodal import MultimodalModel
+from i2moe.selection import Floats
+
+DONORS = 16  # other samples over which expectations are taken
+SAMPLES = 256  # of the split at most, since each takes M · DONORS predictions
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A model's logits on some samples of a split, and those of its additive projection; in the label's units."""
+
+    positions: np.ndarray  # [n], of the samples in the split
+    logits: Floats  # [n, C]
+    additive: Floats  # [n, C]
+
+
+def additive_projection(model: MultimodalModel, features: FeatureSet, split: str, seed: int = 0) -> Projection:
+    """Project a trained model onto sums of functions of single modalities, on at most SAMPLES samples of a split.
+
+    Args:
+        model: a trained model.
+        features: the dataset.
+        split: train | validation | test.
+        seed: of the choice of samples and donors.
+    """
+    generator = np.random.default_rng(seed)
+    rows, train = features.rows(split), features.rows("train")
+    positions = np.sort(generator.permutation(len(rows))[:SAMPLES])
+    donors = generator.permutation(train)[:DONORS]
+    mean, std = label_scale(features)
+    with torch.inference_mode():
+        tokens, others = (
+            model.tokens(to_device(features.__getitems__(own.tolist()), device_of(model)))
+            for own in (rows[positions], donors)
+        )
+        logits = model.predict(tokens).logits
+        parts = [_given(model, tokens, others, index) for index in range(len(tokens))]
+        level = torch.stack([_given(model, others, others, index).mean(dim=0) for index in range(len(tokens))]).mean(0)
+    additive = torch.stack(parts).sum(dim=0) - (len(parts) - 1) * level
+    return Projection(positions, *((one.double().cpu().numpy() * std + mean) for one in (logits, additive)))
+
+
+def _given(model: MultimodalModel, tokens: list[Tensor], others: list[Tensor], index: int) -> Tensor:
+    """Return E[f | x_m] for modality m of some samples, [n, C]: its mean over the others' further modalities."""
+    num_samples, num_others = len(tokens[index]), len(others[index])
+    sample = torch.arange(num_samples).repeat_interleave(num_others)
+    other = torch.arange(num_others).repeat(num_samples)
+    parts = []
+    for own, donor in zip(sample.split(EVALUATION_BATCH), other.split(EVALUATION_BATCH), strict=True):
+        mixed = [part[own] if m == index else others[m][donor] for m, part in enumerate(tokens)]
+        parts.append(model.predict(mixed).logits)
+    return torch.cat(parts).unflatten(0, (num_samples, num_others)).mean(dim=1)
