@@ -18,8 +18,8 @@ MEAN_READMISSIONS = 1.6
 SHARE_TERMINAL = 0.15  # of those who die: in hospital
 
 # Terms of the logit of death within a year. The exclusive or counts +1 or -1, the others are standard normal.
-WEIGHTS = {"lab": 1.0, "note": 1.0, "code": 1.0, "shared": 1.2, "exclusive_or": 1.2}
-INTERCEPT = -1.5
+WEIGHTS = {"lab": 2.5, "shared": 2.5, "exclusive_or": 3.0}
+INTERCEPT = -3.0
 RULE = "P(death within 365 days) = sigmoid(intercept + sum of weight x term)"
 
 
@@ -38,7 +38,7 @@ class Patients:
 
 def draw_patients(first: int, num: int, generator: np.random.Generator) -> Patients:
     """Draw patients first … first + num - 1 with their terms, and by the planted rule whether they die."""
-    terms: dict[str, Floats] = {name: generator.normal(size=num) for name in ("lab", "note", "code", "shared")}
+    terms: dict[str, Floats] = {name: generator.normal(size=num) for name in ("lab", "shared")}
     terms |= {name: generator.integers(2, size=num).astype(float) for name in ("lab_bit", "code_bit")}
     terms["exclusive_or"] = np.where(terms["lab_bit"] != terms["code_bit"], 1.0, -1.0)
     logit = INTERCEPT + np.sum([weight * terms[name] for name, weight in WEIGHTS.items()], axis=0)
