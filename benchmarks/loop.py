@@ -90,7 +90,7 @@ class PlainSwitch:
             taken = chosen[:capacity]
             hidden = layer.inner_dropout(layer.gelu(_linear(layer.inner, expert, normed[taken])))
             mixed = mixed.index_add(0, taken, _linear(layer.outer, expert, hidden) * gates[taken].unsqueeze(1))
-        loss = layer.num_experts * (torch.tensor(shares) * probabilities.mean(dim=0)).sum()
+        loss = layer.num_experts * (torch.tensor(shares, device=tokens.device) * probabilities.mean(dim=0)).sum()
         return tokens + layer.dropout(mixed.view(tokens.shape)), loss
 
 

@@ -2,10 +2,14 @@
 
 Both sides do the same mathematics in one process on the same threads, in turn; the ratio of their medians is reported,
 since it depends least on the machine. The arithmetic floor is the step's floating-point operations at the speed of this
-machine's matrix product. Kernel launches are counted on PyTorch's `meta` device, on which the code takes the path it
+device's matrix product. Kernel launches are counted on PyTorch's `meta` device, on which the code takes the path it
 takes on any accelerator.
+
+`--device cuda` measures on a GPU (wall time up to the end of its work), `--precision bf16-mixed` as Lightning's
+`train.precision` of that name does, and `--precision tf32` float32 with the matrix products in TensorFloat-32.
 """
 
+import contextlib
 import copy
 import statistics
 import subprocess
@@ -46,29 +50,51 @@ TASKS = {
     "mosi": Task(["vision", "audio", "text"], "regression", 1),
     "enrico": Task(["screenshot", "wireframe"], "multiclass", 20),
 }
+WARM_UP = 2  # steps that are not timed
 CASES = [(dataset, "i2moe-mult") for dataset in TASKS] + [("adni", "i2moe-switchgate"), ("adni", "i2moe-moepp")]
+
+
+@dataclass(frozen=True)
+class Target:
+    """On what to measure."""
+
+    device: str = "cpu"
+    precision: str = "32-true"  # 32-true | tf32 | bf16-mixed
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """Return what the forward pass runs in."""
+        if self.precision != "bf16-mixed":
+            return contextlib.nullcontext()
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16)
+
+    def wait(self) -> None:
+        """Wait for the device's work."""
+        if torch.device(self.device).type == "cuda":
+            torch.cuda.synchronize()
 
 
 class Side:
     """One of the two implementations with its optimiser, on random tokens."""
 
-    def __init__(self, model: nn.Module, config: ModelConfig, task: Task, device: str, batch: int) -> None:
-        self.model, self.config, self.task = model.to(device), config, task
+    def __init__(self, model: nn.Module, config: ModelConfig, task: Task, target: Target, batch: int) -> None:
+        self.model, self.config, self.task, self.target = model.to(target.device), config, task, target
+        device = target.device
         shape = (batch, config.num_patches, config.hidden_dim)
         self.tokens = [torch.randn(shape, device=device, requires_grad=True) for _ in task.modalities]
         self.labels = _labels(task, batch).to(device)
 
     def loss(self) -> Tensor:
         """Run the forward pass of a training step."""
-        prediction: Prediction = self.model(self.tokens)
         assert self.config.interaction is not None  # noqa: S101 (every case is an I2MoE)
-        return total_loss(
-            task_loss(self.task.kind, prediction.logits, self.labels),
-            prediction.interaction_losses,
-            self.config.interaction.loss_weight,
-            prediction.balance_loss,
-            getattr(self.config.fusion, "balance_weight", 0.0),
-        )
+        with self.target.autocast():
+            prediction: Prediction = self.model(self.tokens)
+            return total_loss(
+                task_loss(self.task.kind, prediction.logits, self.labels),
+                prediction.interaction_losses,
+                self.config.interaction.loss_weight,
+                prediction.balance_loss,
+                getattr(self.config.fusion, "balance_weight", 0.0),
+            )
 
     def train(self, optimizer: torch.optim.Optimizer) -> Callable[[], None]:
         """Return the training step."""
@@ -87,7 +113,7 @@ class Side:
 
         def step() -> None:
             self.model.eval()
-            with torch.inference_mode():
+            with torch.inference_mode(), self.target.autocast():
                 self.model(tokens)
 
         return step
@@ -99,7 +125,7 @@ def _labels(task: Task, batch: int) -> Tensor:
     return torch.randn(batch) if task.kind == "regression" else torch.randint(task.num_outputs, (batch,))
 
 
-def build(dataset: str, model: str, *, ours: bool, device: str = "cpu") -> tuple[Side, torch.optim.Optimizer]:
+def build(dataset: str, model: str, target: Target, *, ours: bool) -> tuple[Side, torch.optim.Optimizer]:
     """Build one side at the sizes of params.yaml, with the optimiser that goes with it."""
     config, task = load_params().models[dataset][model], TASKS[dataset]
     assert isinstance(config.interaction, InteractionConfig)  # noqa: S101
@@ -119,19 +145,25 @@ def build(dataset: str, model: str, *, ours: bool, device: str = "cpu") -> tuple
     if not ours:
         names = list(mixture.expert_names)  # type: ignore[arg-type]
         mixture = LoopMixture(fusion, copy.deepcopy(reweighting), task.modalities, names, losses)
-    side = Side(mixture, config, task, device, config.batch_size)
+    side = Side(mixture, config, task, target, config.batch_size)
     return side, torch.optim.Adam(side.model.parameters(), lr=config.learning_rate, fused=ours)
 
 
-def interleaved(steps: dict[str, Callable[[], object]], pairs: int) -> dict[str, float]:
-    """Return each step's median seconds (process time, so that other programs count less), run in turns."""
+def interleaved(steps: dict[str, Callable[[], object]], pairs: int, target: Target) -> dict[str, float]:
+    """Return each step's median seconds, run in turns.
+
+    On one thread of a CPU it is process time, so that other programs count less.
+    """
     times: dict[str, list[float]] = {name: [] for name in steps}
-    for turn in range(pairs + 1):
+    clock = time.process_time if target.device == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
+    for turn in range(pairs + WARM_UP):
         for name, step in steps.items():
-            start = time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+            target.wait()
+            start = clock()
             step()
-            end = time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
-            if turn:  # the first one warms up
+            target.wait()
+            end = clock()
+            if turn >= WARM_UP:
                 times[name].append(end - start)
     return {name: statistics.median(values) for name, values in times.items()}
 
@@ -152,41 +184,56 @@ class LaunchCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def launches(dataset: str, model: str, *, ours: bool) -> int:
     """Count the launches of a training step's forward and backward pass."""
-    side, _ = build(dataset, model, ours=ours)
+    side, _ = build(dataset, model, Target(), ours=ours)
     # A loop over sparse experts asks how many tokens each has, which `meta` cannot tell.
     device = "cpu" if not ours and hasattr(side.config.fusion, "num_experts") else "meta"
-    side = Side(side.model.train(), side.config, side.task, device, side.config.batch_size)
+    side = Side(side.model.train(), side.config, side.task, Target(device), side.config.batch_size)
     with LaunchCounter() as counter:
         side.loss().backward()  # type: ignore[no-untyped-call]
     return int(counter.launches)
 
 
-def floor_seconds(dataset: str, model: str) -> tuple[float, float]:
+def floor_seconds(dataset: str, model: str, target: Target) -> tuple[float, float]:
     """Return the GFLOP of a plain training step, and the seconds they take at the speed of a large matrix product."""
-    side, _ = build(dataset, model, ours=False)
+    side, _ = build(dataset, model, target, ours=False)
     side.model.train()
     with FlopCounterMode(display=False) as counter:
         side.loss().backward()  # type: ignore[no-untyped-call]
-    size = 2048
-    left, right = torch.randn(size, size), torch.randn(size, size)
-    seconds = interleaved({"product": lambda: torch.mm(left, right)}, 7)["product"]
+    size = 2048 if target.device == "cpu" else 8192
+    left, right = (torch.randn(size, size, device=target.device) for _ in range(2))
+
+    def product() -> None:
+        with target.autocast():
+            torch.mm(left, right)
+
+    seconds = interleaved({"product": product}, 7, target)["product"]
     return counter.get_total_flops() / 1e9, counter.get_total_flops() * seconds / (2 * size**3)
 
 
-def peak_megabytes(dataset: str, model: str, *, ours: bool) -> float:
-    """Return the peak growth of a separate process over three training steps; Linux only."""
+def peak_megabytes(dataset: str, model: str, target: Target, *, ours: bool) -> float:
+    """Return the peak growth over three training steps: of a GPU's memory, or of a separate process (Linux only)."""
+    if target.device != "cpu":
+        side, optimizer = build(dataset, model, target, ours=ours)
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        _train_thrice(side, optimizer)
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
     command = [sys.executable, "-m", "benchmarks.speed", "--peak-of", "ours" if ours else "loop", f"{dataset}/{model}"]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
 
 
 def _print_peak(dataset: str, model: str, *, ours: bool) -> None:
-    side, optimizer = build(dataset, model, ours=ours)
+    side, optimizer = build(dataset, model, Target(), ours=ours)
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     before = _status("VmRSS")
+    _train_thrice(side, optimizer)
+    print((_status("VmHWM") - before) / 1024)
+
+
+def _train_thrice(side: Side, optimizer: torch.optim.Optimizer) -> None:
     step = side.train(optimizer)
     for _ in range(3):
         step()
-    print((_status("VmHWM") - before) / 1024)
 
 
 def _status(key: str) -> int:
@@ -195,21 +242,21 @@ def _status(key: str) -> int:
     return int(next(line.split()[1] for line in lines if line.startswith(f"{key}:")))
 
 
-def row(dataset: str, model: str, pairs: int) -> list[str]:
+def row(dataset: str, model: str, pairs: int, target: Target) -> list[str]:
     """Measure one case."""
-    (ours, our_optimizer), (loop, loop_optimizer) = (build(dataset, model, ours=side) for side in (True, False))
-    step = interleaved({"ours": ours.train(our_optimizer), "loop": loop.train(loop_optimizer)}, pairs)
+    (ours, our_optimizer), (loop, loop_optimizer) = (build(dataset, model, target, ours=side) for side in (True, False))
+    step = interleaved({"ours": ours.train(our_optimizer), "loop": loop.train(loop_optimizer)}, pairs, target)
     batch = ours.config.batch_size
-    many = interleaved({"ours": ours.infer(batch), "loop": loop.infer(batch)}, 3 * pairs)
-    single = interleaved({"ours": ours.infer(1), "loop": loop.infer(1)}, 10 * pairs)
-    gigaflop, floor = floor_seconds(dataset, model)
-    peak = [peak_megabytes(dataset, model, ours=side) for side in (True, False)]
+    many = interleaved({"ours": ours.infer(batch), "loop": loop.infer(batch)}, 3 * pairs, target)
+    single = interleaved({"ours": ours.infer(1), "loop": loop.infer(1)}, 10 * pairs, target)
+    gigaflop, floor = floor_seconds(dataset, model, target)
+    peak = [peak_megabytes(dataset, model, target, ours=side) for side in (True, False)]
     return [
         f"{dataset} {model}",
-        f"{1e3 * step['loop']:.0f}",
-        f"{1e3 * step['ours']:.0f}",
+        f"{1e3 * step['loop']:.3g}",
+        f"{1e3 * step['ours']:.3g}",
         f"**{step['loop'] / step['ours']:.2f}**",
-        f"{1e3 * floor:.0f} ({gigaflop:.0f} GFLOP)",
+        f"{1e3 * floor:.2g} ({gigaflop:.0f} GFLOP)",
         f"{many['loop'] / many['ours']:.2f}",
         f"{single['loop'] / single['ours']:.2f}",
         f"{launches(dataset, model, ours=False)}",
@@ -236,6 +283,8 @@ def main(
     case: Annotated[list[str] | None, typer.Argument(help="DATASET/MODEL of params.yaml; default: all cases")] = None,
     pairs: Annotated[int, typer.Option(help="timed pairs of training steps")] = 7,
     threads: Annotated[int, typer.Option(help="of PyTorch; 1 measures process time, more wall time")] = 1,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    precision: Annotated[str, typer.Option(help="32-true, tf32 or bf16-mixed")] = "32-true",
     peak_of: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Print a Markdown table: training step, inference, kernel launches and peak memory, ours against the loop."""
@@ -244,10 +293,13 @@ def main(
     if peak_of:
         _print_peak(*cases[0], ours=peak_of == "ours")
         return
-    print(f"torch {torch.__version__}, {threads} thread(s)\n")
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    target = Target(device, precision)
+    name = torch.cuda.get_device_name() if device == "cuda" else f"{threads} thread(s)"
+    print(f"torch {torch.__version__}, {name}, {precision}\n")
     print(f"| {' | '.join(HEADER)} |\n|{'---|' * len(HEADER)}", flush=True)
     for dataset, model in cases:
-        print(f"| {' | '.join(row(dataset, model, pairs))} |", flush=True)
+        print(f"| {' | '.join(row(dataset, model, pairs, target))} |", flush=True)
 
 
 if __name__ == "__main__":

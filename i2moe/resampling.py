@@ -128,6 +128,19 @@ def resampled(compute: Compute, labels: Array, logits: Array, units: Units, seed
     )
 
 
+def resampled_means(values: Array, units: Units, seed: int = 0) -> Floats:
+    """Return the mean over samples of values [..., N] on every resample, [R, ...]; resamples as in `resampled`."""
+    drawn = _draw(units, seed)
+    num_units = len(units.strata)
+    rows = np.arange(len(drawn))[:, None] * num_units
+    counts = np.bincount((rows + drawn).ravel(), minlength=drawn.shape[0] * num_units).reshape(-1, num_units)
+    sizes = np.bincount(units.of_sample)
+    in_order = np.asarray(values, np.float64)[..., units.of_sample.argsort(kind="stable")]
+    sums = np.add.reduceat(in_order, sizes.cumsum() - sizes, axis=-1).reshape(-1, num_units)
+    means = (counts @ sums.T) / (counts @ sizes)[:, None]
+    return np.asarray(means.reshape(len(drawn), *values.shape[:-1]))
+
+
 def bootstrap_interval(compute: Compute, labels: Array, logits: Array, units: Units, *, seed: int = 0) -> Interval:
     """Return the expanded percentile interval of a metric's mean over seeds; arguments as in `resampled`."""
     values = resampled(compute, labels, logits, units, seed).mean(axis=1)

@@ -16,7 +16,10 @@ FILES = [
 MET_FIRST = {
     "i2moe.base.strict": ["nearest"],
     "i2moe.contract.masks": ["pack_mask", "unpack_mask"],
-    "i2moe.explain.coalitions": ["coalitions"],
+    "i2moe.explain.coalitions": ["coalition_names"],
+    "i2moe.explain.subsets": ["subsets", "shapley_values", "interaction_indices"],
+    "i2moe.explain.lattice": ["lattice_parts"],
+    "i2moe.explain.value": ["sample_values"],
     "i2moe.explain.experts": ["agreement", "telling_sample"],
     "i2moe.metrics": ["chance"],
     "i2moe.model.interaction": ["expert_names"],

@@ -1,9 +1,12 @@
-"""What the whole model does when it sees only some modalities: the reading that finds planted interactions.
+"""What the whole model and each of its experts predict when they see only some modalities.
 
-Absent modalities are replaced by their mean tokens over the train split, after the encoder.
+Absent modalities are replaced after the encoder, in one of three ways: by their mean tokens over the train split
+(`mean`), by the tokens of another sample, drawn from the train split and the same for all absent modalities
+(`sample`), or by zeros (`zero`). On data with planted interactions the mean finds them best: the tokens of another
+sample contradict a copy that is left, and zeros may lie far from all that the model has seen.
 """
 
-from itertools import chain, combinations
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,34 +14,95 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2moe.data import FeatureSet
+from i2moe.explain.subsets import subsets
 from i2moe.inference import EVALUATION_BATCH, device_of, label_scale, mean_tokens, to_device
+from i2moe.model.interaction import Prediction
 from i2moe.model.multimodal import MultimodalModel
 
-Coalition = tuple[str, ...]
+REPLACEMENTS = ("mean", "sample", "zero")
 
 
-def coalitions(modalities: list[str]) -> list[Coalition]:
-    """Return all subsets of the modalities, from none to all.
+@dataclass(frozen=True)
+class CoalitionLogits:
+    """What a model predicts for N samples with each of the K = 2^M subsets of modalities intact.
+
+    Subsets are in the order of `i2moe.explain.subsets`. For regression, logits are in the label's units.
+    """
+
+    whole: NDArray[np.floating]  # of the model, [K, N, C]
+    experts: NDArray[np.floating] | None  # of its experts, [K, N, E, C]; None without experts
+
+
+def coalition_names(modalities: list[str]) -> list[str]:
+    """Name all subsets of the modalities, from none to all.
 
     Examples:
-        >>> coalitions(["plot", "poster"])
-        [(), ('plot',), ('poster',), ('plot', 'poster')]
+        >>> coalition_names(["plot", "poster"])
+        ['none', 'plot', 'poster', 'plot + poster']
     """
-    return list(chain.from_iterable(combinations(modalities, size) for size in range(len(modalities) + 1)))
+    members = subsets(len(modalities))
+    return [" + ".join(np.array(modalities, object)[inside]) or "none" for inside in members]
 
 
-def coalition_logits(model: MultimodalModel, features: FeatureSet, split: str) -> dict[Coalition, NDArray[np.floating]]:
-    """Return the model's logits [N, C] on a split for every subset of modalities left intact (2^M passes)."""
-    mean, std = label_scale(features)
-    parts: dict[Coalition, list[Tensor]] = {kept: [] for kept in coalitions(features.modalities)}
+def coalition_logits(
+    model: MultimodalModel, features: FeatureSet, split: str, replacements: tuple[str, ...] = ("mean",), seed: int = 0
+) -> dict[str, CoalitionLogits]:
+    """Predict a split with every subset of modalities left intact, by replacement of the others.
+
+    That takes 2^M - 1 passes for each replacement, and one with all modalities intact.
+
+    Args:
+        model: a trained model.
+        features: the dataset.
+        split: train | validation | test.
+        replacements: of REPLACEMENTS.
+        seed: of the drawing of other samples.
+    """
+    members = subsets(len(features.modalities))
+    generator = np.random.default_rng(seed)
+    parts: dict[str, list[list[Prediction]]] = {name: [[] for _ in members] for name in replacements}
     with torch.inference_mode():
-        absent = mean_tokens(model, features)
+        means = mean_tokens(model, features) if "mean" in replacements else []
         for batch in features.loader(split, EVALUATION_BATCH):
             tokens = model.tokens(to_device(batch, device_of(model)))
-            for kept, logits in parts.items():
-                seen = [
-                    own if name in kept else replacement.expand_as(own)
-                    for name, own, replacement in zip(features.modalities, tokens, absent, strict=True)
-                ]
-                logits.append(model.predict(seen).logits)
-    return {kept: torch.cat(logits).float().cpu().numpy() * std + mean for kept, logits in parts.items()}
+            intact = model.predict(tokens)
+            for name, own in parts.items():
+                absent = _absent(name, model, features, tokens, means, generator)
+                own[-1].append(intact)
+                for inside, predicted in zip(members[:-1], own, strict=False):
+                    predicted.append(model.predict(_seen(inside, tokens, absent)))
+    return {name: _together(own, features) for name, own in parts.items()}
+
+
+def _seen(inside: NDArray[np.bool_], tokens: list[Tensor], absent: list[Tensor]) -> list[Tensor]:
+    return [own if kept else gone for kept, own, gone in zip(inside, tokens, absent, strict=True)]
+
+
+def _absent(
+    replacement: str,
+    model: MultimodalModel,
+    features: FeatureSet,
+    tokens: list[Tensor],
+    means: list[Tensor],
+    generator: np.random.Generator,
+) -> list[Tensor]:
+    """Return what stands in for each modality of a batch, [B, P, H] each."""
+    if replacement == "zero":
+        return [torch.zeros_like(own) for own in tokens]
+    if replacement == "mean":
+        return [mean.expand_as(own) for mean, own in zip(means, tokens, strict=True)]
+    donors = generator.choice(features.rows("train"), size=len(tokens[0]))
+    return model.tokens(to_device(features.__getitems__(donors.tolist()), device_of(model)))
+
+
+def _together(parts: list[list[Prediction]], features: FeatureSet) -> CoalitionLogits:
+    """Join the batches of all subsets, and return logits in the label's units."""
+    mean, std = label_scale(features)
+
+    def join(tensors: list[list[Tensor]]) -> NDArray[np.floating]:
+        values: NDArray[np.floating] = torch.stack([torch.cat(own) for own in tensors]).float().cpu().numpy()
+        return values * std + mean
+
+    experts = [[one.expert_logits for one in own if one.expert_logits is not None] for own in parts]
+    whole = join([[one.logits for one in own] for own in parts])
+    return CoalitionLogits(whole, join(experts) if experts[0] else None)

@@ -9,7 +9,8 @@ def explain(dataset: Dataset, model: Model) -> None:
     """Write the explanations of all seeds of a model: results/explanations/DATASET/MODEL/METHOD.parquet."""
     from i2moe.data import FeatureSet
     from i2moe.inference import choose_device, load
-    from stages.explain.methods import METHODS, Explained
+    from stages.explain.explained import Explained
+    from stages.explain.methods import METHODS
     from stages.shared.explanations import EXPLAINED_SPLIT, write
     from stages.shared.predictions import read
     from stages.shared.runs import read_model

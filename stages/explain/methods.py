@@ -6,58 +6,20 @@ Shapes: S seeds, N samples, E experts, C outputs.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import asdict
 
 import pandas as pd
 
-from i2moe.data import FeatureSet
-from i2moe.explain.ability import AT_CHANCE, Ability, abilities
-from i2moe.explain.coalitions import coalition_logits
+from i2moe.explain.ability import AT_CHANCE
+from i2moe.explain.coalitions import coalition_names
 from i2moe.explain.experts import agreement, summarise_experts, summarise_seeds, telling_sample
 from i2moe.explain.gate import read_gate
+from i2moe.explain.shares import leader
 from i2moe.metrics import lead_metric
-from i2moe.model.multimodal import MultimodalModel
-from i2moe.resampling import Units, units_of
-from i2moe.selection import TASK_METRICS, Array, compute_metrics
-from stages.shared.explanations import EXPLAINED_SPLIT, MIXTURE
-from stages.shared.predictions import SplitPredictions, output_names
-
-
-@dataclass(frozen=True)
-class Explained:
-    """A trained model and what it predicts for the split that is explained."""
-
-    features: FeatureSet
-    predictions: SplitPredictions
-    models: list[MultimodalModel]  # by seed
-    seeds: list[int]
-
-    @property
-    def labels(self) -> Array:
-        """Labels of the N samples, [N] or [N, C]."""
-        return self.features.labels[self.features.rows(EXPLAINED_SPLIT)]
-
-    @property
-    def of_experts(self) -> tuple[str, list[str], Array, Array, Array]:
-        """What summaries of experts need: task, names, labels [N] or [N, C], logits [S, N, E, C], weights [S, N, E]."""
-        own = self.predictions
-        return self.features.task, own.experts, self.labels, own.expert_logits, own.weights
-
-    @property
-    def train_labels(self) -> Array:
-        """Labels of the train split."""
-        return self.features.labels[self.features.rows("train")]
-
-    @property
-    def units(self) -> Units:
-        """Return which of the N samples are resampled together."""
-        return units_of(self.features.task, self.labels, self.features.groups(EXPLAINED_SPLIT))
-
-    @cached_property
-    def abilities(self) -> list[list[Ability]]:
-        """What each expert alone knows in each seed, [E][S]."""
-        return abilities(self.features.task, self.labels, self.predictions.expert_logits, self.units)
+from i2moe.selection import TASK_METRICS, compute_metrics
+from stages.explain.explained import Explained
+from stages.shared.explanations import MIXTURE
+from stages.shared.predictions import output_names
 
 
 def experts(explained: Explained) -> pd.DataFrame | None:
@@ -142,14 +104,59 @@ def example(explained: Explained) -> pd.DataFrame | None:
 
 
 def coalitions(explained: Explained) -> pd.DataFrame:
-    """Score every subset of the modalities, a row per seed, subset and metric."""
-    features, labels = explained.features, explained.labels
+    """Score every subset of the modalities, a row per replacement of the others, seed, subset and metric."""
+    names = coalition_names(explained.features.modalities)
     rows = []
-    for seed, model in zip(explained.seeds, explained.models, strict=True):
-        for kept, logits in coalition_logits(model, features, EXPLAINED_SPLIT).items():
-            intact = " + ".join(kept) or "none"
-            scores = compute_metrics(features.task, labels, logits)
-            rows += [{"seed": seed, "intact": intact, "metric": name, "score": score} for name, score in scores.items()]
+    for seed, by_replacement in zip(explained.seeds, explained.coalitions, strict=True):
+        for replacement, predicted in by_replacement.items():
+            for intact, logits in zip(names, predicted.whole, strict=True):
+                scores = compute_metrics(explained.features.task, explained.labels, logits)
+                labelled = {"replacement": replacement, "seed": seed, "intact": intact}
+                rows += [labelled | {"metric": name, "score": score} for name, score in scores.items()]
+    return pd.DataFrame(rows)
+
+
+def gain(explained: Explained) -> pd.DataFrame:
+    """Return a row per replacement and seed: what the model gains over no modality and over the best constant."""
+    rows = []
+    for replacement, own in explained.gains.items():
+        values = explained.coalition_values[replacement].mean(axis=2)
+        for index, seed in enumerate(explained.seeds):
+            rows.append(
+                {
+                    "replacement": replacement,
+                    "seed": seed,
+                    "none": values[index, 0],
+                    "whole": values[index, -1],
+                    "gain": own.gain[index],
+                    "low": own.low[index],
+                    "high": own.high[index],
+                    "is_shown": bool(own.shown[index]),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def shares(explained: Explained) -> pd.DataFrame:
+    """Return what each reading gives to each term, a row per reading, seed and term; NaN where nothing is shown."""
+    return pd.DataFrame(
+        {
+            "reading": name,
+            "seed": seed,
+            "term": term,
+            "share": own.share[row, column],
+            "low": own.low[row, column],
+            "high": own.high[row, column],
+        }
+        for name, own in explained.readings.items()
+        for row, seed in enumerate(explained.seeds)
+        for column, term in enumerate(own.terms)
+    )
+
+
+def leaders(explained: Explained) -> pd.DataFrame:
+    """Return which term each reading gives the largest share, if any, a row per reading."""
+    rows = [{"reading": name} | asdict(leader(own, explained.units)) for name, own in explained.readings.items()]
     return pd.DataFrame(rows)
 
 
@@ -160,4 +167,7 @@ METHODS: dict[str, Callable[[Explained], pd.DataFrame | None]] = {
     "agreement": agreements,
     "example": example,
     "coalitions": coalitions,
+    "gain": gain,
+    "shares": shares,
+    "leaders": leaders,
 }

@@ -44,9 +44,10 @@ class Explanation:
 
 
 def mean_by_metric(coalitions: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per subset of modalities, and the mean of each metric over seeds."""
+    """Return a row per replacement and subset of modalities, and the mean of each metric over seeds."""
     return (
-        coalitions.pivot_table("score", "intact", "metric", sort=False, dropna=False)
+        coalitions.pivot_table("score", ["replacement", "intact"], "metric", sort=False, dropna=False)
+        .dropna(how="all")
         .rename_axis(columns=None)
         .reset_index()
     )
@@ -157,16 +158,48 @@ EXPLANATIONS: dict[str, Explanation] = {
         },
     ),
     "coalitions": Explanation(
-        columns={"seed": int, "intact": str, "metric": str, "score": float},
+        columns={"replacement": str, "seed": int, "intact": str, "metric": str, "score": float},
         tabulate=mean_by_metric,
         drawings={
             "modalities": Drawing(
-                lambda table, shown: figures.coalitions_figure(mean_by_metric(table), shown.metric),
+                lambda table, shown: figures.coalitions_figure(
+                    mean_by_metric(table[table["replacement"] == "mean"]), shown.metric
+                ),
                 lambda table, shown: (  # noqa: ARG005
                     "Score of the whole model when it sees only some modalities (the others replaced by the train "
                     "split's mean token), mean over seeds. This reading needs no weights and no names of experts."
                 ),
             )
         },
+    ),
+    "gain": Explanation(
+        columns={
+            "replacement": str,
+            "seed": int,
+            "none": float,
+            "whole": float,
+            "gain": float,
+            "low": float,
+            "high": float,
+            "is_shown": bool,
+        }
+    ),
+    "shares": Explanation(
+        columns={"reading": str, "seed": int, "term": str, "share": float, "low": float, "high": float}
+    ),
+    "leaders": Explanation(
+        columns={
+            "reading": str,
+            "winner": str,
+            "heaviest": str,
+            "runner_up": str,
+            "share": float,
+            "lead": float,
+            "lead_low": float,
+            "lead_high": float,
+            "seeds_won": int,
+            "seeds_shown": int,
+            "num_seeds": int,
+        }
     ),
 }

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from small_models import different, mixture
 from torch import nn
 
 from i2moe.data import FeatureSet
 from i2moe.explain.ability import abilities
-from i2moe.explain.coalitions import coalition_logits, coalitions
+from i2moe.explain.coalitions import REPLACEMENTS, coalition_logits, coalition_names
 from i2moe.explain.experts import agreement, summarise_experts, telling_sample
-from i2moe.inference import mean_tokens
+from i2moe.inference import label_scale, mean_tokens, predict
 from i2moe.model.multimodal import MultimodalModel
 from i2moe.resampling import units_of
 
@@ -99,10 +100,6 @@ def test_the_telling_sample_is_right_and_its_experts_differ_most():
     assert telling_sample(np.array([0, 0, 1]), logits, expert_logits, weights) == 1  # sample 2 is predicted wrong
 
 
-def test_coalitions_go_from_none_to_all():
-    assert coalitions(["a", "b"]) == [(), ("a",), ("b",), ("a", "b")]
-
-
 class FirstToken(nn.Module):
     """A fusion that reads only the first modality."""
 
@@ -110,14 +107,52 @@ class FirstToken(nn.Module):
         return tokens[0].mean(dim=1)[:, :1]
 
 
+def reader(features):
+    """Return a model whose prediction is the first number of the first modality."""
+    return MultimodalModel(dict.fromkeys(features.modalities, nn.Unflatten(1, (1, 5))), FirstToken()).eval()
+
+
 def test_a_coalition_without_the_modality_that_matters_gives_the_mean_answer(synthetic_dataset):
     features = FeatureSet(*synthetic_dataset("regression"))
-    unflatten = nn.Unflatten(1, (1, 5))
-    model = MultimodalModel(dict.fromkeys(features.modalities, unflatten), FirstToken()).eval()
+    model = reader(features)
     train = torch.from_numpy(features.arrays["first"][features.rows("train")])
     assert torch.allclose(mean_tokens(model, features)[0][0, 0], train.mean(dim=0), atol=1e-6)
-    logits = coalition_logits(model, features, "test")
-    assert np.ptp(logits[()]) == 0
-    assert np.ptp(logits[("second",)]) == 0
-    assert np.ptp(logits[("first",)]) > 1
-    assert logits[("first",)] == pytest.approx(logits[("first", "second")])
+    none, first, second, both = coalition_logits(model, features, "test")["mean"].whole
+    assert np.ptp(none) == np.ptp(second) == 0
+    assert np.ptp(first) > 1
+    assert first == pytest.approx(both)
+
+
+def test_an_absent_modality_is_replaced_by_its_mean_by_another_sample_or_by_nothing(synthetic_dataset):
+    features = FeatureSet(*synthetic_dataset("regression"))
+    model = reader(features)
+    mean, std = label_scale(features)
+    found = coalition_logits(model, features, "test", REPLACEMENTS)
+    train = features.arrays["first"][features.rows("train")][:, 0]
+    assert found["zero"].whole[0] == pytest.approx(mean)
+    assert found["mean"].whole[0] == pytest.approx(train.mean() * std + mean, rel=1e-5)
+    others = (found["sample"].whole[0, :, 0] - mean) / std
+    assert np.abs(others[:, None] - train).min(axis=1) == pytest.approx(0, abs=1e-4)
+    assert len(np.unique(others.round(4))) > 1
+    assert found["sample"].whole[2] == pytest.approx(found["sample"].whole[0])  # the donor of both is the same
+    for own in found.values():
+        assert own.whole[3] == pytest.approx(found["mean"].whole[3])
+        assert own.experts is None
+    again = coalition_logits(model, features, "test", ("sample",))["sample"]
+    assert np.array_equal(again.whole[:, :, 0].shape, found["sample"].whole[:, :, 0].shape)
+    assert np.array_equal(again.whole, coalition_logits(model, features, "test", ("sample",))["sample"].whole)
+
+
+def test_experts_predict_with_every_subset_as_the_model_does(synthetic_dataset):
+    features = FeatureSet(*synthetic_dataset())
+    names = ["first", "second"]
+    torch.manual_seed(0)
+    moe = different(mixture("late", modalities=2, width=5, outputs=3, patches=1, num_heads=1))
+    model = MultimodalModel(dict.fromkeys(names, nn.Unflatten(1, (1, 5))), moe).eval()
+    found = coalition_logits(model, features, "test")["mean"]
+    assert coalition_names(names) == ["none", "first", "second", "first + second"]
+    assert found.whole.shape == (4, 12, 3)
+    assert found.experts.shape == (4, 12, 4, 3)
+    assert np.ptp(found.experts[0], axis=0) == pytest.approx(0, abs=1e-6)
+    assert found.whole[3] == pytest.approx(predict(model, features, "test").logits, abs=1e-6)
+    assert found.experts[3] == pytest.approx(predict(model, features, "test").expert_logits, abs=1e-6)

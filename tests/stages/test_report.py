@@ -186,15 +186,16 @@ def test_a_score_shows_mean_deviation_and_interval():
 
 
 def test_markdown_and_coalition_names():
-    rows = [(0, "none", "r2", 0.4), (0, "b + a", "r2", 0.7), (1, "none", "r2", 0.6), (1, "b + a", "r2", 0.8)]
-    rows += [(seed, intact, "mae", float("nan")) for seed in (0, 1) for intact in ("none", "b + a")]
-    table = mean_by_metric(pd.DataFrame(rows, columns=["seed", "intact", "metric", "score"]))
-    assert table["intact"].tolist() == ["none", "b + a"]  # in the order they came
-    assert table["r2"].tolist() == pytest.approx([0.5, 0.75])
+    rows = [("mean", 0, "none", "r2", 0.4), ("mean", 0, "b + a", "r2", 0.7)]
+    rows += [("mean", 1, "none", "r2", 0.6), ("mean", 1, "b + a", "r2", 0.8), ("zero", 0, "none", "r2", 0.1)]
+    rows += [("mean", seed, intact, "mae", float("nan")) for seed in (0, 1) for intact in ("none", "b + a")]
+    table = mean_by_metric(pd.DataFrame(rows, columns=["replacement", "seed", "intact", "metric", "score"]))
+    assert table["intact"].tolist() == ["none", "b + a", "none"]  # in the order they came
+    assert table["r2"].tolist() == pytest.approx([0.5, 0.75, 0.1])
     assert markdown(table).splitlines()[:3] == [
-        "| intact | r2    | mae |",
-        "| ------ | ----- | --- |",
-        "| none   | 0.500 |     |",
+        "| replacement | intact | r2    | mae |",
+        "| ----------- | ------ | ----- | --- |",
+        "| mean        | none   | 0.500 |     |",
     ]
 
 
