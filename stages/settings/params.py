@@ -9,7 +9,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 
 import stages.datasets
 from i2moe.base.errors import InputError
-from i2moe.base.strict import OnceEach, Positive, Seed, Strict, nearest
+from i2moe.base.strict import OnceEach, Positive, PositiveNumber, Seed, Strict, nearest
 from i2moe.model.config import ModelConfig
 from stages.datasets.tables.settings import TableParams
 from stages.settings.models import resolve_models
@@ -29,6 +29,7 @@ class RunParams(Strict):
     seeds: Annotated[list[Seed], Field(min_length=1), OnceEach]
     max_epochs: Positive | None
     max_batch_size: Positive | None
+    min_learning_rate: PositiveNumber | None
 
 
 class Datasets(Strict):
@@ -96,13 +97,14 @@ class Params(Strict):
         return f"{dataset} (synthetic)" if is_synthetic else dataset
 
     def model(self, dataset: str, model: str) -> ModelConfig:
-        """Return a model's settings, with its epochs and batch size capped by `run`."""
+        """Return a model's settings, its epochs, batch size and learning rate within the bounds of `run`."""
         config = self.models[dataset][model]
-        capped = {
+        bounded = {
             "epochs": min(config.epochs, self.run.max_epochs or config.epochs),
             "batch_size": min(config.batch_size, self.run.max_batch_size or config.batch_size),
+            "learning_rate": max(config.learning_rate, self.run.min_learning_rate or config.learning_rate),
         }
-        return config.model_copy(update=capped)
+        return config.model_copy(update=bounded)
 
     def to_run(self) -> Run:
         """Return what the report must know of the run."""
@@ -112,6 +114,7 @@ class Params(Strict):
             seeds=self.run.seeds,
             max_epochs=self.run.max_epochs,
             max_batch_size=self.run.max_batch_size,
+            min_learning_rate=self.run.min_learning_rate,
             split_seed=self.split.seed,
             vanilla={dataset: self.vanilla(dataset) for dataset in self.run.datasets},
         )

@@ -276,6 +276,13 @@ def test_max_batch_size_caps_a_models_batches(load, cap, batch_size):
     assert load({"run.max_batch_size": cap}).model("tiny", "mult").batch_size == batch_size
 
 
-def test_the_projects_caps_leave_the_papers_settings_alone(project):
+@pytest.mark.parametrize(("floor", "rate"), [(None, 1e-3), (1e-4, 1e-3), (2e-3, 2e-3)])
+def test_min_learning_rate_raises_a_models_learning_rate(load, floor, rate):
+    assert load({"run.min_learning_rate": floor}).model("tiny", "mult").learning_rate == rate
+
+
+def test_the_projects_bounds_leave_the_papers_settings_alone(project):
     assert project.models["adni"]["i2moe-mult"].epochs == 50
+    assert project.models["adni"]["i2moe-mult"].learning_rate == 1e-4
     assert project.model("adni", "i2moe-mult").epochs == project.run.max_epochs
+    assert project.model("adni", "i2moe-mult").learning_rate == project.run.min_learning_rate

@@ -19,8 +19,8 @@ VOXEL = 8.0  # mm: the field of view of 91 x 109 x 91 voxels of 2 mm
 GREY, WHITE = 150, 250
 CORE, SURFACE = 0.5, 0.9  # radii of the white and the grey matter
 BASE, EFFECT, NOISE = 1000.0, 250.0, 100.0  # of a map's values
-BLOCK = 5  # variants in linkage disequilibrium
-CAUSAL_EVERY = 4  # blocks; the first variant of each such block shows a term
+BLOCK = 16  # variants in linkage disequilibrium
+CAUSAL_EVERY = 2  # blocks; the first variant of each such block shows a term
 SHARE_SAME = 0.85  # of a block's alleles are its first variant's
 SHARE_FIRST_FILESET, SHARE_OF_VARIANTS, SHARE_SWAPPED, SHARE_FLIPPED = 0.6, 0.95, 0.4, 0.3
 SHARE_MISSING, SHARE_MISSING_POOR, SHARE_POOR_VARIANTS, SHARE_AMBIGUOUS = 0.01, 0.3, 0.03, 0.08
@@ -96,7 +96,7 @@ def _draw_dosages(
     names = np.array([f"rs{1000 + number}" for number in range(num)], dtype=object)
     chromosomes: list[NDArray[np.bool_]] = []
     causal = np.arange(0, num, BLOCK * CAUSAL_EVERY)
-    terms = ("genetic_bit", "shared", "genetic_bit")
+    terms = ("genetic_bit", "shared")
     chance = np.repeat(frequency[None], people, axis=0)
     for order, variant in enumerate(causal):
         term = terms[order % len(terms)]

@@ -19,7 +19,7 @@ SHARE_CONVERTERS, SHARE_WITHOUT_SCAN, SHARE_WITHOUT_GENOTYPES, SHARE_POOR_GENOTY
 SHARE_WITHOUT_SAMPLES, SHARE_UNDIAGNOSED, SHARE_SECOND_SCAN = 0.03, 0.04, 0.6
 
 # The exclusive or counts +1 or -1, the noise is logistic, the other terms are standard normal.
-WEIGHTS = {"image": 1.0, "shared": 1.0, "exclusive_or": 1.4}
+WEIGHTS = {"image": 1.2, "shared": 1.5, "exclusive_or": 1.0}
 THRESHOLDS = (-0.9, 0.9)
 NOISE = 0.1
 RULE = "CN, MCI or Dementia where severity = sum of weight x term + noise x logistic lies below, between or above"

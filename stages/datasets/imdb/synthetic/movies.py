@@ -9,8 +9,10 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 FIRST_ID = 10_000
-# The term that decides on a genre, and its sign: two genres show what only the poster, both, or only both together tell.
+# The term that decides on a genre, and its sign: three genres show what only the poster tells, two what either tells,
+# and two what only both together tell.
 RULES = {
+    "Drama": ("poster", 1.0),
     "Action": ("poster", 1.0),
     "Romance": ("poster", -1.0),
     "Horror": ("shared", 1.0),

@@ -26,7 +26,7 @@ TERMS = [
     PlantedTerm(
         role="uniqueness",
         modalities=["poster"],
-        outputs=["Action", "Romance"],
+        outputs=["Drama", "Action", "Romance"],
         words="a red ground of the poster or a blue one",
     ),
     PlantedTerm(

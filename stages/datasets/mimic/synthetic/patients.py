@@ -17,9 +17,11 @@ FIRST_SUBJECT, FIRST_ADMISSION, STAYS_A_PATIENT = 10_000_000, 20_000_000, 20
 MEAN_READMISSIONS = 1.6
 SHARE_TERMINAL = 0.15  # of those who die: in hospital
 
-# Terms of the logit of death within a year. The exclusive or counts +1 or -1, the others are standard normal.
-WEIGHTS = {"lab": 2.5, "shared": 2.5, "exclusive_or": 3.0}
-INTERCEPT = -3.0
+# Terms of the logit of death within a year. The exclusive or of two bits is +1, -1, or 0 where one of them is 0; the
+# others are standard normal.
+WEIGHTS = {"lab": 6.0, "shared": 7.0, "exclusive_or": 9.0}
+INTERCEPT = -5.0
+BIT_SHARES = (0.4, 0.2, 0.4)  # of -1, 0 and +1: what a model makes of a bit between the two is not left to chance
 RULE = "P(death within 365 days) = sigmoid(intercept + sum of weight x term)"
 
 
@@ -39,8 +41,8 @@ class Patients:
 def draw_patients(first: int, num: int, generator: np.random.Generator) -> Patients:
     """Draw patients first … first + num - 1 with their terms, and by the planted rule whether they die."""
     terms: dict[str, Floats] = {name: generator.normal(size=num) for name in ("lab", "shared")}
-    terms |= {name: generator.integers(2, size=num).astype(float) for name in ("lab_bit", "code_bit")}
-    terms["exclusive_or"] = np.where(terms["lab_bit"] != terms["code_bit"], 1.0, -1.0)
+    terms |= {name: generator.choice([-1.0, 0.0, 1.0], num, p=BIT_SHARES) for name in ("lab_bit", "code_bit")}
+    terms["exclusive_or"] = -terms["lab_bit"] * terms["code_bit"]
     logit = INTERCEPT + np.sum([weight * terms[name] for name, weight in WEIGHTS.items()], axis=0)
     probability = sigmoid(logit)
     return Patients(

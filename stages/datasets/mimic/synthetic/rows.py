@@ -33,7 +33,7 @@ USUAL = {
     "temperature": (98.4, 0.7, 1), "oxygen_saturation": (96, 1.5, 0), "bedside_glucose": (135, 30, 0),
 }  # fmt: skip
 # How many spreads a feature moves for a term of 1.
-SHIFTS = {
+SHIFTS: dict[str, dict[str, float]] = {
     "lab": {
         "creatinine": 1.2,
         "urea_nitrogen": 1.2,
@@ -45,31 +45,39 @@ SHIFTS = {
         "hematocrit": -1.2,
         "rbc": -1.2,
     },
-    "shared": {
-        "lactate": 1.2,
-        "wbc": 1.2,
-        "inr": 1.2,
-        "pt": 1.2,
-        "heart_rate": 1.2,
-        "respiratory_rate": 1.2,
-        "albumin": -1.2,
-        "platelets": -1.2,
-        "mean_pressure": -1.2,
-    },
-    "lab_bit": {
-        "sodium": 6,
-        "chloride": 6,
-        "bicarbonate": -6,
-        "anion_gap": 6,
-        "mcv": 6,
-        "mch": 6,
-        "mchc": 6,
-        "magnesium": 6,
-    },
+    "shared": {"lactate": 1.2, "albumin": -1.2},
+    "lab_bit": dict.fromkeys(
+        (
+            "sodium",
+            "chloride",
+            "anion_gap",
+            "magnesium",
+            "mcv",
+            "mch",
+            "mchc",
+            "alt",
+            "alp",
+            "ast",
+            "bilirubin",
+            "ldh",
+            "globulin",
+            "protein",
+            "glucose",
+            "ptt",
+        ),
+        2.0,
+    ),
 }
 CELSIUS = 223762
-SHARED_CODES = (["5849", "99592", "78552", "0389", "51881"], ["N179", "R6520", "R570", "A419", "J9601"])  # ICD-9, -10
-DIABETES = (["25000", "36201", "3572", "58381"], ["E119", "H360", "G632", "N083"])
+# ICD-9 and ICD-10: of sepsis, and of diabetes. Several each, as an exclusive or with one code is hard to learn.
+SHARED_CODES = (
+    ["5849", "99592", "78552", "0389", "51881", "2762", "2875", "570", "2869", "34831"],
+    ["N179", "R6520", "R570", "A419", "J9601", "E872", "D696", "K7200", "D689", "G9341"],
+)
+DIABETES = (
+    ["25000", "36201", "3572", "58381", "44381", "70715", "73027", "7915", "5859", "27801", "5363", "3371", "58881"],
+    ["E119", "H360", "G632", "N083", "I792", "L97519", "M86171", "R81", "N189", "E669", "K3184", "G990", "N258"],
+)
 COMMON_CODES = (
     [f"{stem}{end}" for stem in (401, 272, 414, 427, 428, 486, 530, 285, 244, 311, 496, 599) for end in "0189"]
     + ["E8788", "E8798", "V1582", "V5861"],
@@ -149,7 +157,7 @@ def diagnosis_rows(patients: Patients, stays: Stays, generator: np.random.Genera
         terms = {name: values[stays.patient[own]] for name, values in patients.terms.items()}
         chances = [np.full(len(own), 0.12)] * len(COMMON_CODES[position])
         chances += [sigmoid(3 * terms["shared"] - 0.5)] * len(SHARED_CODES[position])
-        chances += [np.where(terms["code_bit"] > 0, 0.97, 0.03)] * len(DIABETES[position])
+        chances += [0.5 + 0.47 * terms["code_bit"]] * len(DIABETES[position])
         codes = [*COMMON_CODES[position], *SHARED_CODES[position], *DIABETES[position]]
         drawn = generator.random((len(codes), len(own))) < np.array(chances)
         drawn[0] |= ~drawn.any(axis=0)  # every stay has a diagnosis

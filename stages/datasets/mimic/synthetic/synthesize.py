@@ -44,7 +44,7 @@ TERMS = [
     PlantedTerm(
         role="synergy",
         modalities=["lab", "code"],
-        words="high sodium without diabetes among the codes, or diabetes with usual sodium, but not both",
+        words="high sodium, red cells and liver values without diabetes among the codes, or diabetes with usual values",
     ),
 ]
 
