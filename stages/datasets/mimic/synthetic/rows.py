@@ -65,7 +65,7 @@ SHIFTS: dict[str, dict[str, float]] = {
             "glucose",
             "ptt",
         ),
-        2.0,
+        3.0,
     ),
 }
 CELSIUS = 223762
