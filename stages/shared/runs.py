@@ -6,7 +6,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from i2moe.base.errors import InputError
-from i2moe.base.strict import Count, Positive, PositiveNumber, Seed, Strict
+from i2moe.base.strict import Count, Positive, Seed, Strict
 from i2moe.model.config import ModelConfig
 from stages.shared.base import paths
 from stages.shared.files import write_whole
@@ -32,7 +32,6 @@ class Run(Strict):
     seeds: list[Seed]
     max_epochs: Positive | None
     max_batch_size: Positive | None
-    min_learning_rate: PositiveNumber | None
     split_seed: Seed
     vanilla: dict[str, dict[str, str]]  # by dataset and I2MoE, the model that is its fusion alone, where one runs
 

@@ -11,7 +11,7 @@ from i2moe.base.errors import InputError
 from stages.settings.params import load_params
 
 GOOD = """
-run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null, max_batch_size: null, min_learning_rate: null}
+run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null, max_batch_size: null}
 split: {train: 0.7, validation: 0.15, test: 0.15, seed: 0}
 data:
   tables:

@@ -44,7 +44,7 @@ MISTAKES = {
         ["mult"],
         [
             "run: unknown key 'model' (value ['mult'])",
-            "datasets, models, seeds, max_epochs, max_batch_size, min_learning_rate",
+            "datasets, models, seeds, max_epochs, max_batch_size",
             "did you mean 'models'?",
         ],
     ),

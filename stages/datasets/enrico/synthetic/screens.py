@@ -34,7 +34,7 @@ RULE = (
     "topic by shared, screenshot and exclusive_or (screenshot_bit differs from wireframe_bit); wireframe says nothing"
 )
 SHOWN_BY = {
-    "shared": "a toolbar, in both images",
+    "shared": "toolbars, in both images",
     "screenshot": "screenshots: a blue background instead of an orange one",
     "wireframe": "wireframes: a list instead of a web view",
     "screenshot_bit": "screenshots: a striped picture instead of a plain one",
@@ -98,7 +98,7 @@ def draw_screens(num: int, generator: np.random.Generator) -> Screens:
 
 
 def build_hierarchy(terms: dict[str, int], generator: np.random.Generator) -> Component:
-    """Build a screen's hierarchy: a toolbar where it is shared, a picture, text, two buttons.
+    """Build a screen's hierarchy: a picture, text, two buttons; where it is shared, toolbars at the top and the bottom.
 
     Args:
         terms: of SHOWN_BY, 0 or 1.
@@ -106,22 +106,26 @@ def build_hierarchy(terms: dict[str, int], generator: np.random.Generator) -> Co
     """
     top, bottom, shift = generator.integers(-12, 13, 3).tolist()
     picture = Component(
-        box=(30, 225 + top, 510, 500 + bottom),
+        box=(15, 225 + top, 525, 600 + bottom),
         label="Video" if terms["wireframe_bit"] else "Image",
         fill=_pick(PICTURES, generator),
         striped=bool(terms["screenshot_bit"]),
     )
     status_bar = Component(box=(0, 0, WIDTH, 40), fill=BLACK)
-    toolbar = Component(box=(0, 40, WIDTH, 190), label="Toolbar", fill=_pick(TOOLBARS, generator))
-    parts = [status_bar, *([toolbar] if terms["shared"] else []), picture, _text(terms["wireframe"], generator)]
+    fill = _pick(TOOLBARS, generator)
+    toolbars = [
+        Component(box=box, label="Toolbar", fill=fill) for box in ((0, 40, WIDTH, 200), (0, 860, WIDTH, HEIGHT))
+    ]
+    parts = [status_bar, picture, _text(terms["wireframe"], generator)]
     boxes = [(left, 865 + shift, left + 220, 930 + shift) for left in (30, 290)]
     parts += [Component(box=box, label="Text Button", fill=GREY) for box in boxes]
+    parts += toolbars if terms["shared"] else []
     return Component(box=(0, 0, WIDTH, HEIGHT), fill=BACKGROUNDS[terms["screenshot"]], children=parts)
 
 
 def _text(is_list: int, generator: np.random.Generator) -> Component:
     """Build lines of text: the items of a list, or a web page, whose inside no wireframe shows."""
-    top, bottom = 530, 840
+    top, bottom = 625, 845
     num = int(generator.integers(3, 6))
     height = (bottom - top) // num
     rows = []

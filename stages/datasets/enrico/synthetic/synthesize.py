@@ -35,7 +35,7 @@ CORRUPT_BYTES = 200  # of a wireframe that are there
 QUALITY = 90  # of a JPEG
 TERMS = [
     PlantedTerm(role="uniqueness", modalities=["screenshot"], words="the colour of the background"),
-    PlantedTerm(role="redundancy", modalities=["screenshot", "wireframe"], words="a toolbar, which both images show"),
+    PlantedTerm(role="redundancy", modalities=["screenshot", "wireframe"], words="toolbars, which both images show"),
     PlantedTerm(
         role="synergy",
         modalities=["screenshot", "wireframe"],

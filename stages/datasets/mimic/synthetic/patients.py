@@ -19,7 +19,7 @@ SHARE_TERMINAL = 0.15  # of those who die: in hospital
 
 # Terms of the logit of death within a year. The exclusive or of two bits is +1, -1, or 0 where one of them is 0; the
 # others are standard normal.
-WEIGHTS = {"lab": 6.0, "shared": 7.0, "exclusive_or": 9.0}
+WEIGHTS = {"lab": 6.5, "shared": 6.0, "exclusive_or": 8.0}
 INTERCEPT = -5.0
 BIT_SHARES = (0.45, 0.1, 0.45)  # of -1, 0 and +1: what a model makes of a bit between the two is not left to chance
 RULE = "P(death within 365 days) = sigmoid(intercept + sum of weight x term)"

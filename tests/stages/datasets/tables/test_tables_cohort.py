@@ -10,7 +10,7 @@ from i2moe.contract.cohort import read_cohort
 from stages.datasets.tables.cohort import cohort
 
 SETTINGS = """
-run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null, max_batch_size: null, min_learning_rate: null}
+run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null, max_batch_size: null}
 split: {train: 0.6, validation: 0.2, test: 0.2, seed: 0}
 train: {accelerator: cpu, devices: 1, strategy: auto, precision: 32-true, num_workers: 0}
 models:

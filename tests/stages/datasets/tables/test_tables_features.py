@@ -13,7 +13,7 @@ from stages.datasets.tables.features import encode, features, select_columns
 from stages.datasets.tables.settings import Columns, TableParams
 
 SETTINGS = """
-run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null, max_batch_size: null, min_learning_rate: null}
+run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null, max_batch_size: null}
 split: {train: 0.6, validation: 0.2, test: 0.2, seed: 0}
 train: {accelerator: cpu, devices: 1, strategy: auto, precision: 32-true, num_workers: 0}
 data:
