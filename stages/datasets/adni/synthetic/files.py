@@ -32,12 +32,11 @@ def write_maps(folder: Path, subjects: Subjects, generator: np.random.Generator)
     """Write atlas.nii.gz and ravens/<PTID>_<date>_RAVENS_150.nii.gz, one or two per subject."""
     labels = _labels()
     _write_nifti(folder / "atlas.nii.gz", labels)
-    half = (np.arange(SHAPE[0]) < SHAPE[0] // 2)[:, None, None]
     scans = [(row, 0) for row in np.flatnonzero(subjects.has_scan)]
     scans += [(row, 2) for row in np.flatnonzero(subjects.has_scan & subjects.has_second_scan)]
     for row, visit in tqdm(scans, desc="maps", unit="map", mininterval=1, delay=2, dynamic_ncols=True):
         noise = gaussian_filter(generator.normal(size=SHAPE), 1.0) * NOISE * 5
-        atrophy = np.where(half, subjects.terms["image"][row], subjects.terms["shared"][row])
+        atrophy = subjects.terms["shared"][row]
         values = np.where(labels == GREY, BASE - EFFECT * atrophy + noise, 0).clip(0).astype(np.int16)
         date = subjects.date(visit)[row]
         _write_nifti(folder / "ravens" / f"{subjects.ptid[row]}_{date}_RAVENS_150.nii.gz", values)

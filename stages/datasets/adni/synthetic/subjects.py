@@ -19,8 +19,8 @@ SHARE_CONVERTERS, SHARE_WITHOUT_SCAN, SHARE_WITHOUT_GENOTYPES, SHARE_POOR_GENOTY
 SHARE_WITHOUT_SAMPLES, SHARE_UNDIAGNOSED, SHARE_SECOND_SCAN = 0.03, 0.04, 0.6
 
 # The exclusive or counts +1 or -1, the noise is logistic, the other terms are standard normal.
-WEIGHTS = {"image": 1.2, "shared": 1.5, "exclusive_or": 1.0}
-THRESHOLDS = (-0.9, 0.9)
+WEIGHTS = {"clinical": 1.5, "shared": 1.5, "exclusive_or": 1.5}
+THRESHOLDS = (-1.1, 1.1)
 NOISE = 0.1
 RULE = "CN, MCI or Dementia where severity = sum of weight x term + noise x logistic lies below, between or above"
 
@@ -49,7 +49,7 @@ class Subjects:
 
 def draw_subjects(num: int, generator: np.random.Generator) -> Subjects:
     """Draw subjects with their terms, and by the planted rule their diagnoses."""
-    terms: dict[str, Floats] = {name: generator.normal(size=num) for name in ("image", "shared")}
+    terms: dict[str, Floats] = {name: generator.normal(size=num) for name in ("clinical", "shared")}
     terms |= {name: generator.integers(2, size=num).astype(float) for name in ("genetic_bit", "biospecimen_bit")}
     terms["exclusive_or"] = np.where(terms["genetic_bit"] != terms["biospecimen_bit"], 1.0, -1.0)
     severity = np.sum([weight * terms[name] for name, weight in WEIGHTS.items()], axis=0)

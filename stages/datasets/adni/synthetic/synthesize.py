@@ -1,8 +1,8 @@
 """Write a synthetic ADNI: the files, names, columns and quirks of the real one, and a planted cause of the diagnosis.
 
 The diagnosis follows from a severity with known terms, each visible in known files (`planted.json`): one term that
-only the image shows (uniqueness), one that all modalities show (redundancy), and an exclusive or of one bit in the
-genotypes and one in the biospecimens (synergy).
+only the clinical tables show (uniqueness), one that all modalities show (redundancy), and an exclusive or of one bit in
+the genotypes and one in the biospecimens (synergy).
 """
 
 import csv
@@ -28,7 +28,7 @@ FILE_NAMES = {"DXSUM": "DXSUM_PDXCONV_22Apr2024", "BLENNOWPLASMANFL": "ADNI_BLEN
 DOWNLOADED = "09May2024"
 TERMS = [
     PlantedTerm(
-        role="uniqueness", modalities=["image"], words="atrophy of one half of the brain, which only the scan shows"
+        role="uniqueness", modalities=["clinical"], words="a decline that only examination and blood pressure show"
     ),
     PlantedTerm(
         role="redundancy",

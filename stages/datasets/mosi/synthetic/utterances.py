@@ -18,7 +18,7 @@ WIDTHS = {"vision": 20, "audio": 5, "text": 300}
 SHARE_WITHOUT_TEXT, SHARE_UNKNOWN_WORDS, SHARE_FACES_LOST, SHARE_SILENT = 0.02, 0.03, 0.02, 0.05
 
 # Terms are standard normal, except the exclusive or of two bits: +1, -1, or 0 where one of them is 0.
-WEIGHTS = {"text": 1.2, "shared": 0.8, "exclusive_or": 1.0}
+WEIGHTS = {"text": 1.0, "shared": 1.2, "exclusive_or": 1.0}
 SHARE_NEUTRAL = 0.25  # of the bits: 0, so that what a model makes of a bit between the two is not left to chance
 SPEAKER, NOISE = 0.1, 0.1  # deviations of what nothing shows: a video's own mean, an utterance's noise
 MAX_SENTIMENT = 3

@@ -102,8 +102,8 @@ def test_the_cohort_finds_the_planted_label_of_every_patient(synthetic_project):
 def test_the_stage_replaces_what_an_earlier_run_left(project):
     folder = project(dict.fromkeys(TABLES))
     text = (folder / "params.yaml").read_text()
-    assert "patients: 1200" in text
-    (folder / "params.yaml").write_text(text.replace("patients: 1200", "patients: 5"))
+    assert "patients: 1500" in text
+    (folder / "params.yaml").write_text(text.replace("patients: 1500", "patients: 5"))
     (folder / "data/synthetic/mimic/hosp").mkdir(parents=True)
     (folder / "data/synthetic/mimic/hosp/old.csv").touch()
     synthesize()
