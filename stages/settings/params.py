@@ -134,6 +134,7 @@ class Params(Strict):
             seeds=self.run.seeds,
             max_epochs=self.run.max_epochs,
             max_batch_size=self.run.max_batch_size,
+            stand_ins=[name for name in self.run.datasets if self.is_stand_in(name)] if self.synthetic.training else [],
             split_seed=self.split.seed,
             vanilla={dataset: self.vanilla(dataset) for dataset in self.run.datasets},
         )
