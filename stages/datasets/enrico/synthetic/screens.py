@@ -118,8 +118,8 @@ def build_hierarchy(terms: dict[str, int], generator: np.random.Generator) -> Co
     ]
     parts = [status_bar, picture, _text(terms["wireframe"], generator)]
     boxes = [(left, 865 + shift, left + 220, 930 + shift) for left in (30, 290)]
-    parts += [Component(box=box, label="Text Button", fill=GREY) for box in boxes]
     parts += toolbars if terms["shared"] else []
+    parts += [Component(box=box, label="Text Button", fill=GREY) for box in boxes]  # a wireframe is transparent there
     return Component(box=(0, 0, WIDTH, HEIGHT), fill=BACKGROUNDS[terms["screenshot"]], children=parts)
 
 
