@@ -15,6 +15,7 @@ from i2moe.metrics import LABEL_PREFIX, arrow, lead_metric
 from stages.report import figures
 from stages.report.explanations import EXPLANATIONS, Shown
 from stages.report.findings import find, less_forward_findings, no_signal_findings, no_vanilla_findings
+from stages.report.planted import LEAST_SHARE, expected_terms, planted_table, term_words
 from stages.report.tables import Tables, add_table, write_tables
 from stages.shared.base import paths
 from stages.shared.cards import CONSTANT, REFERENCE, Card
@@ -47,6 +48,16 @@ class ModelSection:
 
 
 @dataclass(frozen=True)
+class PlantedSection:
+    """What is planted in a synthetic dataset, and which reading of which model finds it."""
+
+    rule: str
+    terms: list[dict[str, Any]]  # name, words and outputs of each term that can be found
+    gone: list[str]  # words of the terms that cannot, since their modalities are left out
+    rows: list[dict[str, Any]]  # of `planted_table`
+
+
+@dataclass(frozen=True)
 class DatasetSection:
     """What the page says about one dataset."""
 
@@ -58,6 +69,7 @@ class DatasetSection:
     performance: list[dict[str, Any]]  # a row per model: its name and a cell per metric
     differences: list[dict[str, Any]]  # a row per pair of models that is compared
     labels: list[dict[str, Any]]  # of a multilabel task one row per label: its name and the AUROC by model
+    planted: PlantedSection | None
     models: list[ModelSection]
 
 
@@ -97,10 +109,29 @@ def dataset_section(run: Run, dataset: str, tables: Tables) -> DatasetSection:
             for row in differences.to_dict("records")
         ],
         labels=label_rows(labels),
+        planted=planted_section(run, dataset, card.cohort, tables),
         models=[
             model_section(run, dataset, model, card.cohort, tables, against_constant(differences, model))
             for model in run.models
         ],
+    )
+
+
+def planted_section(run: Run, dataset: str, cohort: CohortDescription, tables: Tables) -> PlantedSection | None:
+    """Collect what is planted in a synthetic dataset and what its models' readings find, and add it to the tables."""
+    if cohort.planted is None:
+        return None
+    expected, gone = expected_terms(cohort.planted, cohort.modalities)
+    columns = EXPLANATIONS["shares"].columns
+    read_shares = {model: read(paths.explanations(dataset, model), "shares", columns) for model in run.models}
+    table = planted_table(list(expected), {name: own for name, own in read_shares.items() if own is not None})
+    if len(table):
+        tables["planted"].append(table[["model", "reading", "verdict"]].assign(dataset=dataset))
+    return PlantedSection(
+        rule=cohort.planted.rule,
+        terms=[term_words(name, terms) for name, terms in expected.items()],
+        gone=[term.words for term in gone],
+        rows=table.to_dict("records"),
     )
 
 
@@ -228,4 +259,5 @@ def render(run: Run, sections: list[DatasetSection]) -> str:
         constant=CONSTANT,
         rankings=sorted({ranking.name for ranking in RANKINGS.values()}),
         auroc_margin=AUROC_MARGIN,
+        least_share=LEAST_SHARE,
     )

@@ -9,7 +9,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 
 import stages.datasets
 from i2moe.base.errors import InputError
-from i2moe.base.strict import OnceEach, Positive, Seed, Strict, nearest
+from i2moe.base.strict import OnceEach, Positive, PositiveNumber, Probability, Seed, Strict, nearest
 from i2moe.model.config import ModelConfig
 from stages.datasets.tables.settings import TableParams
 from stages.settings.models import resolve_models
@@ -50,6 +50,19 @@ class Datasets(Strict):
         return tables
 
 
+class StandInTraining(Strict):
+    """How every model is trained on a stand-in, in place of its own settings, which need more steps."""
+
+    learning_rate: PositiveNumber
+    dropout: Probability
+
+
+class Synthetic(Strict):
+    """The stand-ins: a block for each dataset that has one."""
+
+    training: StandInTraining | None = None
+
+
 def found_in_folders(kind: str) -> dict[str, Any]:
     """Find the class of this name in each dataset's `settings.py`; each may be absent from params.yaml."""
     found = {}
@@ -62,10 +75,10 @@ def found_in_folders(kind: str) -> dict[str, Any]:
 
 if TYPE_CHECKING:
     DataParams = Datasets
-    SyntheticParams = Strict
+    SyntheticParams = Synthetic
 else:
     DataParams = create_model("DataParams", __base__=Datasets, **found_in_folders("Settings"))
-    SyntheticParams = create_model("SyntheticParams", __base__=Strict, **found_in_folders("SyntheticSettings"))
+    SyntheticParams = create_model("SyntheticParams", __base__=Synthetic, **found_in_folders("SyntheticSettings"))
 
 
 class Params(Strict):
@@ -93,12 +106,21 @@ class Params(Strict):
 
     def label(self, dataset: str) -> str:
         """Return how a report names a dataset: one whose raw files are the synthetic ones is called synthetic."""
-        is_synthetic = Path(self.data.raw()[dataset]).is_relative_to(paths.synthetic(dataset))
-        return f"{dataset} (synthetic)" if is_synthetic else dataset
+        return f"{dataset} (synthetic)" if self.is_synthetic(dataset) else dataset
+
+    def is_synthetic(self, dataset: str) -> bool:
+        """Return whether a dataset's raw files are the synthetic ones."""
+        return Path(self.data.raw()[dataset]).is_relative_to(paths.synthetic(dataset))
+
+    def is_stand_in(self, dataset: str) -> bool:
+        """Return whether a dataset is the synthetic stand-in for data that need a licence."""
+        return getattr(self.synthetic, dataset, None) is not None and self.is_synthetic(dataset)
 
     def model(self, dataset: str, model: str) -> ModelConfig:
-        """Return a model's settings, with its epochs and batch size capped by `run`."""
+        """Return a model's settings as they are trained: on a stand-in with its training, and capped by `run`."""
         config = self.models[dataset][model]
+        if self.is_stand_in(dataset) and self.synthetic.training:
+            config = config.model_copy(update=self.synthetic.training.model_dump())
         capped = {
             "epochs": min(config.epochs, self.run.max_epochs or config.epochs),
             "batch_size": min(config.batch_size, self.run.max_batch_size or config.batch_size),
@@ -113,6 +135,7 @@ class Params(Strict):
             seeds=self.run.seeds,
             max_epochs=self.run.max_epochs,
             max_batch_size=self.run.max_batch_size,
+            stand_ins=[name for name in self.run.datasets if self.is_stand_in(name)] if self.synthetic.training else [],
             split_seed=self.split.seed,
             vanilla={dataset: self.vanilla(dataset) for dataset in self.run.datasets},
         )

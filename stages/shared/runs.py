@@ -38,6 +38,7 @@ class Run(Strict):
     seeds: list[Seed]
     max_epochs: Positive | None
     max_batch_size: Positive | None
+    stand_ins: list[str]  # the datasets whose models train as synthetic.training says
     split_seed: Seed
     vanilla: dict[str, dict[str, str]]  # by dataset and I2MoE, the model that is its fusion alone, where one runs
 

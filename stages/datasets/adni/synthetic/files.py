@@ -18,9 +18,9 @@ SHAPE = (24, 28, 24)
 VOXEL = 8.0  # mm: the field of view of 91 x 109 x 91 voxels of 2 mm
 GREY, WHITE = 150, 250
 CORE, SURFACE = 0.5, 0.9  # radii of the white and the grey matter
-BASE, EFFECT, NOISE = 1000.0, 120.0, 150.0  # of a map's values
-BLOCK = 5  # variants in linkage disequilibrium
-CAUSAL_EVERY = 12  # blocks; the first variant of each such block shows a term
+BASE, EFFECT, NOISE = 1000.0, 250.0, 100.0  # of a map's values
+BLOCK = 16  # variants in linkage disequilibrium
+CAUSAL_EVERY = 2  # blocks; the first variant of each such block shows a term
 SHARE_SAME = 0.85  # of a block's alleles are its first variant's
 SHARE_FIRST_FILESET, SHARE_OF_VARIANTS, SHARE_SWAPPED, SHARE_FLIPPED = 0.6, 0.95, 0.4, 0.3
 SHARE_MISSING, SHARE_MISSING_POOR, SHARE_POOR_VARIANTS, SHARE_AMBIGUOUS = 0.01, 0.3, 0.03, 0.08
@@ -32,12 +32,11 @@ def write_maps(folder: Path, subjects: Subjects, generator: np.random.Generator)
     """Write atlas.nii.gz and ravens/<PTID>_<date>_RAVENS_150.nii.gz, one or two per subject."""
     labels = _labels()
     _write_nifti(folder / "atlas.nii.gz", labels)
-    half = (np.arange(SHAPE[0]) < SHAPE[0] // 2)[:, None, None]
     scans = [(row, 0) for row in np.flatnonzero(subjects.has_scan)]
     scans += [(row, 2) for row in np.flatnonzero(subjects.has_scan & subjects.has_second_scan)]
     for row, visit in tqdm(scans, desc="maps", unit="map", mininterval=1, delay=2, dynamic_ncols=True):
         noise = gaussian_filter(generator.normal(size=SHAPE), 1.0) * NOISE * 5
-        atrophy = np.where(half, subjects.terms["image"][row], subjects.terms["shared"][row])
+        atrophy = subjects.terms["shared"][row]
         values = np.where(labels == GREY, BASE - EFFECT * atrophy + noise, 0).clip(0).astype(np.int16)
         date = subjects.date(visit)[row]
         _write_nifti(folder / "ravens" / f"{subjects.ptid[row]}_{date}_RAVENS_150.nii.gz", values)
@@ -90,19 +89,19 @@ def write_filesets(folder: Path, subjects: Subjects, num: int, generator: np.ran
 def _draw_dosages(
     subjects: Subjects, num: int, generator: np.random.Generator
 ) -> tuple[NDArray[np.int8], NDArray[np.str_]]:
-    """Draw copies of A1 [N, V] and the variants' ids, which end in the term that they show: c, s or b."""
+    """Draw copies of A1 [N, V] and the variants' ids, which end in the term that they show: s or b."""
     people = len(subjects.rid)
     frequency = generator.uniform(0.05, 0.5, num)
     names = np.array([f"rs{1000 + number}" for number in range(num)], dtype=object)
     chromosomes: list[NDArray[np.bool_]] = []
     causal = np.arange(0, num, BLOCK * CAUSAL_EVERY)
-    terms = ("genetic", "shared", "genetic", "genetic_bit")
+    terms = ("genetic_bit", "shared")
     chance = np.repeat(frequency[None], people, axis=0)
     for order, variant in enumerate(causal):
         term = terms[order % len(terms)]
-        shift = 4 * subjects.terms[term] - 2 if term == "genetic_bit" else 1.2 * subjects.terms[term]
-        chance[:, variant] = sigmoid(shift - (0 if term == "genetic_bit" else 0.5))
-        names[variant] += {"genetic": "c", "shared": "s", "genetic_bit": "b"}[term]
+        shift = 6 * subjects.terms[term] - 3 if term == "genetic_bit" else 2 * subjects.terms[term]
+        chance[:, variant] = sigmoid(shift)
+        names[variant] += {"shared": "s", "genetic_bit": "b"}[term]
     lead = np.arange(num) // BLOCK * BLOCK
     for _ in range(2):
         alleles = generator.random((people, num)) < chance

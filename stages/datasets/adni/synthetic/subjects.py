@@ -19,9 +19,9 @@ SHARE_CONVERTERS, SHARE_WITHOUT_SCAN, SHARE_WITHOUT_GENOTYPES, SHARE_POOR_GENOTY
 SHARE_WITHOUT_SAMPLES, SHARE_UNDIAGNOSED, SHARE_SECOND_SCAN = 0.03, 0.04, 0.6
 
 # The exclusive or counts +1 or -1, the noise is logistic, the other terms are standard normal.
-WEIGHTS = {"image": 1.0, "genetic": 0.8, "clinical": 0.8, "biospecimen": 1.0, "shared": 1.2, "exclusive_or": 1.0}
-THRESHOLDS = (-1.0, 1.0)
-NOISE = 0.3
+WEIGHTS = {"clinical": 1.5, "shared": 1.5, "exclusive_or": 1.5}
+THRESHOLDS = (-1.1, 1.1)
+NOISE = 0.1
 RULE = "CN, MCI or Dementia where severity = sum of weight x term + noise x logistic lies below, between or above"
 
 
@@ -49,8 +49,7 @@ class Subjects:
 
 def draw_subjects(num: int, generator: np.random.Generator) -> Subjects:
     """Draw subjects with their terms, and by the planted rule their diagnoses."""
-    names = ("image", "genetic", "clinical", "biospecimen", "shared")
-    terms: dict[str, Floats] = {name: generator.normal(size=num) for name in names}
+    terms: dict[str, Floats] = {name: generator.normal(size=num) for name in ("clinical", "shared")}
     terms |= {name: generator.integers(2, size=num).astype(float) for name in ("genetic_bit", "biospecimen_bit")}
     terms["exclusive_or"] = np.where(terms["genetic_bit"] != terms["biospecimen_bit"], 1.0, -1.0)
     severity = np.sum([weight * terms[name] for name, weight in WEIGHTS.items()], axis=0)

@@ -1,8 +1,8 @@
 """Write a synthetic ADNI: the files, names, columns and quirks of the real one, and a planted cause of the diagnosis.
 
 The diagnosis follows from a severity with known terms, each visible in known files (`planted.json`): one term that
-only the image shows, one that only the genotypes, the clinical tables or the biospecimens show (uniqueness), one that
-all show (redundancy), and an exclusive or of one bit in the genotypes and one in the biospecimens (synergy).
+only the clinical tables show (uniqueness), one that all modalities show (redundancy), and an exclusive or of one bit in
+the genotypes and one in the biospecimens (synergy).
 """
 
 import csv
@@ -28,13 +28,8 @@ FILE_NAMES = {"DXSUM": "DXSUM_PDXCONV_22Apr2024", "BLENNOWPLASMANFL": "ADNI_BLEN
 DOWNLOADED = "09May2024"
 TERMS = [
     PlantedTerm(
-        role="uniqueness", modalities=["image"], words="atrophy of one half of the brain, which only the scan shows"
-    ),
-    PlantedTerm(role="uniqueness", modalities=["genetic"], words="a risk that only variants show"),
-    PlantedTerm(
         role="uniqueness", modalities=["clinical"], words="a decline that only examination and blood pressure show"
     ),
-    PlantedTerm(role="uniqueness", modalities=["biospecimen"], words="a burden that only cerebrospinal fluid shows"),
     PlantedTerm(
         role="redundancy",
         modalities=["image", "genetic", "clinical", "biospecimen"],

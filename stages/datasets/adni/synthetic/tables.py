@@ -11,17 +11,17 @@ from stages.datasets.adni.synthetic.subjects import VISITS, Floats, Subjects, si
 SHARE_NOT_ASKED = 0.03  # of answers: -4
 SHARE_HISTORY, SHARE_IMPERIAL = 0.3, 0.7  # of conditions in a history; of sites that write pounds and inches
 DETECTION_LIMIT = 200  # pg/mL of ABETA42; below, the table says "<200"
-EXAMINED = {"NXGAIT": 1.4, "NXTENDON": 1.0, "NXMOTOR": 0.8}  # logit of an abnormal finding for a clinical term of 1
+DISEASES = ("MH4CARD", "MH2NEURL", "MH5RESP", "MH12RENA", "MH9ENDO", "MH6HEPAT")  # that show the shared term
+EXAMINED = ("NXGAIT", "NXTENDON", "NXMOTOR", "NXSENSOR", "NXPLANTA", "NXTREMOR")  # findings that show the clinical term
 SHOWN_BY = {
     "image": {"region": "first half of the first axis"},
-    "genetic": {"variants": "rs…c, the more copies of A1 the higher the term"},
     "clinical": {"NEUROEXM": list(EXAMINED), "VITALS": ["VSBPSYS"]},
-    "biospecimen": {"UPENNBIOMK_ROCHE_ELECSYS": ["ABETA42", "TAU", "PTAU"]},
     "shared": {
-        "region": "second half of the first axis",
+        "region": "all grey matter",
+        "variants": "rs…s, the more copies of A1 the higher the term",
+        "MEDHIST": list(DISEASES),
+        "UPENNBIOMK_ROCHE_ELECSYS": ["ABETA42", "TAU", "PTAU"],
         "BLENNOWPLASMANFL": ["PLASMA_NFL"],
-        "MEDHIST": ["MH4CARD"],
-        "variants": "rs…s",
     },
     "exclusive_or": {"genetic_bit": "variants rs…b", "biospecimen_bit": {"APOERES": "an allele 4"}},
 }
@@ -73,8 +73,8 @@ def _history(subjects: Subjects, generator: np.random.Generator) -> pd.DataFrame
     codebook = read_codebook()
     own = codebook[(codebook["table"] == "MEDHIST") & (codebook["kind"] == "category")]["column"]
     values = {name: (generator.random(len(subjects.rid)) < SHARE_HISTORY).astype(int) for name in own}
-    chance = sigmoid(1.5 * subjects.terms["shared"])
-    values["MH4CARD"] = (generator.random(len(subjects.rid)) < chance).astype(int)
+    chance = sigmoid(3 * subjects.terms["shared"])
+    values |= {name: (generator.random(len(subjects.rid)) < chance).astype(int) for name in DISEASES}
     smoked = values["MH16SMOK"] == 1
     values["MH16BSMOK"] = np.where(smoked, generator.integers(1, 40, len(smoked)), -4)
     return _with_missing(_keys(subjects, 0) | values | {"MHCOMMEN": "synthetic"}, generator)
@@ -99,12 +99,12 @@ def _demographics(subjects: Subjects, generator: np.random.Generator) -> pd.Data
 
 
 def _examination(subjects: Subjects, generator: np.random.Generator) -> pd.DataFrame:
-    """Examine at screening; two findings of a clinical term."""
+    """Examine at screening; some findings show the clinical term."""
     codebook = read_codebook()
     own = codebook[(codebook["table"] == "NEUROEXM") & (codebook["kind"] == "category")]["column"]
     values = {}
     for name in own:
-        chance = sigmoid(EXAMINED.get(name, 0) * 2 * subjects.terms["clinical"] - (name not in EXAMINED) * 2)
+        chance = sigmoid(3 * subjects.terms["clinical"] if name in EXAMINED else np.full(len(subjects.rid), -2.0))
         values[name] = 1 + (generator.random(len(subjects.rid)) < chance)
     return _with_missing(_keys(subjects, 0) | values | {"NXDESC": "synthetic"}, generator)
 
@@ -132,7 +132,7 @@ def _vitals(subjects: Subjects, generator: np.random.Generator) -> pd.DataFrame:
             "VSWTUNIT": np.where(pounds, 1, 2),
             "VSHEIGHT": np.where(pounds, metres * 100 / 2.54, metres * 100).round(1),
             "VSHTUNIT": np.where(pounds, 1, 2),
-            "VSBPSYS": (135 + 12 * subjects.terms["clinical"] + generator.normal(0, 8, num)).round(),
+            "VSBPSYS": (135 + 12 * subjects.terms["clinical"] + generator.normal(0, 4, num)).round(),
             "VSBPDIA": generator.normal(75, 8, num).round(),
             "VSPULSE": generator.normal(66, 8, num).round(),
             "VSRESP": generator.integers(12, 21, num),
@@ -157,7 +157,7 @@ def _elecsys(subjects: Subjects, generator: np.random.Generator) -> pd.DataFrame
     """Measure cerebrospinal fluid at baseline, and again where there is a second scan."""
 
     def draw(mean: float, spread: float, weight: float) -> Floats:
-        term = weight * subjects.terms["biospecimen"] + 0.4 * generator.normal(size=len(subjects.rid))
+        term = weight * subjects.terms["shared"] + 0.4 * generator.normal(size=len(subjects.rid))
         return np.asarray((mean + spread * term).clip(mean / 20))
 
     parts = []
@@ -183,12 +183,12 @@ def _nfl(subjects: Subjects, generator: np.random.Generator) -> pd.DataFrame:
 
 
 def _freesurfer(subjects: Subjects, generator: np.random.Generator) -> pd.DataFrame:
-    """Measure regions of every scan: of each kind, one that shows the image's term, one the shared one, two neither."""
+    """Measure regions of every scan: of each kind, two that show the shared term, two that do not."""
     parts = []
     for visit, chosen in ((0, subjects.has_scan), (2, subjects.has_scan & subjects.has_second_scan)):
         values = {"IMAGEUID": 1000 * visit + subjects.rid, "OVERALLQC": "Pass"}
         for kind, mean in (("SV", 4000.0), ("CV", 2000.0), ("TA", 2.5), ("SA", 1500.0)):
-            for number, term in ((1, "image"), (2, "shared"), (3, None), (4, None)):
+            for number, term in ((1, "shared"), (2, "shared"), (3, None), (4, None)):
                 own = subjects.terms[term] if term else 0
                 noise = generator.normal(0, 0.5, len(subjects.rid))
                 values[f"ST{number}{kind}"] = (mean * (1 - 0.1 * (own + noise))).round(3)

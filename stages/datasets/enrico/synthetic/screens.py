@@ -1,7 +1,7 @@
 """Synthetic screens: which topic each has, and why (`RULE`), and the hierarchy of components that shows it.
 
 A term that only the screenshot shows is a colour or a texture; one that only the wireframe shows is the name of a
-component, as a web view and a list may look alike.
+component, as a web view and a list may look alike. Whether it is a web view or a list says nothing of the topic.
 """
 
 from dataclasses import dataclass, field
@@ -18,8 +18,7 @@ Colour = tuple[int, int, int]
 WIDTH, HEIGHT = 540, 960  # as ENRICO's
 MAX_ID = 72_219  # Rico's screens are numbered up to here
 
-# (shared, the unique term that counts, exclusive or) to a topic and its share of the screens. A unique term is 1 in the
-# same share of the screens whether or not it counts, so that nothing else tells of it.
+# (shared, screenshot, exclusive or) to a topic and its share of the screens, in which the three are independent.
 TOPICS = {
     (0, 0, 0): ("tutorial", 0.15),
     (0, 0, 1): ("login", 0.12),
@@ -30,14 +29,12 @@ TOPICS = {
     (1, 1, 0): ("form", 0.12),
     (1, 1, 1): ("settings", 0.10),
 }
-UNIQUE_SHARE = 0.4
 CORRUPT_TOPIC = "news"
 RULE = (
-    "topic by shared, exclusive_or (screenshot_bit differs from wireframe_bit) and one unique term: screenshot where "
-    "shared is 0, wireframe where it is 1"
+    "topic by shared, screenshot and exclusive_or (screenshot_bit differs from wireframe_bit); wireframe says nothing"
 )
 SHOWN_BY = {
-    "shared": "a toolbar, in both images",
+    "shared": "toolbars, in both images",
     "screenshot": "screenshots: a blue background instead of an orange one",
     "wireframe": "wireframes: a list instead of a web view",
     "screenshot_bit": "screenshots: a striped picture instead of a plain one",
@@ -83,13 +80,12 @@ def draw_screens(num: int, generator: np.random.Generator) -> Screens:
     cell = np.repeat(np.arange(len(keys)), np.diff(ends, prepend=0))
     corrupt = [name for name, _ in TOPICS.values()].index(CORRUPT_TOPIC)
     cell = np.append(cell, [corrupt] * len(OFFICIAL_CORRUPT))
-    shared, unique, exclusive_or = keys[cell].T
-    other = (generator.random(num) < UNIQUE_SHARE).astype(int)
+    shared, screenshot, exclusive_or = keys[cell].T
     bit = generator.integers(2, size=num)
     terms = {
         "shared": shared,
-        "screenshot": np.where(shared == 0, unique, other),
-        "wireframe": np.where(shared == 1, unique, other),
+        "screenshot": screenshot,
+        "wireframe": generator.integers(2, size=num),
         "screenshot_bit": bit,
         "wireframe_bit": bit ^ exclusive_or,
         "exclusive_or": exclusive_or,
@@ -102,7 +98,7 @@ def draw_screens(num: int, generator: np.random.Generator) -> Screens:
 
 
 def build_hierarchy(terms: dict[str, int], generator: np.random.Generator) -> Component:
-    """Build a screen's hierarchy: a toolbar where it is shared, a picture, text, two buttons.
+    """Build a screen's hierarchy: a picture, text, two buttons; where it is shared, toolbars at the top and the bottom.
 
     Args:
         terms: of SHOWN_BY, 0 or 1.
@@ -110,22 +106,26 @@ def build_hierarchy(terms: dict[str, int], generator: np.random.Generator) -> Co
     """
     top, bottom, shift = generator.integers(-12, 13, 3).tolist()
     picture = Component(
-        box=(30, 225 + top, 510, 500 + bottom),
+        box=(15, 225 + top, 525, 600 + bottom),
         label="Video" if terms["wireframe_bit"] else "Image",
         fill=_pick(PICTURES, generator),
         striped=bool(terms["screenshot_bit"]),
     )
     status_bar = Component(box=(0, 0, WIDTH, 40), fill=BLACK)
-    toolbar = Component(box=(0, 40, WIDTH, 190), label="Toolbar", fill=_pick(TOOLBARS, generator))
-    parts = [status_bar, *([toolbar] if terms["shared"] else []), picture, _text(terms["wireframe"], generator)]
+    fill = _pick(TOOLBARS, generator)
+    toolbars = [
+        Component(box=box, label="Toolbar", fill=fill) for box in ((0, 40, WIDTH, 200), (0, 860, WIDTH, HEIGHT))
+    ]
+    parts = [status_bar, picture, _text(terms["wireframe"], generator)]
     boxes = [(left, 865 + shift, left + 220, 930 + shift) for left in (30, 290)]
-    parts += [Component(box=box, label="Text Button", fill=GREY) for box in boxes]
+    parts += toolbars if terms["shared"] else []
+    parts += [Component(box=box, label="Text Button", fill=GREY) for box in boxes]  # a wireframe is transparent there
     return Component(box=(0, 0, WIDTH, HEIGHT), fill=BACKGROUNDS[terms["screenshot"]], children=parts)
 
 
 def _text(is_list: int, generator: np.random.Generator) -> Component:
     """Build lines of text: the items of a list, or a web page, whose inside no wireframe shows."""
-    top, bottom = 530, 840
+    top, bottom = 625, 845
     num = int(generator.integers(3, 6))
     height = (bottom - top) // num
     rows = []

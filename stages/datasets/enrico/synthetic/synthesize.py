@@ -1,8 +1,7 @@
 """Write a synthetic ENRICO: the files, names and quirks of the real one, and a planted cause of the topic.
 
-The topic follows from known terms, each visible in known images (`planted.json`): one term that only screenshots show,
-one that only wireframes show (uniqueness), one that both show (redundancy), and an exclusive or of one bit in each
-(synergy).
+The topic follows from known terms, each visible in known images (`planted.json`): one term that only screenshots show
+(uniqueness), one that both show (redundancy), and an exclusive or of one bit in each (synergy).
 """
 
 import io
@@ -35,11 +34,8 @@ OFFSET_PIXELS = 60
 CORRUPT_BYTES = 200  # of a wireframe that are there
 QUALITY = 90  # of a JPEG
 TERMS = [
-    PlantedTerm(
-        role="uniqueness", modalities=["screenshot"], words="the colour of the background, where there is no toolbar"
-    ),
-    PlantedTerm(role="uniqueness", modalities=["wireframe"], words="a list or a web view, where there is a toolbar"),
-    PlantedTerm(role="redundancy", modalities=["screenshot", "wireframe"], words="a toolbar, which both images show"),
+    PlantedTerm(role="uniqueness", modalities=["screenshot"], words="the colour of the background"),
+    PlantedTerm(role="redundancy", modalities=["screenshot", "wireframe"], words="toolbars, which both images show"),
     PlantedTerm(
         role="synergy",
         modalities=["screenshot", "wireframe"],
@@ -112,8 +108,8 @@ def _write_tables(folder: Path, screens: Screens, issues: dict[str, Issue], seed
         RULE,
         TERMS,
         topics=[
-            {"shared": shared, "unique": unique, "exclusive_or": exclusive_or, "topic": name, "share": share}
-            for (shared, unique, exclusive_or), (name, share) in TOPICS.items()
+            {"shared": shared, "screenshot": screenshot, "exclusive_or": exclusive_or, "topic": name, "share": share}
+            for (shared, screenshot, exclusive_or), (name, share) in TOPICS.items()
         ],
         shown_by=SHOWN_BY,
         screens=len(screens.ids),

@@ -9,15 +9,13 @@ from stages.datasets.imdb.synthetic.movies import SyntheticMovies
 
 # What shows each term (`planted.json`).
 SHOWN_BY = {
-    "plot": "plots: grim words against cheerful ones",
     "poster": "posters: red ground against blue",
     "shared": "plots: words of night against words of day; posters: how dark the upper half is",
     "plot_bit": "plots: words of the sea, or of the desert",
-    "poster_bit": "posters: one large disc, or a row of bars",
+    "poster_bit": "posters: one large bright disc, or a row of dark bars",
 }
-# Pairs of lists: a term above 0 makes words of the first more frequent, one below 0 those of the second.
+# Pairs of lists: where a term is +1 most of its words are of the first, where it is -1 of the second.
 WORDS = {
-    "plot": (("murder", "grief", "war", "betrayal"), ("wedding", "joke", "party", "holiday")),
     "shared": (("night", "shadow", "cellar"), ("morning", "garden", "picnic")),
     "plot_bit": (("ship", "harbor", "island"), ("dune", "caravan", "oasis")),
 }
@@ -26,7 +24,8 @@ VERBS = ("remembers", "finds", "fears", "follows", "leaves", "dreams of")
 UNKNOWN = ("zorblat", "quixnar", "vempluk")  # no vector
 WIDTH, HEIGHT, QUALITY = 182, 268, 90  # pixels; JPEG quality
 DIM = 300  # as GoogleNews-vectors-negative300 has
-WORDS_A_TERM = 10
+NUM_WORDS = {"shared": 8, "plot_bit": 24}  # a bit must be plain to see: an exclusive or is hard to learn
+SHARE_OWN = 0.95  # of the words of a term, those of the list that it asks for
 
 
 def write_plot(movies: SyntheticMovies, row: int, generator: np.random.Generator) -> list[str]:
@@ -37,9 +36,9 @@ def write_plot(movies: SyntheticMovies, row: int, generator: np.random.Generator
         return [" ".join(generator.choice(UNKNOWN, 12))]
     words: list[str] = []
     for term, (above, below) in WORDS.items():
-        value = movies.terms[term][row] if term != "plot_bit" else 3 * (2 * movies.terms[term][row] - 1)
-        is_above = generator.random(WORDS_A_TERM) < 1 / (1 + np.exp(-1.5 * value))
-        words += [str(generator.choice(above if own else below)) for own in is_above]
+        own, other = (above, below) if movies.terms[term][row] > 0 else (below, above)
+        is_own = generator.random(NUM_WORDS[term]) < SHARE_OWN
+        words += [str(generator.choice(own if as_asked else other)) for as_asked in is_own]
     sentences = [
         f"The {generator.choice(PEOPLE)} {generator.choice(VERBS)} the {word}" for word in generator.permutation(words)
     ]
@@ -49,22 +48,19 @@ def write_plot(movies: SyntheticMovies, row: int, generator: np.random.Generator
 
 def draw_poster(movies: SyntheticMovies, row: int, generator: np.random.Generator) -> Image.Image:
     """Draw a poster: ground, upper half, and a disc or bars, over noise."""
-    red = 1 / (1 + np.exp(-1.5 * movies.terms["poster"][row]))
-    dark = 1 / (1 + np.exp(-1.5 * movies.terms["shared"][row]))
     pixels = np.empty((HEIGHT, WIDTH, 3))
-    pixels[:] = np.array([40 + 180 * red, 60, 220 - 180 * red])
-    pixels[: HEIGHT // 2] = 230 * (1 - dark) + 20
+    pixels[:] = (160, 70, 90) if movies.terms["poster"][row] > 0 else (90, 70, 160)
+    pixels[: HEIGHT // 2] = 100 if movies.terms["shared"][row] > 0 else 160
     pixels += generator.normal(scale=12, size=pixels.shape)
     image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
     drawing = ImageDraw.Draw(image)
-    ink = (250, 220, 40)
-    if movies.terms["poster_bit"][row]:
-        left, top = int(generator.integers(25, 45)), int(generator.integers(70, 100))
-        drawing.ellipse((left, top, left + 110, top + 110), fill=ink)
+    if movies.terms["poster_bit"][row] > 0:
+        left, top = int(generator.integers(10, 20)), int(generator.integers(55, 65))
+        drawing.ellipse((left, top, left + 150, top + 150), fill=(255, 255, 200))
     else:
         first = int(generator.integers(10, 20))
         for left in range(first, WIDTH - 12, 26):
-            drawing.rectangle((left, 70, left + 9, 210), fill=ink)
+            drawing.rectangle((left, 50, left + 13, 220), fill=(10, 10, 10))
     return image
 
 

@@ -9,11 +9,10 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 FIRST_ID = 10_000
-# The term that decides on a genre, and its sign: two genres show what only the plot, only the poster, both, or only
-# both together tell.
+# The term that decides on a genre, and its sign: three genres show what only the poster tells, two what either tells,
+# and two what only both together tell.
 RULES = {
-    "Drama": ("plot", 1.0),
-    "Comedy": ("plot", -1.0),
+    "Drama": ("poster", 1.0),
     "Action": ("poster", 1.0),
     "Romance": ("poster", -1.0),
     "Horror": ("shared", 1.0),
@@ -21,8 +20,8 @@ RULES = {
     "Crime": ("exclusive_or", 1.0),
     "Musical": ("exclusive_or", -1.0),
 }
-SCALE, INTERCEPT = 3.0, -1.0
-RULE = "P(genre) = sigmoid(intercept + scale x sign x term), each genre by itself"
+SCALE, INTERCEPT = 4.0, -1.0
+RULE = "P(genre) = sigmoid(intercept + scale x sign x term), each genre by itself; a term is +1 or -1"
 # What keeps a movie out of the cohort, in shares.
 SHARE_WITHOUT_POSTER, SHARE_WITHOUT_GENRES, SHARE_OTHER_GENRES = 0.02, 0.02, 0.02
 SHARE_WITHOUT_PLOT, SHARE_UNKNOWN_WORDS = 0.02, 0.02
@@ -31,10 +30,10 @@ OTHER_GENRE = "News"  # none of the 23
 
 @dataclass(frozen=True)
 class SyntheticMovies:
-    """N movies, and which lacks what. The exclusive or is +1 or -1, the other terms are standard normal."""
+    """N movies, and which lacks what."""
 
     ids: list[str]
-    terms: dict[str, Floats]  # of RULES, and plot_bit and poster_bit
+    terms: dict[str, Floats]  # of RULES, and plot_bit and poster_bit; +1 or -1
     genres: dict[str, Bools]
     has_poster: Bools
     has_genres: Bools
@@ -53,9 +52,9 @@ class SyntheticMovies:
 
 def draw_movies(num: int, generator: np.random.Generator) -> SyntheticMovies:
     """Draw movies with their terms, and by the planted rule their genres."""
-    terms: dict[str, Floats] = {name: generator.normal(size=num) for name in ("plot", "poster", "shared")}
-    terms |= {name: generator.integers(2, size=num).astype(float) for name in ("plot_bit", "poster_bit")}
-    terms["exclusive_or"] = np.where(terms["plot_bit"] != terms["poster_bit"], 1.0, -1.0)
+    drawn = ("poster", "shared", "plot_bit", "poster_bit")
+    terms: dict[str, Floats] = {name: generator.choice([-1.0, 1.0], num) for name in drawn}
+    terms["exclusive_or"] = -terms["plot_bit"] * terms["poster_bit"]
     genres = {}
     for name, (term, sign) in RULES.items():
         probability = 1 / (1 + np.exp(-(INTERCEPT + SCALE * sign * terms[term])))

@@ -1,7 +1,7 @@
 """Write a synthetic MM-IMDb: the archive's files and quirks, word vectors, and a planted cause of the genres.
 
-Each genre follows from one term (`planted.json`): what only the plot shows, what only the poster shows (uniqueness),
-what both show (redundancy), or an exclusive or of one bit in each (synergy).
+Each genre follows from one term (`planted.json`): what only the poster shows (uniqueness), what both show (redundancy),
+or an exclusive or of one bit in each (synergy).
 """
 
 import json
@@ -25,14 +25,8 @@ OFFICIAL_SHARES = {"train": 0.6, "dev": 0.1, "test": 0.3}
 TERMS = [
     PlantedTerm(
         role="uniqueness",
-        modalities=["plot"],
-        outputs=["Drama", "Comedy"],
-        words="grim words or cheerful ones in the plot",
-    ),
-    PlantedTerm(
-        role="uniqueness",
         modalities=["poster"],
-        outputs=["Action", "Romance"],
+        outputs=["Drama", "Action", "Romance"],
         words="a red ground of the poster or a blue one",
     ),
     PlantedTerm(

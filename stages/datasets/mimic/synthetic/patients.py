@@ -17,9 +17,11 @@ FIRST_SUBJECT, FIRST_ADMISSION, STAYS_A_PATIENT = 10_000_000, 20_000_000, 20
 MEAN_READMISSIONS = 1.6
 SHARE_TERMINAL = 0.15  # of those who die: in hospital
 
-# Terms of the logit of death within a year. The exclusive or counts +1 or -1, the others are standard normal.
-WEIGHTS = {"lab": 1.0, "note": 1.0, "code": 1.0, "shared": 1.2, "exclusive_or": 1.2}
-INTERCEPT = -1.5
+# Terms of the logit of death within a year. The exclusive or of two bits is +1, -1, or 0 where one of them is 0; the
+# others are standard normal.
+WEIGHTS = {"lab": 6.5, "shared": 6.0, "exclusive_or": 8.0}
+INTERCEPT = -5.0
+BIT_SHARES = (0.45, 0.1, 0.45)  # of -1, 0 and +1: what a model makes of a bit between the two is not left to chance
 RULE = "P(death within 365 days) = sigmoid(intercept + sum of weight x term)"
 
 
@@ -38,9 +40,9 @@ class Patients:
 
 def draw_patients(first: int, num: int, generator: np.random.Generator) -> Patients:
     """Draw patients first … first + num - 1 with their terms, and by the planted rule whether they die."""
-    terms: dict[str, Floats] = {name: generator.normal(size=num) for name in ("lab", "note", "code", "shared")}
-    terms |= {name: generator.integers(2, size=num).astype(float) for name in ("lab_bit", "code_bit")}
-    terms["exclusive_or"] = np.where(terms["lab_bit"] != terms["code_bit"], 1.0, -1.0)
+    terms: dict[str, Floats] = {name: generator.normal(size=num) for name in ("lab", "shared")}
+    terms |= {name: generator.choice([-1.0, 0.0, 1.0], num, p=BIT_SHARES) for name in ("lab_bit", "code_bit")}
+    terms["exclusive_or"] = -terms["lab_bit"] * terms["code_bit"]
     logit = INTERCEPT + np.sum([weight * terms[name] for name, weight in WEIGHTS.items()], axis=0)
     probability = sigmoid(logit)
     return Patients(

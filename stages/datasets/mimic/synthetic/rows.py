@@ -33,15 +33,51 @@ USUAL = {
     "temperature": (98.4, 0.7, 1), "oxygen_saturation": (96, 1.5, 0), "bedside_glucose": (135, 30, 0),
 }  # fmt: skip
 # How many spreads a feature moves for a term of 1.
-SHIFTS = {
-    "lab": {"creatinine": 1.2, "urea_nitrogen": 1.0, "rdw": 0.8, "hemoglobin": -0.8},
-    "shared": {"lactate": 1.2, "heart_rate": 0.8, "albumin": -1.0},
-    "lab_bit": {"sodium": 3.0},
+SHIFTS: dict[str, dict[str, float]] = {
+    "lab": {
+        "creatinine": 1.2,
+        "urea_nitrogen": 1.2,
+        "phosphate": 1.2,
+        "potassium": 1.2,
+        "rdw": 1.2,
+        "calcium": -1.2,
+        "hemoglobin": -1.2,
+        "hematocrit": -1.2,
+        "rbc": -1.2,
+    },
+    "shared": {"lactate": 1.2, "albumin": -1.2},
+    "lab_bit": dict.fromkeys(
+        (
+            "sodium",
+            "chloride",
+            "anion_gap",
+            "magnesium",
+            "mcv",
+            "mch",
+            "mchc",
+            "alt",
+            "alp",
+            "ast",
+            "bilirubin",
+            "ldh",
+            "globulin",
+            "protein",
+            "glucose",
+            "ptt",
+        ),
+        3.0,
+    ),
 }
 CELSIUS = 223762
-RISK_CODES = (["1970", "1985", "V667"], ["C787", "C7951", "Z515"])  # ICD-9, ICD-10
-SHARED_CODES = (["5849", "99592"], ["N179", "R6520"])
-DIABETES = (["25000"], ["E119"])
+# ICD-9 and ICD-10: of sepsis, and of diabetes. Several each, as an exclusive or with one code is hard to learn.
+SHARED_CODES = (
+    ["5849", "99592", "78552", "0389", "51881", "2762", "2875", "570", "2869", "34831"],
+    ["N179", "R6520", "R570", "A419", "J9601", "E872", "D696", "K7200", "D689", "G9341"],
+)
+DIABETES = (
+    ["25000", "36201", "3572", "58381", "44381", "70715", "73027", "7915", "5859", "27801", "5363", "3371", "58881"],
+    ["E119", "H360", "G632", "N083", "I792", "L97519", "M86171", "R81", "N189", "E669", "K3184", "G990", "N258"],
+)
 COMMON_CODES = (
     [f"{stem}{end}" for stem in (401, 272, 414, 427, 428, 486, 530, 285, 244, 311, 496, 599) for end in "0189"]
     + ["E8788", "E8798", "V1582", "V5861"],
@@ -52,8 +88,8 @@ COMMON_CODES = (
     ]
     + ["Y838", "Z87891"],
 )
-NOTE_WORDS = ["hospice", "cachectic", "palliative", "metastatic", "bedbound"]
-SHARED_WORDS = ["sepsis", "intubated", "pressors", "lethargic"]
+SHARED_WORDS = ["sepsis", "intubated", "pressors", "lethargic", "hypotensive", "cultures"]
+WORD_PLACES = 3  # of each of them in a note
 STEMS = ("cardio", "pulmo", "gastro", "neuro", "nephro", "hepato", "osteo", "dermo", "hemo", "cysto")
 ENDINGS = (
     "logy", "pathy", "ectomy", "scopy", "itis", "osis", "emia", "uria", "megaly", "plasty", "algia", "genic", "lysis",
@@ -65,8 +101,6 @@ WORDS_A_NOTE = 60
 # For planted.json: where each term of the rule can be seen.
 SHOWN_BY = {
     "lab": {"spreads": SHIFTS["lab"]},
-    "note": {"words": NOTE_WORDS},
-    "code": {"codes": RISK_CODES},
     "shared": {"spreads": SHIFTS["shared"], "words": SHARED_WORDS, "codes": SHARED_CODES},
     "exclusive_or": {"lab_bit": {"spreads": SHIFTS["lab_bit"]}, "code_bit": {"codes": DIABETES}},
 }
@@ -122,10 +156,9 @@ def diagnosis_rows(patients: Patients, stays: Stays, generator: np.random.Genera
         own = np.flatnonzero(stays.icd_version == version)
         terms = {name: values[stays.patient[own]] for name, values in patients.terms.items()}
         chances = [np.full(len(own), 0.12)] * len(COMMON_CODES[position])
-        chances += [sigmoid(2 * terms["code"] - 1)] * len(RISK_CODES[position])
-        chances += [sigmoid(2 * terms["shared"] - 1)] * len(SHARED_CODES[position])
-        chances += [np.where(terms["code_bit"] > 0, 0.95, 0.03)] * len(DIABETES[position])
-        codes = [*COMMON_CODES[position], *RISK_CODES[position], *SHARED_CODES[position], *DIABETES[position]]
+        chances += [sigmoid(3 * terms["shared"] - 0.5)] * len(SHARED_CODES[position])
+        chances += [0.5 + 0.47 * terms["code_bit"]] * len(DIABETES[position])
+        codes = [*COMMON_CODES[position], *SHARED_CODES[position], *DIABETES[position]]
         drawn = generator.random((len(codes), len(own))) < np.array(chances)
         drawn[0] |= ~drawn.any(axis=0)  # every stay has a diagnosis
         stay, code = np.nonzero(drawn.T)
@@ -246,10 +279,9 @@ def note_rows(patients: Patients, stays: Stays, generator: np.random.Generator) 
     words = np.array([*FILLER, "___"], dtype=object)[
         generator.integers(len(FILLER) + 1, size=(len(kept), WORDS_A_NOTE))
     ]
-    for term, shown in (("note", NOTE_WORDS), ("shared", SHARED_WORDS)):
-        chance = sigmoid(2 * patients.terms[term][patient] - 1)
-        for position, word in enumerate(shown):
-            words[generator.random(len(kept)) < chance, len(shown) * (term == "shared") + position] = word
+    chance = sigmoid(3 * patients.terms["shared"][patient] - 0.5)
+    for position, word in enumerate(SHARED_WORDS * WORD_PLACES):
+        words[generator.random(len(kept)) < chance, position] = word
     subject = patients.subject_id[patient]
     sequence = _position_in_run(patient) + 2
     return {

@@ -1,9 +1,9 @@
 """Write a synthetic MIMIC-IV: the files, columns, types and quirks of the real one, and a planted cause of death.
 
 Death within a year of the last ICD-9 discharge is drawn from a logit with known terms, each visible in known files
-(`planted.json`): one term that only labs show, one that only notes, one that only codes (uniqueness), one that all
-three show (redundancy), and an exclusive or of one bit in the labs and one in the codes (synergy). It is written
-through `patients.dod` alone, so that the cohort's label rule finds it again.
+(`planted.json`): one term that only labs show (uniqueness), one that labs, notes and codes show (redundancy), and an
+exclusive or of one bit in the labs and one in the codes (synergy). It is written through `patients.dod` alone, so that
+the cohort's label rule finds it again.
 """
 
 import gzip
@@ -38,20 +38,18 @@ from stages.shared.synthetic import new_files, write_planted
 BLOCK = 1000  # patients made at a time: memory does not grow with their number
 TERMS = [
     PlantedTerm(role="uniqueness", modalities=["lab"], words="failing kidneys, which only labs show"),
-    PlantedTerm(role="uniqueness", modalities=["note"], words="words of palliative care, which only notes hold"),
-    PlantedTerm(role="uniqueness", modalities=["code"], words="metastases, which only codes name"),
     PlantedTerm(
         role="redundancy", modalities=["lab", "note", "code"], words="sepsis, which labs, notes and codes show"
     ),
     PlantedTerm(
         role="synergy",
         modalities=["lab", "code"],
-        words="high sodium without diabetes among the codes, or diabetes with usual sodium, but not both",
+        words="high sodium, red cells and liver values without diabetes among the codes, or diabetes with usual values",
     ),
 ]
 
 HEADERS = {
-    "planted": "subject_id,lab,note,code,shared,lab_bit,code_bit,exclusive_or,probability,dies",
+    "planted": "subject_id,lab,shared,lab_bit,code_bit,exclusive_or,probability,dies",
     "hosp/patients": "subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod",
     "hosp/admissions": "subject_id,hadm_id,admittime,dischtime,deathtime,admission_type,admit_provider_id,"
     "admission_location,discharge_location,insurance,language,marital_status,race,edregtime,edouttime,"

@@ -1,7 +1,7 @@
 """Write a synthetic CMU-MOSI: one pickle in the real one's layout, and a planted cause of the sentiment.
 
-The sentiment follows from known terms, each visible in known features (`planted.json`): one term that only vision,
-audio or text shows (uniqueness), one that all three show (redundancy), and an exclusive or of one bit in the audio and
+The sentiment follows from known terms, each visible in known features (`planted.json`): one term that only the text
+shows (uniqueness), one that vision, audio and text show (redundancy), and an exclusive or of one bit in the audio and
 one in the text (synergy).
 """
 
@@ -34,8 +34,6 @@ from stages.shared.synthetic import new_files, write_planted
 
 PROTOCOL = 4  # of the pickle
 TERMS = [
-    PlantedTerm(role="uniqueness", modalities=["vision"], words="a mood that only the face shows"),
-    PlantedTerm(role="uniqueness", modalities=["audio"], words="a mood that only the voice shows"),
     PlantedTerm(role="uniqueness", modalities=["text"], words="a mood that only the words show"),
     PlantedTerm(
         role="redundancy", modalities=["vision", "audio", "text"], words="a mood that face, voice and words show"
@@ -84,7 +82,7 @@ def _write_planted(folder: Path, utterances: Synthetic, num_videos: int, seed: i
         RULE,
         TERMS,
         weights=WEIGHTS,
-        exclusive_or="1 where audio_bit and text_bit differ, -1 where they are alike",
+        exclusive_or="1 where audio_bit and text_bit differ, -1 where they are alike, 0 where one is 0",
         speaker=SPEAKER,
         noise=NOISE,
         shown_by=SHOWN_BY,

@@ -17,26 +17,25 @@ SECONDS_A_WORD = 0.35
 WIDTHS = {"vision": 20, "audio": 5, "text": 300}
 SHARE_WITHOUT_TEXT, SHARE_UNKNOWN_WORDS, SHARE_FACES_LOST, SHARE_SILENT = 0.02, 0.03, 0.02, 0.05
 
-# Terms are standard normal, except the exclusive or of two bits, which is +1 or -1.
-WEIGHTS = {"vision": 0.5, "audio": 0.5, "text": 0.8, "shared": 0.6, "exclusive_or": 0.8}
-SPEAKER, NOISE = 0.2, 0.2  # deviations of what nothing shows: a video's own mean, an utterance's noise
+# Terms are standard normal, except the exclusive or of two bits: +1, -1, or 0 where one of them is 0.
+WEIGHTS = {"text": 1.0, "shared": 1.2, "exclusive_or": 1.0}
+SHARE_NEUTRAL = 0.25  # of the bits: 0, so that what a model makes of a bit between the two is not left to chance
+SPEAKER, NOISE = 0.1, 0.1  # deviations of what nothing shows: a video's own mean, an utterance's noise
 MAX_SENTIMENT = 3
 GRADES = 5  # per unit: the real sentiment is a mean over five annotators
 RULE = (
     "sentiment = sum of weight x term + speaker x normal of the video + noise x normal, rounded to fifths and clipped "
     "to -3 and 3"
 )
-# The features, first and one past the last, to which a term or bit (-1 or 1) is added at every word.
+# The features, first and one past the last, to which a term or bit (-1, 0 or 1) is added at every word.
 SHOWN_BY = {
-    "vision": {"vision": (0, 4)},
-    "audio": {"audio": (0, 1)},
-    "text": {"text": (0, 20)},
-    "shared": {"vision": (4, 8), "audio": (1, 2), "text": (20, 40)},
-    "audio_bit": {"audio": (2, 3)},
-    "text_bit": {"text": (40, 60)},
+    "text": {"text": (0, 60)},
+    "shared": {"vision": (0, 10), "audio": (0, 2), "text": (60, 120)},
+    "audio_bit": {"audio": (2, 4)},
+    "text_bit": {"text": (120, 280)},
 }
 SILENT_FEATURE = 4  # of audio: a logarithm, -inf where nothing sounds
-VIDEO_OFFSET = 0.3  # deviation of a speaker's own value of each feature; that of a word is 1
+VIDEO_OFFSET, WORD_NOISE = 0.2, 0.5  # deviations of a speaker's own value of each feature, and of each word's
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,9 @@ def draw_utterances(num_videos: int, generator: np.random.Generator) -> Syntheti
     counts = generator.integers(*UTTERANCES_A_VIDEO, num_videos, endpoint=True)
     video = np.repeat(np.arange(num_videos), counts)
     num = len(video)
-    terms: dict[str, Floats] = {name: generator.normal(size=num) for name in ("vision", "audio", "text", "shared")}
-    terms |= {name: generator.choice([-1.0, 1.0], num) for name in ("audio_bit", "text_bit")}
+    terms: dict[str, Floats] = {name: generator.normal(size=num) for name in ("text", "shared")}
+    chances = [(1 - SHARE_NEUTRAL) / 2, SHARE_NEUTRAL, (1 - SHARE_NEUTRAL) / 2]
+    terms |= {name: generator.choice([-1.0, 0.0, 1.0], num, p=chances) for name in ("audio_bit", "text_bit")}
     terms["exclusive_or"] = -terms["audio_bit"] * terms["text_bit"]
     sentiment = np.sum([weight * terms[name] for name, weight in WEIGHTS.items()], axis=0)
     sentiment += SPEAKER * generator.normal(size=num_videos)[video] + NOISE * generator.normal(size=num)
@@ -101,7 +101,7 @@ def draw_sequences(utterances: Synthetic, modality: str, generator: np.random.Ge
     """Draw a modality's sequences [n, STEPS, F], padded on the left with zeros."""
     num, width = len(utterances.video), WIDTHS[modality]
     speaker = VIDEO_OFFSET * generator.normal(size=(utterances.video[-1] + 1, width))
-    values = generator.normal(size=(num, STEPS, width)) + speaker[utterances.video][:, None]
+    values = WORD_NOISE * generator.normal(size=(num, STEPS, width)) + speaker[utterances.video][:, None]
     for term, places in SHOWN_BY.items():
         if modality in places:
             values[:, :, slice(*places[modality])] += utterances.terms[term][:, None, None]

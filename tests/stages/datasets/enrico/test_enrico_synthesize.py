@@ -81,10 +81,9 @@ def test_topics_follow_from_the_terms_and_have_unequal_shares(drawn):
     assert truth["synthetic"] is True
     assert set(truth["shown_by"]) == set(SHOWN_BY)
     assert (table["exclusive_or"] == (table["screenshot_bit"] ^ table["wireframe_bit"])).all()
-    unique = np.where(table["shared"] == 1, table["wireframe"], table["screenshot"])
-    keys = zip(table["shared"], unique, table["exclusive_or"], strict=True)
+    keys = zip(table["shared"], table["screenshot"], table["exclusive_or"], strict=True)
     assert table["topic"].tolist() == [TOPICS[key][0] for key in keys]
-    rules = {(row["shared"], row["unique"], row["exclusive_or"]): row["topic"] for row in truth["topics"]}
+    rules = {(row["shared"], row["screenshot"], row["exclusive_or"]): row["topic"] for row in truth["topics"]}
     assert rules == {key: name for key, (name, _) in TOPICS.items()}
     sizes = table["topic"].value_counts()
     assert len(sizes) == 8
