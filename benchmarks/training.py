@@ -1,63 +1,31 @@
 """Train models whole on synthetic planted data, on each device and in each precision: `python -m benchmarks.training`.
 
 It goes through the project's own training loop, data loader, validation and checkpoints included, as `dvc repro` does.
-The label follows from an exclusive or of both modalities and a bit that both show, so that a precision too coarse to
-learn an interaction would show.
+The label's two bits follow from an exclusive or of both modalities and from what both show, so that a precision too
+coarse to learn an interaction would show.
 """
 
-import json
 import tempfile
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-import pandas as pd
 import torch
 import typer
-from numpy.typing import NDArray
 
+from benchmarks.planted.cases import Sizes
+from benchmarks.planted.training import prepare
 from i2moe.data import FeatureSet
 from i2moe.inference import choose_device, load, predict
 from i2moe.metrics import lead_metric
 from i2moe.model.config import ModelConfig
 from i2moe.selection import compute_metrics
 from i2moe.training import Hardware, fit, save
+from stages.datasets.planted.generators import composite, terms
 from stages.settings.params import load_params
 
-WIDTH, NOISE = 32, 0.5
-SPLITS = {"train": 0.7, "validation": 0.15, "test": 0.15}
-CLASSES = ["00", "01", "10", "11"]  # exclusive or, shared bit
-MODALITIES = ["first", "second"]
-
-
-def write_planted(folder: Path, num_samples: int, seed: int = 0) -> FeatureSet:
-    """Write synthetic data by the data contract: two vectors a sample, and the label that follows from their bits."""
-    generator = np.random.default_rng(seed)
-    own, shared = generator.integers(0, 2, (2, num_samples)), generator.integers(0, 2, num_samples)
-    labels = 2 * (own[0] ^ own[1]) + shared
-    for name, bit in zip(MODALITIES, own, strict=True):
-        shown = np.stack([2.0 * bit - 1, 2.0 * shared - 1], axis=1)
-        directions = np.linalg.qr(generator.normal(size=(WIDTH, 2)))[0].T
-        noise = NOISE * generator.normal(size=(num_samples, WIDTH))
-        np.save(folder / f"{name}.npy", (shown @ directions + noise).astype(np.float32))
-        (folder / f"{name}.json").write_text(json.dumps({"kind": "vector", "shape": [WIDTH]}))
-    return FeatureSet(folder, _write_cohort(folder / "cohort.csv", labels))
-
-
-def _write_cohort(path: Path, labels: NDArray[np.int64]) -> Path:
-    num_samples = len(labels)
-    ids = [f"synthetic_{row:06d}" for row in range(num_samples)]
-    bounds = np.cumsum(list(SPLITS.values()))
-    splits = np.array(list(SPLITS))[np.searchsorted(bounds, (np.arange(num_samples) + 0.5) / num_samples)]
-    table = {"sample_id": ids, "group_id": ids, "split": splits, "label": np.array(CLASSES)[labels]}
-    pd.DataFrame(table).to_csv(path, index=False)
-    about = {"dataset": "synthetic", "task": "multiclass", "classes": CLASSES, "modalities": MODALITIES}
-    counts = {"samples_in_raw_data": num_samples, "samples": num_samples, "groups": num_samples}
-    sizes = {name: {"samples": int((splits == name).sum())} for name in SPLITS}
-    rest = {"licence": "open", "removed": {}, "flow": [], "split": "by shares", "splits": sizes}
-    path.with_suffix(".json").write_text(json.dumps(about | counts | rest))
-    return path
+PARTS = [term for term in terms() if term.role in ("synergy", "redundancy")]
+SHARES = (0.7, 0.15, 0.15)  # of samples, by split
 
 
 def train(features: FeatureSet, config: ModelConfig, hardware: Hardware) -> list[str]:
@@ -96,7 +64,9 @@ def main(
     print("| model | batch | device | precision | seconds | samples a second | peak MB | test accuracy |")
     print(f"|{'---|' * 8}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        features = write_planted(Path(folder), samples)
+        train_size, validation_size, test_size = (round(share * samples) for share in SHARES)
+        sizes = Sizes(train_size, validation_size, test_size)
+        features = prepare(composite(PARTS, sizes.total, 0), sizes, Path(folder))
         for name in model or ["enrico/mult", "enrico/i2moe-mult"]:
             dataset, _, own = name.partition("/")
             config = params.models[dataset][own].model_copy(update={"epochs": epochs, "selection": "accuracy"})

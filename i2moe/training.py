@@ -70,7 +70,8 @@ class TrainingModule(lightning.LightningModule):
     def training_step(self, batch: Batch) -> Tensor:
         """Return the total loss of a batch, and add it and its parts, by expert name, to the epoch's sums."""
         batch = batch._replace(labels=self._scaled(batch.labels))
-        prediction = self.model(batch)
+        tokens = self.model.tokens(batch)
+        prediction = self.model.predict(tokens, batch.labels)
         task = self._task_loss(prediction, batch.labels)
         total = total_loss(
             task,
@@ -79,7 +80,11 @@ class TrainingModule(lightning.LightningModule):
             prediction.balance_loss,
             getattr(self.config.fusion, "balance_weight", 0.0),
         )
-        parts = {"total_loss": total, "task_loss": task}
+        parts = {"task_loss": task}
+        if self.config.modality_dropout:
+            parts["missing_loss"] = self._missing_loss(tokens, batch.labels)
+            total = total + self.config.modality_dropout * parts["missing_loss"]
+        parts["total_loss"] = total
         if prediction.balance_loss is not None:
             parts["balance_loss"] = prediction.balance_loss
         parts |= {f"{name}_loss": loss for name, loss in prediction.interaction_losses.items()}
@@ -128,6 +133,18 @@ class TrainingModule(lightning.LightningModule):
 
     def _task_loss(self, prediction: Prediction, labels: Tensor) -> Tensor:
         return task_loss(self.features.task, prediction.logits, labels, self.class_weights)
+
+    def _missing_loss(self, tokens: list[Tensor], labels: Tensor) -> Tensor:
+        """Return the task loss without one modality, drawn for the batch, whose tokens are at their mean over it.
+
+        The fusion method runs as it does when it is explained, without dropout and without views of its experts.
+        """
+        lost = int(torch.randint(len(tokens), ()))
+        mean = tokens[lost].mean(dim=0, keepdim=True).detach().expand_as(tokens[lost])
+        self.model.fusion.eval()
+        prediction = self.model.predict([mean if index == lost else own for index, own in enumerate(tokens)])
+        self.model.fusion.train()
+        return self._task_loss(prediction, labels)
 
     def _gather(self, parts: list[Tensor]) -> Tensor:
         """Concatenate batches, and those of every device."""

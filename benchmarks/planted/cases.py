@@ -101,8 +101,9 @@ def protocol() -> list[Case]:
     """Return every case, those that take longest first, so that processes end together."""
     pairs = combinations_with_replacement(terms(), 2)
     local = (PLAIN, f"{PLAIN}+dropout")
+    unseen = range(2, 4)  # MODALITY_DROPOUT was chosen on seeds 0 and 1
     return [
-        *(Case("switch", tuple(terms()), model, seed, mix=mix) for model, seed, mix in product(local, range(2), MIXES)),
+        *(Case("switch", tuple(terms()), model, seed, mix=mix) for model, seed, mix in product(local, unseen, MIXES)),
         *(Case("composite", parts, model, 0, 4) for parts, model in product(pairs, (PLAIN, SEALED))),
         *(Case("hdxor", (term,), PLAIN, seed) for term, seed in product(terms(), range(3))),
         *(

@@ -64,7 +64,7 @@ def _given(model: MultimodalModel, tokens: list[Tensor], others: list[Tensor], i
     sample = torch.arange(num_samples).repeat_interleave(num_others)
     other = torch.arange(num_others).repeat(num_samples)
     parts = []
-    for own, donor in zip(sample.split(EVALUATION_BATCH), other.split(EVALUATION_BATCH), strict=True):
+    for own, donor in zip(torch.split(sample, EVALUATION_BATCH), torch.split(other, EVALUATION_BATCH), strict=True):
         mixed = [part[own] if m == index else others[m][donor] for m, part in enumerate(tokens)]
         parts.append(model.predict(mixed).logits)
-    return torch.cat(parts).unflatten(0, (num_samples, num_others)).mean(dim=1)
+    return torch.unflatten(torch.cat(parts), 0, (num_samples, num_others)).mean(dim=1)

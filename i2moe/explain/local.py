@@ -42,17 +42,17 @@ def local_values(task: str, logits: Array, train_labels: Array) -> Floats:
     return np.asarray((softmax(logits) * chosen).sum(axis=-1) / chosen.sum(axis=-1))
 
 
-def local_shares(values: Array) -> Floats:
+def local_shares(values: Floats) -> Floats:
     """Return the terms' shares of each sample's gain, [..., N, T], from its values [..., K, N]; NaN without any gain.
 
     Examples:
         >>> local_shares(np.array([[0.5], [0.5], [0.9], [0.9]])).round(3).tolist()  # only the second modality matters
         [[0.0, 1.0, 0.0, 0.0]]
     """
-    return normalised(lattice_parts(np.moveaxis(np.asarray(values), -2, -1)))
+    return normalised(lattice_parts(np.asarray(np.moveaxis(values, -2, -1))))
 
 
-def without_each(values: Array) -> Floats:
+def without_each(values: Floats) -> Floats:
     """Return the value of each sample without each modality, [..., N, M], from those of all subsets [..., K, N].
 
     Examples:

@@ -52,11 +52,12 @@ def role_losses(model: MultimodalModel, features: FeatureSet, split: str, seed: 
     if not isinstance(mixture, InteractionMoE) or not mixture.config.loss_weight:
         return []
     generator = torch.Generator().manual_seed(seed)
-    views: list[Tensor] = []
     with torch.inference_mode():
         means = mean_tokens(model, features) if mixture.config.replacement == "mean" else []
-        for batch in features.loader(split, EVALUATION_BATCH):
-            views.append(_views(model, model.tokens(to_device(batch, device_of(model))), means, generator))
+        views = [
+            _views(model, model.tokens(to_device(batch, device_of(model))), means, generator)
+            for batch in features.loader(split, EVALUATION_BATCH)
+        ]
     outputs = torch.cat(views, dim=2)  # [E, V, N, C]
     losses = INTERACTION_LOSSES[features.task]
     found = []

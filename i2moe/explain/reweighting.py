@@ -48,7 +48,6 @@ def reweight(
     weights: Array,
     singles: list[int],
     units: Units,
-    seed: int = 0,
 ) -> list[Reweighted]:
     """Score the mixture with its own weights and with each of the others.
 
@@ -61,9 +60,8 @@ def reweight(
         weights: [S, N, E].
         singles: the expert that takes all weight in each seed, chosen on validation.
         units: which of the N samples are resampled together.
-        seed: of the shuffling.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     shuffled = np.stack([own[generator.permutation(len(own))] for own in weights])
     predictions = {
         LEARNED: logits,

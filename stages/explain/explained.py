@@ -11,8 +11,10 @@ import numpy as np
 from i2moe.data import FeatureSet
 from i2moe.explain.ability import Ability, abilities
 from i2moe.explain.coalitions import REPLACEMENTS, CoalitionLogits, coalition_logits
+from i2moe.explain.latents import mean_latents
 from i2moe.explain.lattice import lattice_parts
 from i2moe.explain.mixing import leave_one_out, mixture_values
+from i2moe.explain.partial_information import Latents, read_partial_information
 from i2moe.explain.parts import part_contributions, part_gains
 from i2moe.explain.shares import Gain, Shares, share_out, shows_gain
 from i2moe.explain.subsets import shapley_values
@@ -35,7 +37,7 @@ class Explained:
     predictions: SplitPredictions
     models: list[MultimodalModel]  # by seed
     seeds: list[int]
-    agreement_tolerance: float | None  # of regression, in the label's units
+    agreement_tolerance: float | None = None  # of regression, in the label's units
 
     @property
     def labels(self) -> Array:
@@ -94,7 +96,7 @@ class Explained:
     @cached_property
     def readings(self) -> dict[str, Shares]:
         """What each reading gives to each term, by name; NaN in seeds whose model shows no gain."""
-        return self._of_weights | self._of_modalities | self._of_parts
+        return self._of_weights | self._of_modalities | self._of_latents | self._of_parts
 
     @cached_property
     def part_gains(self) -> list[Floats]:
@@ -145,3 +147,16 @@ class Explained:
             f"lattice {name}": share_out(self.terms, values, lattice_parts, self.units).where(self.gains[name].shown)
             for name, values in self.coalition_values.items()
         }
+
+    @property
+    def _of_latents(self) -> dict[str, Shares]:
+        """Reading of what the encoders hand on, whatever the model makes of it; none where samples are too few."""
+        latents = [self._latents(model) for model in self.models]
+        of_labels = (self.features.task, self.labels, self.train_labels)
+        found = read_partial_information(*of_labels, latents, self.terms, self.units)
+        return {} if found is None else {"partial information": found.where(self.gains["mean"].shown)}
+
+    def _latents(self, model: MultimodalModel) -> list[Latents]:
+        """What each encoder of a model makes of the train split and of the one that is explained."""
+        train, own = (mean_latents(model, self.features, split) for split in ("train", EXPLAINED_SPLIT))
+        return [Latents(*both) for both in zip(train, own, strict=True)]
