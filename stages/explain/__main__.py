@@ -24,6 +24,7 @@ def explain(dataset: Dataset, model: Model) -> None:
         predictions=read(paths.predictions(dataset, model), features.classes, EXPLAINED_SPLIT),
         models=[load(features, config, paths.weights(dataset, model, seed), device) for seed in seeds],
         seeds=seeds,
+        saw_missing=config.modality_dropout > 0,
         agreement_tolerance=load_block("explain", ExplainParams).agreement_tolerance,
     )
     tables = {name: compute(explained) for name, compute in METHODS.items()}

@@ -38,6 +38,7 @@ class Explained:
     models: list[MultimodalModel]  # by seed
     seeds: list[int]
     agreement_tolerance: float | None = None  # of regression, in the label's units
+    saw_missing: bool = False  # whether training saw missing modalities (`modality_dropout`)
 
     @property
     def labels(self) -> Array:

@@ -8,18 +8,28 @@ Shapes: S seeds, N samples, E experts, C outputs.
 from collections.abc import Callable
 from dataclasses import asdict
 
+import numpy as np
 import pandas as pd
 
 from i2moe.explain.ability import AT_CHANCE
+from i2moe.explain.additive import additive_projection
+from i2moe.explain.behaviour import behaviours
 from i2moe.explain.coalitions import coalition_names
 from i2moe.explain.experts import agreement, summarise_experts, summarise_seeds, telling_sample
 from i2moe.explain.gate import read_gate
+from i2moe.explain.local import local_shares, local_values, without_each
+from i2moe.explain.optimum import role_losses
 from i2moe.explain.parts import part_contributions, sample_shares
+from i2moe.explain.reweighting import best_single, reweight
 from i2moe.explain.shares import LEAST_GAIN, leader
+from i2moe.explain.subsets import interaction_indices, pairs
+from i2moe.explain.value import constant_values
+from i2moe.inference import predict
 from i2moe.metrics import lead_metric
+from i2moe.resampling import difference, percentiles, resampled, resampled_means, units_of
 from i2moe.selection import TASK_METRICS, compute_metrics
 from stages.explain.explained import Explained
-from stages.shared.explanations import MIXTURE
+from stages.shared.explanations import EXPLAINED_SPLIT, MIXTURE
 from stages.shared.predictions import output_names
 
 
@@ -190,6 +200,147 @@ def sample_parts(explained: Explained) -> pd.DataFrame | None:
     return pd.concat(rows, ignore_index=True)
 
 
+def weights_replaced(explained: Explained) -> pd.DataFrame | None:
+    """Score a mixture with other weights than its own, a row per kind of weights and seed."""
+    predictions, features = explained.predictions, explained.features
+    if not predictions.is_weighted:
+        return None
+    metric = TASK_METRICS[features.task][lead_metric(features.task)]
+    validation = [predict(model, features, "validation").expert_logits for model in explained.models]
+    singles = best_single(metric, features.labels[features.rows("validation")], np.stack(validation))  # type: ignore[arg-type]
+    found = reweight(
+        metric.compute,
+        predictions.experts,
+        explained.labels,
+        predictions.logits,
+        predictions.expert_logits,
+        predictions.weights,
+        singles,
+        explained.units,
+    )
+    return pd.DataFrame(
+        {
+            "weights": one.weights,
+            "seed": seed,
+            "expert": one.experts[index],
+            "score": float(one.scores[index]),
+            "loss": one.difference.value,
+            "loss_low": one.difference.low,
+            "loss_high": one.difference.high,
+        }
+        for one in found
+        for index, seed in enumerate(explained.seeds)
+    )
+
+
+def behaviour(explained: Explained) -> pd.DataFrame | None:
+    """Return what role each expert plays alone, next to that in its name, a row per expert, seed and term."""
+    names = explained.predictions.experts
+    if not explained.predictions.is_weighted:
+        return None
+    logits = [own["mean"].experts for own in explained.coalitions if own["mean"].experts is not None]
+    values = np.stack([np.moveaxis(explained.value(np.moveaxis(own, 2, 0)), 0, -1) for own in logits])  # type: ignore[arg-type]
+    constant = constant_values(explained.features.task, explained.labels, explained.train_labels)
+    found = behaviours(names, explained.terms, values, constant, explained.units)
+    return pd.DataFrame(
+        {
+            "expert": one.expert,
+            "seed": seed,
+            "role": one.roles[row],
+            "gain": one.gain[row],
+            "term": term,
+            "share": one.shares.share[row, column],
+            "low": one.shares.low[row, column],
+            "high": one.shares.high[row, column],
+        }
+        for one in found
+        for row, seed in enumerate(explained.seeds)
+        for column, term in enumerate(explained.terms)
+    )
+
+
+def role_loss(explained: Explained) -> pd.DataFrame | None:
+    """Return whether synergy's and redundancy's role losses are met without the labels, a row per seed and expert."""
+    rows = [
+        {"seed": seed} | asdict(one)
+        for seed, model in zip(explained.seeds, explained.models, strict=True)
+        for one in role_losses(model, explained.features, EXPLAINED_SPLIT)
+    ]
+    return pd.DataFrame(rows) if rows else None
+
+
+def interactions(explained: Explained) -> pd.DataFrame:
+    """Return the interaction index of each pair of modalities in the model's value, a row per seed and pair."""
+    values, names = explained.coalition_values["mean"], explained.features.modalities
+    indices = interaction_indices(values.mean(axis=2))
+    on_resamples = interaction_indices(resampled_means(values, explained.units))
+    rows = []
+    for row, seed in enumerate(explained.seeds):
+        for column, pair in enumerate(pairs(len(names))):
+            interval = percentiles(on_resamples[:, row, column], explained.units)
+            both = " + ".join(names[index] for index in pair)
+            rows.append(
+                {
+                    "seed": seed,
+                    "modalities": both,
+                    "index": indices[row, column],
+                    "low": interval.low,
+                    "high": interval.high,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def additive(explained: Explained) -> pd.DataFrame:
+    """Return what each seed's model scores, and its projection onto sums of single modalities (the EMAP gap)."""
+    features = explained.features
+    compute = TASK_METRICS[features.task][lead_metric(features.task)].compute
+    rows = []
+    for seed, model in zip(explained.seeds, explained.models, strict=True):
+        found = additive_projection(model, features, EXPLAINED_SPLIT)
+        labels, groups = explained.labels[found.positions], features.groups(EXPLAINED_SPLIT)
+        units = units_of(features.task, labels, None if groups is None else groups[found.positions])
+        whole, projected = (
+            (np.array([compute(labels, own)]), resampled(compute, labels, own[None], units))
+            for own in (found.logits, found.additive)
+        )
+        gap = difference(whole, projected, units, is_same_run=True)
+        rows.append(
+            {
+                "seed": seed,
+                "num_samples": len(labels),
+                "score": float(whole[0][0]),
+                "additive_score": float(projected[0][0]),
+                "gap": gap.value,
+                "low": gap.low,
+                "high": gap.high,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def local(explained: Explained) -> pd.DataFrame | None:
+    """Return each sample's shares and what is predicted without each modality, of open data, a row per seed and name.
+
+    Only of models that saw missing modalities in training: others may say anything where one is missing.
+    """
+    features = explained.features
+    if not explained.saw_missing or features.licence != "open":
+        return None
+    tables = []
+    for seed, own in zip(explained.seeds, explained.coalitions, strict=True):
+        values = local_values(features.task, own["mean"].whole, explained.train_labels)
+        found = {
+            "share": (local_shares(values), explained.terms),
+            "without": (without_each(values), features.modalities),
+        }
+        for kind, (numbers, names) in found.items():
+            table = pd.DataFrame(numbers, columns=names)
+            table.insert(0, "sample_id", explained.predictions.sample_ids)
+            tables.append(table.melt("sample_id", var_name="name").assign(kind=kind, seed=seed))
+    return pd.concat(tables, ignore_index=True)
+
+
 METHODS: dict[str, Callable[[Explained], pd.DataFrame | None]] = {
     "experts": experts,
     "expert_seeds": expert_seeds,
@@ -202,4 +353,10 @@ METHODS: dict[str, Callable[[Explained], pd.DataFrame | None]] = {
     "leaders": leaders,
     "parts": parts,
     "sample_parts": sample_parts,
+    "weights_replaced": weights_replaced,
+    "behaviour": behaviour,
+    "role_loss": role_loss,
+    "interactions": interactions,
+    "additive": additive,
+    "local": local,
 }

@@ -59,6 +59,11 @@ def mean_by_expert(samples: pd.DataFrame) -> pd.DataFrame:
     return samples.groupby(["seed", "expert"], as_index=False, sort=False)["share"].mean()
 
 
+def mean_by_name(samples: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean over samples of each share, and of each prediction without a modality, a row per seed."""
+    return samples.groupby(["seed", "kind", "name"], as_index=False, sort=False)["value"].mean()
+
+
 def directed(scores: pd.DataFrame) -> pd.DataFrame:
     """Mark in the name of each metric's column in which direction it is better."""
     return scores.rename(columns={name: f"{name} {arrow(name)}" for name in scores.columns if name != "intact"})
@@ -217,5 +222,46 @@ EXPLANATIONS: dict[str, Explanation] = {
     "parts": Explanation(columns={"seed": int, "expert": str, "is_kept": bool, "gain": float}),
     "sample_parts": Explanation(
         columns={"sample_id": str, "expert": str, "share": float, "seed": int}, tabulate=mean_by_expert
+    ),
+    "weights_replaced": Explanation(
+        columns={
+            "weights": str,
+            "seed": int,
+            "expert": str,
+            "score": float,
+            "loss": float,
+            "loss_low": float,
+            "loss_high": float,
+        }
+    ),
+    "behaviour": Explanation(
+        columns={
+            "expert": str,
+            "seed": int,
+            "role": str,
+            "gain": float,
+            "term": str,
+            "share": float,
+            "low": float,
+            "high": float,
+        }
+    ),
+    "role_loss": Explanation(
+        columns={"seed": int, "expert": str, "loss": float, "spread": float, "is_label_free": bool}
+    ),
+    "interactions": Explanation(columns={"seed": int, "modalities": str, "index": float, "low": float, "high": float}),
+    "additive": Explanation(
+        columns={
+            "seed": int,
+            "num_samples": int,
+            "score": float,
+            "additive_score": float,
+            "gap": float,
+            "low": float,
+            "high": float,
+        }
+    ),
+    "local": Explanation(
+        columns={"sample_id": str, "name": str, "value": float, "kind": str, "seed": int}, tabulate=mean_by_name
     ),
 }

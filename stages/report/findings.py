@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from i2moe.explain.ability import AT_CHANCE
+from i2moe.explain.behaviour import IDLE, UNCLEAR_ROLE
 from i2moe.metrics import arrow, lead_metric
 from i2moe.model.config import ModelConfig
 
@@ -20,11 +21,15 @@ def find(explained: dict[str, pd.DataFrame | None], task: str) -> list[str]:
     """
     tables = [explained[name] for name in ("experts", "expert_seeds", "gate", "agreement")]
     experts, seeds, gate, agreement = (pd.DataFrame() if table is None else table for table in tables)
+    of_model = [
+        *leader_findings(_rows(explained, "leaders")),
+        *additive_findings(_rows(explained, "additive"), lead_metric(task)),
+    ]
     parts = explained["parts"]
     if parts is not None:
-        return part_findings(parts)
+        return [*part_findings(parts), *of_model]
     if experts.empty:
-        return []
+        return of_model
     row = gate.to_dict("records")[0]
     return [
         *weight_findings(row),
@@ -33,7 +38,107 @@ def find(explained: dict[str, pd.DataFrame | None], task: str) -> list[str]:
         *at_chance_findings(experts, seeds),
         *unclear_findings(experts),
         *agreement_findings(agreement, task),
+        *behaviour_findings(_rows(explained, "behaviour")),
+        *replaced_findings(_rows(explained, "weights_replaced"), lead_metric(task)),
+        *label_free_findings(_rows(explained, "role_loss")),
+        *of_model,
     ]
+
+
+def _rows(explained: dict[str, pd.DataFrame | None], name: str) -> list[dict[str, Any]]:
+    table = explained.get(name)
+    return [] if table is None else table.to_dict("records")  # type: ignore[return-value]
+
+
+READINGS = {  # that need no names of experts
+    "lattice mean": "Left with only some of its modalities (the others at their mean tokens)",
+    "partial information": "Of what the encoders hand on, by partial information",
+    "parts": "Of what its parts save of the loss",
+}
+
+
+def leader_findings(leaders: list[dict[str, Any]]) -> list[str]:
+    """Name the term with the largest share, for each reading that needs no names of experts and shows one."""
+    return [
+        f"{READINGS[row['reading']]}, {row['winner']} has the largest share in all {row['num_seeds']} seeds: "
+        f"{row['share']:.2f}, {row['lead']:.2f} [{row['lead_low']:.2f}, {row['lead_high']:.2f}] before "
+        f"{row['runner_up']}."
+        for row in leaders
+        if row["reading"] in READINGS and row["winner"]
+    ]
+
+
+def additive_findings(additive: list[dict[str, Any]], metric: str) -> list[str]:
+    """Say that the model needs its modalities together, where in every seed its gap to additive ones is shown."""
+    sign = -1 if arrow(metric) == "↓" else 1
+    if not additive or not all(min(sign * row["low"], sign * row["high"]) > 0 for row in additive):
+        return []
+    gaps = ", ".join(f"{row['gap']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]" for row in additive)
+    return [
+        (
+            f"The model needs its modalities together: in every seed it scores better in {metric} than its projection "
+            f"onto sums of functions of one modality each, by {gaps}."
+        )
+    ]
+
+
+def behaviour_findings(behaviour: list[dict[str, Any]]) -> list[str]:
+    """Say of each expert that gains anything alone in how many seeds it behaves as named, and as what else."""
+    if not behaviour:
+        return []
+    roles = pd.DataFrame(behaviour).drop_duplicates(["expert", "seed"])
+    found = []
+    for expert, own in roles.groupby("expert", sort=False):
+        counts = own["role"].value_counts(sort=False)
+        if set(counts.index) == {IDLE}:
+            continue
+        others = ", ".join(f"{_as_role(role)} in {count}" for role, count in counts.items() if role != expert)
+        as_named = f"{expert} alone behaves as named in {counts.get(expert, 0)} of {len(own)} seeds"
+        found.append(f"{as_named}{f'; {others}' if others else ''} (from its own value on subsets of modalities).")
+    return found
+
+
+def _as_role(role: object) -> str:
+    return {IDLE: "idle", UNCLEAR_ROLE: "of unclear role"}.get(str(role), f"as {role}")
+
+
+def replaced_findings(replaced: list[dict[str, Any]], metric: str) -> list[str]:
+    """Say what shuffled weights and the single best expert reach, and whether the learned weights are better."""
+    sign = -1 if arrow(metric) == "↓" else 1
+    words = {
+        "shuffled": "each sample's weights given to another one",
+        "best single": "the one expert best on validation",
+    }
+    found = []
+    for weights, what in words.items():
+        rows = [row for row in replaced if row["weights"] == weights]
+        if not rows:
+            continue
+        low, high = sorted(sign * rows[0][end] for end in ("loss_low", "loss_high"))
+        verdict = (
+            "the learned weights are better" if low > 0 else "they are worse" if high < 0 else "no difference shown"
+        )
+        score = sum(row["score"] for row in rows) / len(rows)
+        interval = f"[{rows[0]['loss_low']:+.3f}, {rows[0]['loss_high']:+.3f}]"
+        found.append(
+            f"With {what}, {metric} is {score:.3f}: {verdict} (learned less this {rows[0]['loss']:+.3f} {interval})."
+        )
+    return found
+
+
+def label_free_findings(role_loss: list[dict[str, Any]]) -> list[str]:
+    """Warn of experts whose role loss is met without the labels."""
+    experts = list(dict.fromkeys(row["expert"] for row in role_loss))
+    found = []
+    for expert in experts:
+        own = [row for row in role_loss if row["expert"] == expert]
+        free = sum(row["is_label_free"] for row in own)
+        if free:
+            found.append(
+                f"The role loss of {expert} is next to its least value in {free} of {len(own)} seeds while its logits "
+                "hardly vary over samples: it tells replaced modalities from intact ones, and nothing of the label."
+            )
+    return found
 
 
 def part_findings(parts: pd.DataFrame) -> list[str]:

@@ -16,6 +16,7 @@ from stages.report import figures
 from stages.report.explanations import EXPLANATIONS, Shown
 from stages.report.findings import find, less_forward_findings, no_signal_findings, no_vanilla_findings
 from stages.report.planted import LEAST_SHARE, expected_terms, planted_table, term_words
+from stages.report.readings import ReadingTable, reading_tables
 from stages.report.tables import Tables, add_table, write_tables
 from stages.shared.base import paths
 from stages.shared.cards import CONSTANT, REFERENCE, Card
@@ -44,6 +45,7 @@ class ModelSection:
     settings: str
     findings: list[str]
     experts: list[dict[str, Any]]
+    readings: list[ReadingTable]
     pictures: list[Picture]
 
 
@@ -230,6 +232,7 @@ def model_section(
             *no_vanilla_findings(model, config, run.vanilla[dataset]),
         ],
         experts=[] if experts is None else experts.to_dict("records"),
+        readings=reading_tables(explained, metric),
         pictures=[picture(f"{dataset}-{model}-{name}", *both) for name, both in drawn.items()],
     )
 

@@ -1,0 +1,194 @@
+"""The readings of one model as tables of the page: every seed with its interval, as in the explanations' own files."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from i2moe.metrics import arrow
+
+Explanations = dict[str, pd.DataFrame | None]  # of one model, by method
+
+
+@dataclass(frozen=True)
+class ReadingTable:
+    """A table of the page; a cell has a line for each seed."""
+
+    title: str
+    note: str
+    header: list[str]
+    rows: list[list[list[str]]]  # rows of cells of lines
+
+
+def reading_tables(explained: Explanations, metric: str) -> list[ReadingTable]:
+    """Lay out the readings that a model has.
+
+    Args:
+        explained: the tables of its explanations, by method.
+        metric: the lead metric of the task.
+    """
+    direction = f"{metric} {arrow(metric)}"
+    makers: dict[str, Callable[[pd.DataFrame], ReadingTable]] = {
+        "shares": share_table,
+        "behaviour": behaviour_table,
+        "weights_replaced": lambda table: replaced_table(table, direction),
+        "role_loss": role_loss_table,
+        "interactions": interaction_table,
+        "additive": lambda table: additive_table(table, direction),
+        "local": local_table,
+    }
+    tables = {name: explained.get(name) for name in makers}
+    return [makers[name](table) for name, table in tables.items() if table is not None and len(table)]
+
+
+def share_table(shares: pd.DataFrame) -> ReadingTable:
+    """Lay out what each reading gives to each term."""
+    terms = list(dict.fromkeys(shares["term"]))
+    rows = []
+    for reading, own in shares.groupby("reading", sort=False):
+        by_term = {term: own[own["term"] == term] for term in terms}
+        cells = [[_interval(row, "share", "no gain shown") for row in _records(table)] for table in by_term.values()]
+        rows.append([[str(reading)], *cells])
+    return ReadingTable(
+        "Shares of what the model gains",
+        "A line for each seed, with the 95 % interval over samples. Weight, leave-one-out and shapley are of the "
+        "experts by their names; lattice of the whole model on subsets of modalities, the others replaced by the "
+        "mean tokens, another sample's or zeros; partial information of what the encoders hand on; parts of sealed "
+        "experts.",
+        ["reading", *terms],
+        rows,
+    )
+
+
+def behaviour_table(behaviour: pd.DataFrame) -> ReadingTable:
+    """Lay out the role that each expert plays, next to its name."""
+    terms = list(dict.fromkeys(behaviour["term"]))
+    rows = []
+    for expert, own in behaviour.groupby("expert", sort=False):
+        of_seed = own.drop_duplicates("seed")
+        cells = [[_interval(row, "share", "–") for row in _records(own[own["term"] == term])] for term in terms]
+        rows.append([[str(expert)], of_seed["role"].tolist(), [f"{gain:+.3f}" for gain in of_seed["gain"]], *cells])
+    return ReadingTable(
+        "Role that each expert plays alone",
+        "From the expert's own value on subsets of modalities, whatever its name. Idle: it gains nothing alone; "
+        "unclear: no term is shown to lead.",
+        ["expert", "role by seed", "gain alone", *terms],
+        rows,
+    )
+
+
+def replaced_table(replaced: pd.DataFrame, direction: str) -> ReadingTable:
+    """Lay out the scores with other weights."""
+    rows = []
+    for weights, own in replaced.groupby("weights", sort=False):
+        scores = [f"{row['score']:.3f}{_of_expert(row)}" for row in _records(own)]
+        first = own.iloc[0]
+        loss = (
+            ""
+            if weights == "learned"
+            else f"{first['loss']:+.3f} [{first['loss_low']:+.3f}, {first['loss_high']:+.3f}]"
+        )
+        rows.append([[str(weights)], scores, [loss]])
+    return ReadingTable(
+        "Other weights in place of the learned ones",
+        "Shuffled: each sample gets another sample's weights. Best single: all weight on the expert that is best on "
+        "validation. The difference is that of the learned weights' score, over samples and seeds.",
+        ["weights", f"{direction} by seed", "learned less this"],
+        rows,
+    )
+
+
+def role_loss_table(role_loss: pd.DataFrame) -> ReadingTable:
+    """Lay out the role losses and how much logits vary."""
+    rows = [
+        [
+            [str(expert)],
+            [f"{row['loss']:.3f}" for row in _records(own)],
+            [f"{row['spread']:.3f}" for row in _records(own)],
+            ["yes" if row["is_label_free"] else "no" for row in _records(own)],
+        ]
+        for expert, own in role_loss.groupby("expert", sort=False)
+    ]
+    return ReadingTable(
+        "Role losses",
+        "A role loss next to its least value, by logits that hardly vary over samples, is met without the labels.",
+        ["expert", "role loss by seed", "sd of its logits", "met without labels"],
+        rows,
+    )
+
+
+def interaction_table(interactions: pd.DataFrame) -> ReadingTable:
+    """Lay out the interaction index of each pair of modalities."""
+    rows = [
+        [[str(pair)], [_interval(row, "index", "undefined") for row in _records(own)]]
+        for pair, own in interactions.groupby("modalities", sort=False)
+    ]
+    return ReadingTable(
+        "Interaction of pairs of modalities",
+        "Shapley interaction index of the whole model's value, absent modalities at their mean: above 0 two modalities "
+        "are worth more together, below 0 one stands in for the other.",
+        ["modalities", "index by seed"],
+        rows,
+    )
+
+
+def additive_table(additive: pd.DataFrame, direction: str) -> ReadingTable:
+    """Lay out how much of the score needs modalities together."""
+    rows = [
+        [
+            [str(row["seed"])],
+            [f"{row['score']:.3f}"],
+            [f"{row['additive_score']:.3f}"],
+            [_interval(row, "gap", "undefined")],
+        ]
+        for row in _records(additive)
+    ]
+    return ReadingTable(
+        "What needs modalities together (EMAP)",
+        f"The model's projection onto sums of functions of one modality each, on {additive['num_samples'].iloc[0]} "
+        "test samples; the gap is the model's score less the projection's.",
+        ["seed", direction, f"{direction} of the projection", "gap"],
+        rows,
+    )
+
+
+def local_table(local: pd.DataFrame) -> ReadingTable:
+    """Lay out the means over samples of the shares and of the predictions without each modality."""
+    words = {"share": "share of", "without": "value without"}
+    means = local.groupby(["kind", "name", "seed"], sort=False)["value"].mean().reset_index()
+    rows = [
+        [[f"{words[str(kind)]} {name}"], [f"{value:.3f}" for value in own["value"]]]
+        for (kind, name), own in means.groupby(["kind", "name"], sort=False)
+    ]
+    return ReadingTable(
+        "Single samples, on average",
+        "Of each test sample: how the predicted class's probability is shared out, and what it is without each "
+        "modality. This model saw missing modalities in training, without which neither can be trusted. Single "
+        "samples are in results/explanations.",
+        ["of the samples", "mean by seed"],
+        rows,
+    )
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return table.to_dict("records")  # type: ignore[return-value]
+
+
+def _interval(row: dict[str, Any], name: str, nothing: str) -> str:
+    """Write a value [95 % interval].
+
+    Examples:
+        >>> _interval({"share": 0.5, "low": 0.25, "high": 0.75}, "share", "no gain shown")
+        '0.50 [0.25, 0.75]'
+        >>> _interval({"share": float("nan"), "low": 0.0, "high": 0.0}, "share", "no gain shown")
+        'no gain shown'
+    """
+    if pd.isna(row[name]):
+        return nothing
+    interval = "no interval" if pd.isna(row["low"]) else f"[{row['low']:.2f}, {row['high']:.2f}]"
+    return f"{row[name]:.2f} {interval}"
+
+
+def _of_expert(row: dict[str, Any]) -> str:
+    return f" ({row['expert']})" if row["expert"] else ""
