@@ -239,7 +239,7 @@ def behaviour(explained: Explained) -> pd.DataFrame | None:
     if not explained.predictions.is_weighted:
         return None
     logits = [own["mean"].experts for own in explained.coalitions if own["mean"].experts is not None]
-    values = np.stack([np.moveaxis(explained.value(np.moveaxis(own, 2, 0)), 0, -1) for own in logits])  # type: ignore[arg-type]
+    values = np.stack([np.moveaxis(explained.value(np.moveaxis(own, 2, 0)), 0, -1) for own in logits])
     constant = constant_values(explained.features.task, explained.labels, explained.train_labels)
     found = behaviours(names, explained.terms, values, constant, explained.units)
     return pd.DataFrame(

@@ -47,7 +47,8 @@ def find(explained: dict[str, pd.DataFrame | None], task: str) -> list[str]:
 
 def _rows(explained: dict[str, pd.DataFrame | None], name: str) -> list[dict[str, Any]]:
     table = explained.get(name)
-    return [] if table is None else table.to_dict("records")  # type: ignore[return-value]
+    rows: list[dict[str, Any]] = [] if table is None else table.to_dict("records")
+    return rows
 
 
 READINGS = {  # that need no names of experts
@@ -115,9 +116,8 @@ def replaced_findings(replaced: list[dict[str, Any]], metric: str) -> list[str]:
         if not rows:
             continue
         low, high = sorted(sign * rows[0][end] for end in ("loss_low", "loss_high"))
-        verdict = (
-            "the learned weights are better" if low > 0 else "they are worse" if high < 0 else "no difference shown"
-        )
+        better = "the learned weights are better"
+        verdict = better if low > 0 else "the learned weights are worse" if high < 0 else "no difference shown"
         score = sum(row["score"] for row in rows) / len(rows)
         interval = f"[{rows[0]['loss_low']:+.3f}, {rows[0]['loss_high']:+.3f}]"
         found.append(

@@ -1,12 +1,14 @@
 """The readings of one model as tables of the page: every seed with its interval, as in the explanations' own files."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from i2moe.metrics import arrow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Explanations = dict[str, pd.DataFrame | None]  # of one model, by method
 
@@ -84,12 +86,9 @@ def replaced_table(replaced: pd.DataFrame, direction: str) -> ReadingTable:
     for weights, own in replaced.groupby("weights", sort=False):
         scores = [f"{row['score']:.3f}{_of_expert(row)}" for row in _records(own)]
         first = own.iloc[0]
-        loss = (
-            ""
-            if weights == "learned"
-            else f"{first['loss']:+.3f} [{first['loss_low']:+.3f}, {first['loss_high']:+.3f}]"
-        )
-        rows.append([[str(weights)], scores, [loss]])
+        interval = f"[{first['loss_low']:+.3f}, {first['loss_high']:+.3f}]"
+        loss = [] if weights == "learned" else [f"{first['loss']:+.3f} {interval}"]
+        rows.append([[str(weights)], scores, loss])
     return ReadingTable(
         "Other weights in place of the learned ones",
         "Shuffled: each sample gets another sample's weights. Best single: all weight on the expert that is best on "
@@ -172,7 +171,8 @@ def local_table(local: pd.DataFrame) -> ReadingTable:
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return table.to_dict("records")  # type: ignore[return-value]
+    rows: list[dict[str, Any]] = table.to_dict("records")
+    return rows
 
 
 def _interval(row: dict[str, Any], name: str, nothing: str) -> str:
