@@ -56,6 +56,11 @@ class Units:
         """Return by how much a resample's standard deviation is too small."""
         return float(np.sqrt(len(self.strata) / self.spare))
 
+    @property
+    def one_pot(self) -> "Units":
+        """Return the same units in one stratum, so that resamples differ in how frequent classes are."""
+        return Units(self.of_sample, np.zeros_like(self.strata))
+
 
 def units_of(task: str, labels: Array, groups: NDArray[np.object_] | None = None) -> Units:
     """Return the units of samples and their strata.

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from i2moe.data import FeatureSet
-    from i2moe.resampling import Scores
+    from i2moe.resampling import Scores, Units
 
 BETTER, WORSE, NOT_SHOWN = "better", "worse", "no difference shown"
-SIGNIFICANCE = 0.05  # for all comparisons of a dataset together
+SIGNIFICANCE = 0.01  # for all comparisons of a dataset together
 
 
 class Pair(NamedTuple):
@@ -67,7 +67,9 @@ def pairs(models: list[str], vanilla: dict[str, str], reference: str, constant: 
 def differences(features: "FeatureSet", logits: "dict[str, NDArray[np.float64]]", wanted: list[Pair]) -> "pd.DataFrame":
     """Return a row per pair: the difference in the lead metric, its interval, usable share of resamples, and a verdict.
 
-    An interval is that of one comparison; verdicts are corrected by Holm's method for how many there are.
+    An interval is that of one comparison; verdicts are corrected by Holm's method for how many there are. Resamples are
+    stratified by class, except against a constant: what that scores depends on how frequent a class happens to be in
+    the test split, which strata would keep fixed.
 
     Args:
         features: the dataset.
@@ -80,20 +82,22 @@ def differences(features: "FeatureSet", logits: "dict[str, NDArray[np.float64]]"
     from i2moe.metrics import lead_metric
     from i2moe.resampling import difference, holm, resampled, units_of
     from i2moe.selection import TASK_METRICS
+    from stages.shared.cards import CONSTANT
     from stages.shared.explanations import EXPLAINED_SPLIT
 
     name = lead_metric(features.task)
     metric = TASK_METRICS[features.task][name]
     labels = features.labels[features.rows(EXPLAINED_SPLIT)]
     units = units_of(features.task, labels, features.groups(EXPLAINED_SPLIT))
-    scores: dict[str, Scores] = {
-        model: (
-            np.array([float(metric.compute(labels, one)) for one in own]),
-            resampled(metric.compute, labels, own, units),
-        )
-        for model, own in logits.items()
-    }
-    found = [difference(scores[pair.model], scores[pair.against], units) for pair in wanted]
+
+    def scores(model: str, units: "Units") -> "Scores":
+        each = np.array([float(metric.compute(labels, one)) for one in logits[model]])
+        return each, resampled(metric.compute, labels, logits[model], units)
+
+    found = []
+    for pair in wanted:
+        own = units.one_pot if pair.against == CONSTANT else units
+        found.append(difference(scores(pair.model, own), scores(pair.against, own), own))
     table = pd.DataFrame(
         [pair._asdict() | {"metric": name} | asdict(one) for pair, one in zip(wanted, found, strict=True)]
     )

@@ -40,7 +40,7 @@ class RoleLoss:
 
 
 def role_losses(model: MultimodalModel, features: FeatureSet, split: str, seed: int = 0) -> list[RoleLoss]:
-    """Compute the role losses of the synergy and the redundancy expert as in training; none without such losses.
+    """Compute the role losses of the synergy and the redundancy expert as in training; none if unlike the published ones.
 
     Args:
         model: a trained model.
@@ -51,6 +51,8 @@ def role_losses(model: MultimodalModel, features: FeatureSet, split: str, seed: 
     mixture = model.fusion
     if not isinstance(mixture, InteractionMoE) or not mixture.config.loss_weight:
         return []
+    if (mixture.config.objective, mixture.config.compare) != ("published", "logits"):
+        return []  # other losses have other optima
     generator = torch.Generator().manual_seed(seed)
     with torch.inference_mode():
         means = mean_tokens(model, features) if mixture.config.replacement == "mean" else []

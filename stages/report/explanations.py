@@ -66,7 +66,9 @@ def mean_by_name(samples: pd.DataFrame) -> pd.DataFrame:
 
 def directed(scores: pd.DataFrame) -> pd.DataFrame:
     """Mark in the name of each metric's column in which direction it is better."""
-    return scores.rename(columns={name: f"{name} {arrow(name)}" for name in scores.columns if name != "intact"})
+    return scores.rename(
+        columns={name: f"{name} {arrow(name)}" for name in scores.columns if name not in ("replacement", "intact")}
+    )
 
 
 EXPLANATIONS: dict[str, Explanation] = {

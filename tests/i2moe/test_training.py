@@ -260,3 +260,39 @@ def test_a_checkpoint_holds_tensors_only(synthetic_dataset, tmp_path):
     state = torch.load(tmp_path / "0.ckpt", weights_only=True)
     assert set(state) == set(build_for(features, config()).state_dict())
     assert all(isinstance(value, torch.Tensor) for value in state.values())
+
+
+def test_modality_dropout_adds_the_loss_without_a_modality_and_nothing_else_changes_without_it(
+    synthetic_dataset, tmp_path
+):
+    features = FeatureSet(*synthetic_dataset("binary"))
+    batch = next(iter(features.loader("train", 16)))
+
+    def losses(share):
+        torch.manual_seed(0)
+        own = config(modality_dropout=share, dropout=0.0)
+        module = TrainingModule(build_for(features, own), features, own, seed=0).train()
+        torch.manual_seed(1)
+        total = module.training_step(batch)
+        assert module.model.fusion.training
+        return module, float(total), {name: float(value) / 16 for name, value in module.train_losses.items()}
+
+    module, plain, parts = losses(0.0)
+    assert "missing_loss" not in parts
+    _, total, with_missing = losses(0.5)
+    assert total == pytest.approx(plain + 0.5 * with_missing["missing_loss"], rel=1e-5)
+    assert with_missing["task_loss"] == pytest.approx(parts["task_loss"])
+    module.model.eval()
+    tokens = module.model.tokens(batch)
+    possible = []
+    for lost in range(len(tokens)):
+        seen = [own.mean(0, keepdim=True).expand_as(own) if at == lost else own for at, own in enumerate(tokens)]
+        possible.append(float(module._task_loss(module.model.predict(seen), batch.labels)))
+    assert min(abs(with_missing["missing_loss"] - one) for one in possible) < 1e-5
+
+
+def test_a_model_with_modality_dropout_still_says_something_without_a_modality(synthetic_dataset, tmp_path):
+    features = FeatureSet(*synthetic_dataset("binary"))
+    best = fit(features, config(modality_dropout=1.0), 0, folder=tmp_path, hardware=CPU)
+    again = fit(features, config(modality_dropout=1.0), 0, folder=tmp_path / "again", hardware=CPU)
+    assert all(torch.equal(own, other) for own, other in zip(*(weights(one).values() for one in (best, again))))

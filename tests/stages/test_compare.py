@@ -11,7 +11,7 @@ from i2moe.explain.ability import KNOWS, abilities
 from i2moe.explain.gate import read_gate
 from i2moe.resampling import Interval, difference, resampled, units_of
 from i2moe.selection import accuracy, auroc
-from stages.compare import BETTER, NOT_SHOWN, WORSE, differences, pairs, verdict
+from stages.compare import BETTER, NOT_SHOWN, WORSE, Pair, differences, pairs, verdict
 
 
 def dataset(task, labels, groups=None):
@@ -53,6 +53,20 @@ def test_a_model_that_knows_the_labels_is_better_than_noise_and_one_like_it_is_n
     assert table["usable"].tolist() == [1, 1, 1]
     assert (table["low"] < table["difference"]).all()
     assert (table["difference"] < table["high"]).all()
+
+
+def test_a_constant_that_is_lucky_with_the_test_split_is_no_better_than_guessing():
+    """Labels and predictions have nothing to do with each other, but 60 of 90 labels are the constant's."""
+    generator = np.random.default_rng(0)
+    labels = generator.permutation(np.repeat([0, 1], [55, 35]))
+    guesses = np.tile(np.repeat(np.eye(2), 45, axis=0), (3, 1, 1))
+    logits = {"guess": guesses, "best-constant": np.tile([1.0, 0.0], (1, 90, 1))}
+    same = {"guess": guesses, "other": logits["best-constant"]}
+    data = dataset("multiclass", labels)
+    free = differences(data, logits, [Pair("guess", "best-constant")])
+    fixed = differences(data, same, [Pair("guess", "other")])
+    assert free["verdict"].tolist() == [NOT_SHOWN]
+    assert free["p_value"][0] > 2 * fixed["p_value"][0]  # with the classes as frequent as they happen to be
 
 
 def test_of_numbers_the_smaller_error_is_better():

@@ -218,9 +218,11 @@ def test_markdown_and_coalition_names():
 
 
 def test_tables_and_figures_of_scores_mark_the_direction_of_their_metrics():
-    rows = [(0, intact, metric, 0.5) for intact in ("none", "a") for metric in ("mae", "r2")]
-    coalitions = pd.DataFrame(rows, columns=["seed", "intact", "metric", "score"])
-    assert EXPLANATIONS["coalitions"].tabulate(coalitions).columns.tolist() == ["intact", "mae ↓", "r2 ↑"]
+    rows = [("mean", 0, intact, metric, 0.5) for intact in ("none", "a") for metric in ("mae", "r2")]
+    coalitions = pd.DataFrame(rows, columns=["replacement", "seed", "intact", "metric", "score"])
+    assert EXPLANATIONS["coalitions"].tabulate(coalitions).columns.tolist() == [
+        "replacement", "intact", "mae ↓", "r2 ↑"
+    ]  # fmt: skip
     (axes,) = coalitions_figure(mean_by_metric(coalitions), "mae").axes
     assert axes.get_xlabel() == "test mae ↓"
     table = difference_rows("a", pd.DataFrame([CONSTANT, CONSTANT | {"metric": "mae"}]))
