@@ -40,7 +40,7 @@ class RoleLoss:
 
 
 def role_losses(model: MultimodalModel, features: FeatureSet, split: str, seed: int = 0) -> list[RoleLoss]:
-    """Compute the role losses of the synergy and the redundancy expert as in training; none if unlike the published ones.
+    """Compute the role losses of the synergy and the redundancy expert as in training; none unless published.
 
     Args:
         model: a trained model.
