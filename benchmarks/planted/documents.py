@@ -67,7 +67,7 @@ def null_lines(pages: pd.DataFrame) -> str:
 def fill(table: pd.DataFrame, pages: pd.DataFrame | None) -> None:
     """Write the results into benchmarks/RESULTS.md, docs/readings.md and README.md."""
     truth = truth_table(table)
-    hours = f"{len(table)} models, {table['seconds'].sum() / 3600:.2f} hours of one thread each"
+    hours = f"{len(table)} models, {table['seconds'].sum() / 3600:.2f} hours of one thread in all"
     report = f"`python -m benchmarks.planted`: {hours}.\n\n{markdown(bars_table(bars(table)))}"
     if pages is not None:
         what = "pages that claim something though labels follow from nothing"
