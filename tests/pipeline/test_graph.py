@@ -86,8 +86,9 @@ def test_a_mended_model_is_evaluated_again_though_its_weights_stay(project, envi
     before, score = weights.read_bytes(), json.loads(metrics.read_text())["auroc"]
 
     def negate(text):
-        assert "Prediction(output.logits," in text
-        return text.replace("Prediction(output.logits,", "Prediction(output.logits if self.training else -output.logits,")
+        own = "Prediction(output.logits"
+        assert own in text
+        return text.replace(own, f"{own} if self.training else -output.logits")
 
     with changed(project / "i2moe/model/multimodal.py", negate):
         run([str(DVC), "repro", "evaluate@wdbc-mult"], project, environment)
