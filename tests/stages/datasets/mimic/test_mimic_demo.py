@@ -73,15 +73,22 @@ def test_without_filters_31_of_100_patients_die_within_a_year_of_their_last_disc
     assert sum(split["classes"]["died"] for split in about["splits"].values()) == 31
 
 
+def test_the_papers_way_of_counting_admissions_keeps_those_whose_second_one_is_later(demo):
+    demo(count_admissions="all")
+    measurements()
+    cohort()
+    assert json.loads(paths.cohort("mimic").with_suffix(".json").read_text())["samples"] == 38
+
+
 def test_the_default_filters_lead_from_raw_files_to_a_report(demo):
     demo()
     for stage in (measurements, cohort, lab, code):
         stage()
     features = FeatureSet(paths.features("mimic"), paths.cohort("mimic"))
-    assert len(features) == 38
+    assert len(features) == 25
     flow = json.loads(paths.cohort("mimic").with_suffix(".json").read_text())["flow"]
     # Counted with pandas on the same tables: 52 patients have one admission, 10 admissions end in death or have the
-    # patient's date of death, 10 patients have no ICD-9 admission left.
+    # patient's date of death, 10 patients have no ICD-9 admission left, of 13 the last one left is their first.
     assert [(step["patients_removed"], step["patients_left"]) for step in flow[:5]] == [
         (0, 100),
         (0, 100),
