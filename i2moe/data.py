@@ -1,24 +1,7 @@
-"""FeatureSet: a cohort and its feature arrays as a torch dataset, checked once against the data contract.
-
-Files (the contract between whatever prepares a dataset and every model; its JSON files are classes in
-`i2moe.contract.descriptions`):
-
-- `<cohort>.csv`: sample_id, group_id, split (train | validation | test), then the label: `label` with a class name or a
-  number, or one column `label_<class>` of 0 and 1 per class of a multilabel task. One row per sample, sorted by id.
-- `<cohort>.json` next to it: `CohortDescription`.
-- `<modality>.npy`: first axis = cohort rows; float32, float16 or uint8; C-contiguous, so that it memory-maps.
-  Sequences are padded at the end; `<modality>.lengths.npy` holds the number of real steps of each sample.
-  Volumes are stored without what surrounds the organ: samples [V] are the voxels inside a mask, in C order, scaled so
-  that 0 is the mean; a batch has them in their places in volumes that are 0 elsewhere.
-  Images are stored as the features [C, h, w] of a frozen network.
-- `<modality>.copies.npy`: where the description gives a number of `copies`, features of that many augmented copies
-  of each train sample [N_train, copies, …]. A shuffled pass over train takes one of them or the sample itself.
-- `<modality>.json`: `ModalityDescription`.
-"""
+"""A prepared dataset as a torch dataset. What its files are: `i2moe.prepared`."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,16 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from i2moe.base.errors import InputError
-from i2moe.contract.cohort import SPLITS, read_cohort
-from i2moe.contract.descriptions import CohortDescription, ModalityDescription
-from i2moe.contract.masks import unpack_mask
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-DTYPES = ("float32", "float16", "uint8")
-CHECK_BYTES = 2**26  # read an array in blocks of this size when looking for NaN and infinity
+from i2moe.prepared import Prepared
 
 
 class Batch(NamedTuple):
@@ -47,77 +21,8 @@ class Batch(NamedTuple):
     rows: Tensor
 
 
-class FeatureSet(Dataset[Batch]):
+class FeatureSet(Prepared, Dataset[Batch]):
     """All samples of a dataset, in cohort order; features stay memory-mapped until a batch needs them."""
-
-    def __init__(self, features: Path, cohort: Path) -> None:
-        """Open and check a dataset.
-
-        Args:
-            features: folder of the feature files.
-            cohort: the cohort's CSV; its JSON is next to it.
-
-        Raises:
-            InputError: where the files break the contract; the message names file, row or column and remedy.
-        """
-        self.table = read_cohort(cohort)
-        description = CohortDescription.read(cohort.with_suffix(".json"))
-        self.task: str = description.task
-        self.classes = description.classes
-        self.modalities = description.modalities
-        self.licence: str = description.licence
-        self.sample_ids: list[str] = self.table["sample_id"].tolist()
-        self.labels = _labels(self.table, self.task, self.classes, cohort)
-        _check_splits(self, cohort)
-        self.descriptions = {name: ModalityDescription.read(features / f"{name}.json") for name in self.modalities}
-        self.masks = {
-            name: unpack_mask(about.mask, tuple(about.shape))
-            for name, about in self.descriptions.items()
-            if about.kind == "volume" and about.mask is not None
-        }
-        self.arrays = {name: _open_array(features, name, self) for name in self.modalities}
-        self.copies = {
-            name: _open_copies(features, name, self) for name, about in self.descriptions.items() if about.copies
-        }
-        self.num_copies = _num_copies(features, self)
-        self.lengths = {
-            name: _open_lengths(features, name, self)
-            for name, about in self.descriptions.items()
-            if about.kind == "sequence"
-        }
-
-    @property
-    def kinds(self) -> dict[str, str]:
-        """Return the kind of array of each modality."""
-        return {name: about.kind for name, about in self.descriptions.items()}
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of one sample of each modality."""
-        return {name: tuple(about.shape) for name, about in self.descriptions.items()}
-
-    @property
-    def notes(self) -> dict[str, str]:
-        """Return what a reader of results must know about each modality, if anything."""
-        return {name: about.note for name, about in self.descriptions.items() if about.note is not None}
-
-    @property
-    def num_outputs(self) -> int:
-        """Return how many logits a model returns: one per class, or one for regression."""
-        return len(self.classes) or 1
-
-    def rows(self, split: str) -> NDArray[np.int64]:
-        """Return the cohort rows of a split, in order."""
-        return np.flatnonzero(self.table["split"].to_numpy() == split)
-
-    def groups(self, split: str) -> NDArray[np.object_]:
-        """Return the group of each sample of a split: a sample's own where it is alone."""
-        groups: NDArray[np.object_] = self.table["group_id"].to_numpy(object)[self.rows(split)]
-        return groups
-
-    def __len__(self) -> int:
-        """Return the number of samples in the cohort."""
-        return len(self.table)
 
     def __getitem__(self, row: int) -> Batch:
         """Return one sample as a batch of one."""
@@ -226,113 +131,3 @@ class _View(Dataset[Batch]):
 
 def _already_a_batch(batch: Any) -> Batch:  # noqa: ANN401 (__getitems__ returns a Batch where torch expects a list)
     return batch  # type: ignore[no-any-return]
-
-
-def _labels(table: "pd.DataFrame", task: str, classes: list[str], path: Path) -> NDArray[Any]:
-    """Return class indices [N], 0/1 [N, C] for multilabel, or float32 [N] for regression."""
-    columns = [f"label_{name}" for name in classes] if task == "multilabel" else ["label"]
-    for column in columns:
-        if column not in table:
-            raise InputError(f"{path} has no column {column!r}, only {list(table.columns)}: rerun the cohort stage")
-    if task in ("binary", "multiclass"):
-        index = {name: position for position, name in enumerate(classes)}
-        codes = table["label"].map(index)
-        if codes.isna().any():
-            row = int(np.flatnonzero(codes.isna())[0])
-            raise InputError(f"{path} row {row + 2}: unknown label {table['label'][row]!r}, not in {classes}")
-        indices: NDArray[np.int64] = codes.to_numpy(np.int64)
-        return indices
-    values: NDArray[np.float32] = table[columns].to_numpy().astype(np.float32)
-    if not np.isfinite(values).all():
-        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
-        raise InputError(f"{path} row {row + 2}: a label is not a finite number: rerun the cohort stage")
-    return values if task == "multilabel" else values[:, 0]
-
-
-def _check_splits(features: FeatureSet, path: Path) -> None:
-    """Refuse an empty split, and a class that is absent from train."""
-    for split in SPLITS:
-        if not len(features.rows(split)):
-            raise InputError(f"{path}: the {split} split is empty: change the split's shares or bring more samples")
-    train = features.labels[features.rows("train")]
-    present = train.sum(axis=0) > 0 if features.task == "multilabel" else np.isin(range(len(features.classes)), train)
-    for name, is_present in zip(features.classes, present, strict=True):
-        if not is_present:
-            raise InputError(
-                f"{path}: class {name!r} is absent from the train split: leave it out or bring more samples"
-            )
-
-
-def _open_array(folder: Path, name: str, features: FeatureSet) -> NDArray[Any]:
-    """Memory-map one modality's array and check it against the cohort and its description."""
-    path = folder / f"{name}.npy"
-    array = _load(path)
-    if len(array) != len(features):
-        raise InputError(f"{path} has {len(array)} rows, the cohort {len(features)}: rerun the feature stage")
-    if array.dtype.name not in DTYPES:
-        raise InputError(f"{path} has dtype {array.dtype}, allowed are {', '.join(DTYPES)}: rerun the feature stage")
-    if not array.flags.c_contiguous:
-        raise InputError(f"{path} is not C-contiguous: save numpy.ascontiguousarray of it")
-    is_volume = name in features.masks
-    expected = (int(features.masks[name].sum()),) if is_volume else features.shapes[name]
-    if array.shape[1:] != expected:
-        source = "mask" if is_volume else "JSON"
-        raise InputError(
-            f"{path} has samples of shape {array.shape[1:]}, its {source} states {expected}: rerun the feature stage"
-        )
-    _check_finite(path, array)
-    return array
-
-
-def _open_copies(folder: Path, name: str, features: FeatureSet) -> NDArray[Any]:
-    """Memory-map the augmented copies of a modality's train samples and check their shape."""
-    path = folder / f"{name}.copies.npy"
-    array = _load(path)
-    expected = (len(features.rows("train")), features.descriptions[name].copies, *features.shapes[name])
-    if array.shape != expected or array.dtype.name not in DTYPES:
-        raise InputError(
-            f"{path} holds {array.dtype} of shape {array.shape}, expected {' or '.join(DTYPES)} of shape {expected}: "
-            "rerun the feature stage"
-        )
-    _check_finite(path, array)
-    return array
-
-
-def _num_copies(folder: Path, features: FeatureSet) -> int:
-    """Return how many copies there are; modalities that have any have as many, since they are drawn together."""
-    numbers = {name: copies.shape[1] for name, copies in features.copies.items()}
-    if len(set(numbers.values())) > 1:
-        raise InputError(f"{folder}: the modalities have different numbers of copies, {numbers}: rerun their stages")
-    return max(numbers.values(), default=0)
-
-
-def _check_finite(path: Path, array: NDArray[Any]) -> None:
-    """Refuse NaN and infinity, reading the array in blocks."""
-    block = max(1, CHECK_BYTES // max(1, array[:1].nbytes))
-    for start in range(0, len(array), block):
-        finite = np.isfinite(array[start : start + block]).reshape(len(array[start : start + block]), -1).all(axis=1)
-        if not finite.all():
-            row = start + int(np.flatnonzero(~finite)[0])
-            raise InputError(f"{path} row {row} holds NaN or infinity: impute or drop it where the features are made")
-
-
-def _open_lengths(folder: Path, name: str, features: FeatureSet) -> NDArray[np.int64]:
-    """Read the real lengths of a padded sequence modality; between 1 and the padded length."""
-    path = folder / f"{name}.lengths.npy"
-    lengths = np.asarray(_load(path), dtype=np.int64)
-    if lengths.shape != (len(features),):
-        raise InputError(f"{path} has shape {lengths.shape}, expected ({len(features)},): rerun the feature stage")
-    longest = features.arrays[name].shape[1]
-    if lengths.min() < 1 or lengths.max() > longest:
-        raise InputError(f"{path}: lengths must lie between 1 and {longest}: rerun the feature stage")
-    return lengths
-
-
-def _load(path: Path) -> NDArray[Any]:
-    if not path.exists():
-        raise InputError(f"{path} is missing: run the feature stage that writes it")
-    try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        raise InputError(f"{path} is not a readable NPY array ({error}): rerun the feature stage") from error
-    return array

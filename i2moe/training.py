@@ -1,8 +1,10 @@
 """Train a model: seeds, best epoch, resume, devices. Adam without a schedule, as the official code trains."""
 
 import logging
+import os
 import shutil
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,6 @@ import numpy as np
 import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint, ProgressBar
-from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from i2moe.base.errors import InputError
@@ -35,6 +36,9 @@ class Hardware:
     num_workers: int = 0
 
 
+Curves = list[dict[str, float]]  # a row per epoch: epoch, train_task_loss, validation_accuracy and the like
+
+
 class TrainingModule(lightning.LightningModule):
     """A model with its losses, optimiser and validation metrics."""
 
@@ -48,6 +52,7 @@ class TrainingModule(lightning.LightningModule):
         self.class_weights: Tensor | None
         weights = _class_weights(features, config)
         self.register_buffer("class_weights", weights, persistent=False)  # follows the model's device
+        self.curves: Curves = []
         self.train_losses: dict[str, Tensor] = {}  # sums over the epoch's samples
         self.validation_logits: list[Tensor] = []
         self.validation_rows: list[Tensor] = []
@@ -102,10 +107,9 @@ class TrainingModule(lightning.LightningModule):
         self.validation_rows.append(batch.rows)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's training losses, and the task's metrics and loss over the whole validation split.
+        """Add the epoch's training losses, and the task's metrics and loss over the whole validation split, to curves.
 
-        Once an epoch, since Lightning's logging costs more than a small model's step; and before the epoch's
-        checkpoint is written, so that a kill after it loses no curve.
+        Before the epoch's checkpoint is written, which holds the curves, so that a kill loses none of them.
         """
         logits = self._gather(self.validation_logits)
         rows = self._gather(self.validation_rows).cpu().numpy()
@@ -118,10 +122,23 @@ class TrainingModule(lightning.LightningModule):
         loss = self._task_loss(Prediction(logits), self._scaled(labels))
         unscaled = (logits * self.label_std + self.label_mean).cpu().numpy()
         metrics = compute_metrics(self.features.task, self.features.labels[rows], unscaled)
-        self._log({"validation/loss": float(loss)} | {f"validation/{name}": value for name, value in metrics.items()})
-        samples = len(self.features.rows("train")) / self.trainer.world_size
-        self._log({f"train/{name}": total / samples for name, total in self.train_losses.items()})
+        own = {"loss": float(loss)} | {name: float(value) for name, value in metrics.items()}
+        validation = {f"validation_{name}": value for name, value in own.items()}
+        # What picks the best epoch looks here. Lightning's own logging takes longer than a small model's step.
+        self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in validation.items()})
+        samples = len(self.features.rows("train"))
+        sums = {name: self.all_gather(total).sum() for name, total in self.train_losses.items()}  # type: ignore[union-attr]
+        train = {f"train_{name}": float(total) / samples for name, total in sums.items()}
         self.train_losses = {}
+        self.curves.append({"epoch": self.current_epoch + 1} | dict(sorted((train | validation).items())))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the curves with the weights."""
+        checkpoint["curves"] = self.curves
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the curves of the epochs before."""
+        self.curves = checkpoint["curves"]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam with PyTorch's defaults except for the learning rate; one fused call where the device has it."""
@@ -151,11 +168,6 @@ class TrainingModule(lightning.LightningModule):
         gathered: Tensor = self.all_gather(torch.cat(parts))  # type: ignore[assignment]
         return gathered.flatten(0, 1) if self.trainer.world_size > 1 else gathered
 
-    def _log(self, values: dict[str, Any]) -> None:
-        # Lightning's own x axis is the optimiser step; a value named `step` replaces it, and readers think in epochs.
-        epoch = {"step": float(self.current_epoch + 1)}
-        self.log_dict(values | epoch, on_step=False, on_epoch=True, batch_size=1, sync_dist=True)
-
 
 def _class_weights(features: FeatureSet, config: ModelConfig) -> Tensor | None:
     """Return the weights [C] of the cross-entropy, if there are any."""
@@ -175,6 +187,10 @@ def _class_weights(features: FeatureSet, config: ModelConfig) -> Tensor | None:
 class TrainingBar(ProgressBar):
     """One line for the whole training: batches done, time left, and the latest validation metrics."""
 
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+
     def on_train_start(self, trainer: lightning.Trainer, *_: object) -> None:
         """Open the bar where training resumes."""
         from tqdm import tqdm
@@ -187,6 +203,7 @@ class TrainingBar(ProgressBar):
             mininterval=1.0,
             dynamic_ncols=True,
             disable=not trainer.is_global_zero,
+            desc=f"seed {self.seed}",
         )
 
     def on_train_batch_end(self, *_: object) -> None:
@@ -196,11 +213,10 @@ class TrainingBar(ProgressBar):
     def on_train_epoch_end(self, trainer: lightning.Trainer, *_: object) -> None:
         """Show the epoch and its validation metrics."""
         metrics = {
-            name.removeprefix("validation/"): f"{float(value):.3f}"
-            for name, value in trainer.callback_metrics.items()
-            if name.startswith("validation/")
+            name.removeprefix("validation_"): f"{float(value):.3f}" for name, value in trainer.callback_metrics.items()
         }
-        self.bar.set_description(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", refresh=False)
+        epoch = f"seed {self.seed}, epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        self.bar.set_description(epoch, refresh=False)
         self.bar.set_postfix(metrics, refresh=False)
 
     def on_train_end(self, *_: object) -> None:
@@ -215,7 +231,7 @@ def fit(
     *,
     folder: Path,
     hardware: Hardware,
-    logger: Logger | None = None,
+    on_epoch: Callable[[Curves], object] = lambda _: None,
 ) -> Path:
     """Train on the train split and keep the epoch that is best on the validation split.
 
@@ -228,10 +244,10 @@ def fit(
         seed: of initial weights, order of samples, dropout and replacement noise.
         folder: for the checkpoints; must belong to exactly this dataset, configuration and seed.
         hardware: where to train.
-        logger: receives losses and validation metrics, one step per epoch.
+        on_epoch: called after each epoch with the curves so far; on the process of rank 0.
 
     Returns:
-        The best epoch's checkpoint, which `load` reads.
+        The checkpoint `best.ckpt` of the best epoch, beside `last.ckpt` of the last; `save` and `curves_of` read them.
 
     Raises:
         InputError: when the selection metric is not one of the task's, or class weights do not fit the classes.
@@ -240,40 +256,68 @@ def fit(
     _quiet()
     lightning.seed_everything(seed, workers=True, verbose=False)
     module = TrainingModule(build_for(features, config), features, config, seed)
-    checkpoint = ModelCheckpoint(
-        folder,
-        filename="best",
-        monitor=f"validation/{config.selection}",
+    best = _checkpoint(
+        folder / "best.ckpt",
+        monitor=f"validation_{config.selection}",
         mode="max" if higher_is_better else "min",
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
     )
-    trainer = _trainer(config.epochs, hardware, checkpoint, logger)
-    last = folder / "last.ckpt"
+    # A callback of its own: `save_last=True` writes nothing after an epoch that is not the best. After the best one, in
+    # order to know of it.
+    last = _checkpoint(folder / "last.ckpt")
+    trainer = _trainer(config.epochs, hardware, [best, last, TrainingBar(seed), _AfterEpoch(on_epoch)])
+    unfinished = folder / "last.ckpt"
     trainer.fit(
         module,
         features.loader("train", config.batch_size, shuffle_seed=seed, num_workers=hardware.num_workers),
         features.loader("validation", EVALUATION_BATCH, num_workers=hardware.num_workers),
-        ckpt_path=last if last.exists() else None,
+        ckpt_path=unfinished if unfinished.exists() else None,
         weights_only=True,
     )
-    return Path(checkpoint.best_model_path)
+    return Path(best.best_model_path)
 
 
-def _trainer(epochs: int, hardware: Hardware, checkpoint: ModelCheckpoint, logger: Logger | None) -> lightning.Trainer:
+def _checkpoint(path: Path, **settings: Any) -> ModelCheckpoint:  # noqa: ANN401 (Lightning's)
+    return ModelCheckpoint(
+        path.parent, filename=path.stem, save_on_train_epoch_end=True, enable_version_counter=False, **settings
+    )
+
+
+class _AfterEpoch(lightning.Callback):
+    def __init__(self, call: Callable[[Curves], object]) -> None:
+        self.call = call
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Hand the curves on."""
+        assert isinstance(pl_module, TrainingModule)  # noqa: S101 (this file trains nothing else)
+        if trainer.is_global_zero:
+            self.call(pl_module.curves)
+
+
+def _trainer(epochs: int, hardware: Hardware, callbacks: list[lightning.Callback]) -> lightning.Trainer:
+    _be_deterministic()
     return lightning.Trainer(
         accelerator=hardware.accelerator,
         devices=hardware.devices,
         strategy=hardware.strategy,
         precision=hardware.precision,  # type: ignore[arg-type]
         max_epochs=epochs,
-        deterministic=True,
         num_sanity_val_steps=0,
-        logger=logger or False,
-        callbacks=[checkpoint, TrainingBar()],
+        logger=False,
+        callbacks=callbacks,
         enable_model_summary=False,
     )
+
+
+def _be_deterministic() -> None:
+    """Do what Lightning's `deterministic=True` does, whose function imports PyTorch's compiler for two seconds."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.set_deterministic_debug_mode("error")
+
+
+def curves_of(checkpoint: Path) -> Curves:
+    """Return the curves of all epochs up to a training checkpoint's."""
+    return torch.load(checkpoint, map_location="cpu", weights_only=True)["curves"]  # type: ignore[no-any-return]
 
 
 def save(checkpoint: Path, target: Path) -> None:

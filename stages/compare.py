@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from i2moe.data import FeatureSet
+    from i2moe.prepared import Prepared
     from i2moe.resampling import Scores, Units
 
 BETTER, WORSE, NOT_SHOWN = "better", "worse", "no difference shown"
@@ -29,8 +29,8 @@ def compare(dataset: Dataset) -> None:
     """Write the differences in the lead metric, with intervals: results/differences/DATASET.csv."""
     import numpy as np
 
-    from i2moe.data import FeatureSet
     from i2moe.metrics import best_constant
+    from i2moe.prepared import Prepared
     from stages.shared.cards import CONSTANT, REFERENCE
     from stages.shared.explanations import EXPLAINED_SPLIT
     from stages.shared.files import write_whole
@@ -38,7 +38,7 @@ def compare(dataset: Dataset) -> None:
     from stages.shared.runs import read_run
 
     settings = read_run()
-    features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
+    features = Prepared(paths.features(dataset), paths.cohort(dataset))
     logits = {
         model: read(paths.predictions(dataset, model), features.classes, EXPLAINED_SPLIT).logits
         for model in [*settings.models, REFERENCE]
@@ -64,7 +64,7 @@ def pairs(models: list[str], vanilla: dict[str, str], reference: str, constant: 
     return [*own, *(Pair(model, other) for other in (reference, constant) for model in models)]
 
 
-def differences(features: "FeatureSet", logits: "dict[str, NDArray[np.float64]]", wanted: list[Pair]) -> "pd.DataFrame":
+def differences(features: "Prepared", logits: "dict[str, NDArray[np.float64]]", wanted: list[Pair]) -> "pd.DataFrame":
     """Return a row per pair: the difference in the lead metric, its interval, usable share of resamples, and a verdict.
 
     An interval is that of one comparison; verdicts are corrected by Holm's method for how many there are. Resamples are

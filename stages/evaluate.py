@@ -22,7 +22,6 @@ def evaluate(dataset: Dataset, model: Model) -> None:
     device = choose_device(load_block("train.accelerator", str))
     features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
     config = read_model(dataset, model)
-    forget_other_seeds(dataset, model, seeds)
     tables = []
     logits: dict[str, list[np.ndarray]] = {split: [] for split in SPLITS}
     for seed in seeds:
@@ -46,18 +45,6 @@ def evaluate(dataset: Dataset, model: Model) -> None:
     table = pd.concat(tables, ignore_index=True)
     write_whole(paths.predictions(dataset, model), lambda partial: table.to_parquet(partial, index=False))
     write_scores(scores, paths.scores(dataset, model), paths.metrics(dataset, model))
-
-
-def forget_other_seeds(dataset: str, model: str, seeds: list[int]) -> None:
-    """Remove weights and curves of seeds that no longer run; DVC's cache keeps them.
-
-    Later stages depend on the folders that hold them: anything there besides the seeds of the run would be part of
-    their input for DVC.
-    """
-    for path in (paths.weights, paths.curves):
-        kept = {path(dataset, model, seed) for seed in seeds}
-        for other in set(path(dataset, model, 0).parent.iterdir()) - kept:
-            other.unlink()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.base import BaseEstimator
 
-    from i2moe.data import FeatureSet
+    from i2moe.prepared import Prepared
 
 FOLDS = 3  # of the train split
 CANDIDATES = [10.0**power for power in range(-6, 3)]  # strengths of the data against the penalty: C; of ridge 1 / alpha
@@ -31,13 +31,13 @@ def reference(dataset: Dataset) -> None:
 
     from i2moe.contract.cohort import SPLITS
     from i2moe.contract.descriptions import CohortDescription
-    from i2moe.data import FeatureSet
     from i2moe.metrics import best_constant
+    from i2moe.prepared import Prepared
     from stages.shared.cards import CONSTANT, REFERENCE, Card, write_card
     from stages.shared.files import write_whole
     from stages.shared.predictions import frame
 
-    features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
+    features = Prepared(paths.features(dataset), paths.cohort(dataset))
     rows = {split: features.rows(split) for split in SPLITS}
     inputs = {
         split: np.concatenate([vectors(features, name, own) for name in features.modalities], axis=1)
@@ -57,7 +57,7 @@ def reference(dataset: Dataset) -> None:
     write_card(paths.card(dataset), Card(cohort=cohort, notes=features.notes))
 
 
-def score(features: "FeatureSet", dataset: str, name: str, logits: "dict[str, NDArray[Any]]") -> None:
+def score(features: "Prepared", dataset: str, name: str, logits: "dict[str, NDArray[Any]]") -> None:
     """Write the metrics of logits [N, C] by split, as those of a model of one seed."""
     from stages.shared.scores import EVALUATED_SPLITS, score_table, write_scores
 
@@ -72,7 +72,7 @@ def score(features: "FeatureSet", dataset: str, name: str, logits: "dict[str, ND
     write_scores(scores, paths.scores(dataset, name), paths.metrics(dataset, name))
 
 
-def vectors(features: "FeatureSet", modality: str, rows: "NDArray[Any]") -> "NDArray[Any]":
+def vectors(features: "Prepared", modality: str, rows: "NDArray[Any]") -> "NDArray[Any]":
     """Return samples of a modality as vectors [N, F]: flattened; of a sequence the mean over its real steps."""
     import numpy as np
 

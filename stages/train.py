@@ -1,79 +1,120 @@
-"""Train one model on one dataset with one seed; a killed run goes on where it was."""
+"""Train one model on one dataset with every seed; a killed run goes on where it was."""
 
 import json
+import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from stages.shared.base import paths
 from stages.shared.base.command import Dataset, Model, run
 from stages.shared.base.params import load_block
-from stages.shared.files import hash_files
+from stages.shared.files import hash_files, write_whole
 from stages.shared.runs import HardwareParams, read_model
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-
-def train(
-    dataset: Dataset,
-    model: Model,
-    seed: Annotated[int, typer.Argument(help="of weights, order of samples, dropout and replacement noise")],
-) -> None:
-    """Write the best epoch's weights and the learning curves of a run."""
-    from dvclive.lightning import DVCLiveLogger
-
     from i2moe.data import FeatureSet
-    from i2moe.training import Hardware, fit, save
+    from i2moe.model.config import ModelConfig
+    from i2moe.training import Curves
+
+# The code that weights depend on, in `i2moe`, besides the fusion method's, of which the settings hold a hash.
+CODE = ("base", "contract", "model", "data.py", "inference.py", "prepared.py", "selection.py", "training.py")
+
+
+def train(dataset: Dataset, model: Model) -> None:
+    """Write the best epoch's weights and the learning curves of each seed of `run.seeds`.
+
+    A seed's results stay in a folder of its own, under a hash of all that they depend on: a seed that was trained is
+    not trained again when others are added, and one that was killed resumes.
+    """
+    from i2moe.data import FeatureSet
 
     hardware = load_block("train", HardwareParams)
-    folder = paths.resume(dataset, model, seed, run_key(hardware, dataset, model, seed))
-    curves = folder / "curves"
-    logger = DVCLiveLogger(
-        dir=str(curves), resume=(folder / "last.ckpt").exists(), save_dvc_exp=False, dvcyaml=None, report=None
-    )
+    features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
+    config = read_model(dataset, model)
+    seeds = load_block("run.seeds", list[int])
+    forget_other_seeds(dataset, model, seeds)
+    for seed in seeds:
+        folder = paths.training(dataset, model, seed, run_key(hardware, dataset, model, seed))
+        weights, curves = folder / "weights.ckpt", folder / "curves.csv"
+        if weights.exists():
+            print(f"{dataset} {model}: seed {seed} was trained before, with the same data, settings and code")
+        else:
+            train_seed(features, config, seed, hardware, folder, paths.curves(dataset, model, seed))
+        link(curves, paths.curves(dataset, model, seed))
+        link(weights, paths.weights(dataset, model, seed))
+        for other in set(folder.parent.iterdir()) - {folder}:  # of other settings, finished or killed
+            shutil.rmtree(other)
+
+
+def forget_other_seeds(dataset: str, model: str, seeds: list[int]) -> None:
+    """Remove weights and curves of seeds that no longer run, for later stages depend on the folders that hold them."""
+    for path in (paths.weights, paths.curves):
+        kept = {path(dataset, model, seed) for seed in seeds}
+        for other in set(path(dataset, model, 0).parent.glob("*")) - kept:
+            other.unlink()
+
+
+def train_seed(
+    features: "FeatureSet", config: "ModelConfig", seed: int, hardware: HardwareParams, folder: Path, live: Path
+) -> None:
+    """Leave `weights.ckpt` and `curves.csv` in the folder, in which an unfinished training goes on.
+
+    Args:
+        features: the dataset.
+        config: the model.
+        seed: of weights, order of samples, dropout and replacement noise.
+        hardware: where to train.
+        folder: of exactly this run.
+        live: where the curves are written after each epoch, to be looked at meanwhile.
+    """
+    from i2moe.training import Hardware, curves_of, fit, save
+
     best = fit(
-        FeatureSet(paths.features(dataset), paths.cohort(dataset)),
-        read_model(dataset, model),
+        features,
+        config,
         seed,
         folder=folder,
         hardware=Hardware(**hardware.model_dump()),
-        logger=logger,
+        on_epoch=lambda curves: write_curves(curves, live),
     )
-    target = paths.curves(dataset, model, seed)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    read_curves(curves).to_csv(target)
-    save(best, paths.weights(dataset, model, seed))
-    shutil.rmtree(folder.parent)  # with what a killed run of other settings left
+    write_curves(curves_of(best.with_name("last.ckpt")), folder / "curves.csv")
+    save(best, folder / "weights.ckpt")
+    for checkpoint in (best, best.with_name("last.ckpt")):
+        checkpoint.unlink()
 
 
 def run_key(hardware: HardwareParams, dataset: str, model: str, seed: int) -> str:
-    """Name the resume folder of a run by a hash of all that the run depends on: data, settings, seed, code, torch."""
+    """Hash all that a run depends on: data, settings, seed, code and torch."""
     import torch
 
     import i2moe
 
-    code = sorted(Path(i2moe.__file__).parent.rglob("*.py"))
+    library = Path(i2moe.__file__).parent
+    code = [file for name in CODE for file in (sorted((library / name).rglob("*.py")) or [library / name])]
     data = [paths.cohort(dataset), *sorted(paths.features(dataset).iterdir()), paths.model_settings(dataset, model)]
-    rest = {"run": [dataset, model, seed], "hardware": hardware.model_dump(), "torch": torch.__version__}
-    return hash_files([*code, *data], json.dumps(rest, sort_keys=True))
+    here = {name: value for name, value in hardware.model_dump().items() if name != "num_workers"}
+    rest = {"run": [dataset, model, seed], "hardware": here, "torch": torch.__version__}
+    return hash_files([Path(__file__), *code, *data], json.dumps(rest, sort_keys=True))
 
 
-def read_curves(folder: Path) -> "pd.DataFrame":
-    """Join DVCLive's files into one table: a row per epoch, columns such as train_task_loss and validation_accuracy.
-
-    An epoch that was logged twice, before and after a kill, counts once.
-    """
+def write_curves(curves: "Curves", path: Path) -> None:
+    """Write curves as a table: a row per epoch, columns such as train_task_loss and validation_accuracy."""
     import pandas as pd
 
-    columns = {}
-    for path in sorted((folder / "plots" / "metrics").rglob("*.tsv")):
-        name = "_".join(path.relative_to(folder / "plots" / "metrics").with_suffix("").parts)
-        table = pd.read_csv(path, sep="\t").drop_duplicates("step", keep="last").set_index("step")
-        columns[name] = table.iloc[:, -1]
-    return pd.DataFrame(columns).rename_axis("epoch")
+    write_whole(path, lambda partial: pd.DataFrame(curves).to_csv(partial, index=False))
+
+
+def link(source: Path, target: Path) -> None:
+    """Let a path be a second name of a file, or a copy where the two cannot be on one disk."""
+
+    def write(partial: Path) -> None:
+        try:
+            os.link(source, partial)
+        except OSError:
+            shutil.copyfile(source, partial)
+
+    write_whole(target, write)
 
 
 if __name__ == "__main__":

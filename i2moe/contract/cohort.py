@@ -1,4 +1,4 @@
-"""A cohort's table: sample_id, group_id, split, label; one row per sample, sorted by id; see `i2moe.data`."""
+"""A cohort's table: sample_id, group_id, split, label; one row per sample, sorted by id; see `i2moe.prepared`."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """The JSON files of the data contract: what describes a cohort and what describes a modality, by name and type.
 
-Whoever prepares a dataset writes them through these classes, and `i2moe.data.FeatureSet` reads them through the same.
+Whoever prepares a dataset writes them through these classes, and `i2moe.prepared.Prepared` reads them through the same.
 """
 
 from typing import Annotated, Any, Literal, Self

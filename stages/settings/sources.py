@@ -2,7 +2,10 @@
 
 import ast
 import importlib.util
+import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import Any
 
 from i2moe.base.errors import InputError
 
@@ -37,11 +40,18 @@ def source_files(module: str) -> list[Path]:
 
 
 def _file(module: str) -> Path | None:
-    """Return a module's file, where it has one."""
+    """Return a module's file, where it has one; neither it nor the packages around it are imported."""
+    name, *rest = module.split(".")
     try:
-        spec = importlib.util.find_spec(module)
-    except ImportError:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
         return None
+    for part in rest:
+        folders: Any = getattr(sys.modules.get(name), "__path__", spec and spec.submodule_search_locations)
+        if folders is None:
+            return None
+        name = f"{name}.{part}"
+        spec = PathFinder.find_spec(name, folders)
     return Path(spec.origin) if spec and spec.has_location and spec.origin else None
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from i2moe.data import FeatureSet
+    from i2moe.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def output_names(classes: list[str]) -> list[str]:
 
 
 def frame(
-    features: "FeatureSet",
+    features: "Prepared",
     split: str,
     seed: int,
     logits: NDArray[Any],

@@ -45,7 +45,8 @@ MAY_IMPORT = {
     "selection": {"base"},
     "metrics": {"selection"},
     "resampling": {"selection"},
-    "data": {"base", "contract"},
+    "prepared": {"base", "contract"},
+    "data": {"prepared"},
     "fusion": {"base", "model.fusion", "model.fusion_config"},  # what a method must be
     "model": {"base", "data", "fusion"},  # finds the methods' settings
     "inference": {"base", "data", "model"},

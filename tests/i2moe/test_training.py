@@ -10,7 +10,7 @@ from i2moe.data import FeatureSet
 from i2moe.inference import build_for, label_scale, load, predict
 from i2moe.model.config import ModelConfig
 from i2moe.selection import compute_metrics
-from i2moe.training import Hardware, TrainingModule, fit, save
+from i2moe.training import Hardware, TrainingModule, curves_of, fit, save
 
 CPU = Hardware(accelerator="cpu")
 
@@ -89,18 +89,12 @@ EVERY_MODEL = (
 def test_every_model_trains_two_epochs_and_its_checkpoint_loads_and_predicts(synthetic_dataset, tmp_path, model):
     features = FeatureSet(*synthetic_dataset())
     own = config(epochs=2, **EVERY_MODEL[model])
-    logged = []
-    step = TrainingModule._log
-
-    def remember(self, values):
-        logged.append(values)
-        step(self, values)
-
     target = tmp_path / "0.ckpt"
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(TrainingModule, "_log", remember)
-        save(fit(features, own, 0, folder=tmp_path / "run", hardware=CPU), target)
-    losses = {name.removeprefix("train/") for values in logged for name in values if name.startswith("train/")}
+    best = fit(features, own, 0, folder=tmp_path / "run", hardware=CPU)
+    save(best, target)
+    curves = curves_of(best.with_name("last.ckpt"))
+    assert [row["epoch"] for row in curves] == [1, 2]
+    losses = {name.removeprefix("train_") for name in curves[0] if name.startswith("train_")}
     num_experts = 0 if own.interaction is None else 2 if own.interaction.experts == "synergy-redundancy" else 4
     num_losses = num_experts if own.interaction and own.interaction.loss_weight else 0
     is_sparse = own.fusion.method in ("switchgate", "moepp")
@@ -211,6 +205,25 @@ def test_an_interrupted_run_resumes_and_ends_like_an_undisturbed_one(synthetic_d
         torch.load(tmp_path / run / "last.ckpt", weights_only=True)["epoch"] for run in ("undisturbed", "disturbed")
     ]
     assert last == [3, 3]
+    curves = [curves_of(tmp_path / run / "last.ckpt") for run in ("undisturbed", "disturbed")]
+    assert curves[0] == curves[1]
+    assert [row["epoch"] for row in curves[0]] == [1, 2, 3, 4]
+
+
+def test_the_curves_are_handed_on_after_each_epoch(synthetic_dataset, tmp_path):
+    features = FeatureSet(*synthetic_dataset())
+    seen = []
+    best = fit(
+        features,
+        config(),
+        0,
+        folder=tmp_path / "run",
+        hardware=CPU,
+        on_epoch=lambda curves: seen.append([row["epoch"] for row in curves]),
+    )
+    assert seen == [[1], [1, 2], [1, 2, 3]]
+    losses = [row["validation_loss"] for row in curves_of(best.with_name("last.ckpt"))]
+    assert torch.load(best, weights_only=True)["epoch"] == losses.index(min(losses))
 
 
 def test_the_best_epoch_is_kept_not_the_last(synthetic_dataset, tmp_path):
@@ -218,6 +231,7 @@ def test_the_best_epoch_is_kept_not_the_last(synthetic_dataset, tmp_path):
     # A learning rate this high makes the validation loss worse after a while.
     best = fit(features, config(learning_rate=0.3, epochs=8), 0, folder=tmp_path / "run", hardware=CPU)
     assert torch.load(best, weights_only=True)["epoch"] < 7
+    assert torch.load(best.with_name("last.ckpt"), weights_only=True)["epoch"] == 7
 
 
 def test_an_impossible_selection_metric_is_refused_before_training(synthetic_dataset, tmp_path):

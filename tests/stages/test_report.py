@@ -24,7 +24,6 @@ from stages.report.findings import (
 from stages.report.page import difference_cell, difference_rows, score_cell
 from stages.report.tables import markdown
 from stages.shared.scores import score_table, write_scores
-from stages.train import read_curves
 
 
 def expert(name, weight, chance_seeds=0, unclear_seeds=0):
@@ -228,15 +227,6 @@ def test_tables_and_figures_of_scores_mark_the_direction_of_their_metrics():
     table = difference_rows("a", pd.DataFrame([CONSTANT, CONSTANT | {"metric": "mae"}]))
     assert table.columns.tolist()[:5] == ["dataset", "model", "against", "metric", "better"]
     assert table["better"].tolist() == ["↑", "↓"]
-
-
-def test_an_epoch_logged_twice_counts_once(tmp_path):
-    folder = tmp_path / "plots" / "metrics" / "validation"
-    folder.mkdir(parents=True)
-    (folder / "loss.tsv").write_text("step\tloss\n1\t0.5\n2\t0.4\n2\t0.3\n")
-    curves = read_curves(tmp_path)
-    assert curves["validation_loss"].to_dict() == {1: 0.5, 2: 0.3}
-    assert curves.index.name == "epoch"
 
 
 def test_scores_hold_every_seed_and_the_summary_only_the_test_split(tmp_path):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from i2moe.base.errors import InputError
+from stages.shared.base.later import LATER, put_off
 
 # Before torch is imported: by default, threads that wait spin for so long that a second program on the machine makes
 # small models ten times slower. Spinning a little less costs nothing on an idle machine.
@@ -19,6 +20,7 @@ Model = Annotated[str, typer.Argument(help="a name under models.DATASET")]
 
 def run(stage: Callable[..., None]) -> None:
     """Run a stage function as a command; an InputError ends in its message and exit code 1."""
+    put_off(LATER)
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(stage)
     try:

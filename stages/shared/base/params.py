@@ -64,7 +64,7 @@ def _parse(content: str, name: str) -> Any:  # noqa: ANN401 (anything may be the
 
     stream = io.StringIO(content)
     stream.name = name
-    return YAML(typ="safe", pure=True).load(stream)
+    return YAML(typ="safe").load(stream)
 
 
 def check(value: Any, kind: type[Block], path: Path, key: str = "") -> Block:  # noqa: ANN401 (anything may be there)

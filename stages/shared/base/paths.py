@@ -59,9 +59,9 @@ def curves(dataset: str, model: str, seed: int) -> Path:
     return Path("results/curves") / dataset / model / f"{seed}.csv"
 
 
-def resume(dataset: str, model: str, seed: int, key: str) -> Path:
-    """Return the folder of an unfinished run's checkpoints; not a DVC output, so that it survives a kill."""
-    return Path("results/.resume") / dataset / model / str(seed) / key
+def training(dataset: str, model: str, seed: int, key: str) -> Path:
+    """Return the folder of one seed's training, unfinished or done; not a DVC output, so that it outlives a kill."""
+    return Path("results/.training") / dataset / model / str(seed) / key
 
 
 def metrics(dataset: str, model: str) -> Path:

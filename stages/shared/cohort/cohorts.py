@@ -1,4 +1,4 @@
-"""Split a cohort and write it by the data contract (`i2moe.data`); every dataset's cohort stage ends here."""
+"""Split a cohort and write it by the data contract (`i2moe.prepared`); every dataset's cohort stage ends here."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
