@@ -87,7 +87,7 @@ def macro_f1(labels: Array, logits: Array, counts: Counts | None = None) -> Floa
         >>> round(float(macro_f1(labels[:3], logits[[0, 0, 1]])), 3)  # 2 · 1 / (1 + 2) for either class
         0.667
     """
-    return np.asarray(_f1(*_confusion(labels, logits, counts)).mean(axis=-1))
+    return _mean_f1(_tallies(labels, logits), counts)
 
 
 def micro_f1(labels: Array, logits: Array, counts: Counts | None = None) -> Floats:
@@ -98,7 +98,7 @@ def micro_f1(labels: Array, logits: Array, counts: Counts | None = None) -> Floa
         >>> float(micro_f1(labels, logits))  # 2 hits, 3 labels, 2 predictions: 2 · 2 / (3 + 2)
         0.8
     """
-    return _f1(*(of_labels.sum(axis=-1) for of_labels in _confusion(labels, logits, counts)))
+    return _mean_f1(_tallies(labels, logits).sum(axis=-1, keepdims=True), counts)
 
 
 def mean_absolute_error(labels: Array, logits: Array, counts: Counts | None = None) -> Floats:
@@ -287,8 +287,8 @@ def _or_once(counts: Counts | None, num_samples: int) -> Counts:
 
 
 def _sums(values: Array | Bools, counts: Counts | None) -> Floats:
-    """Sum values [N] or [N, C] over the samples that count, to [...] or [..., C]."""
-    return np.asarray(_or_once(counts, len(values)) @ values.astype(np.float64))
+    """Sum values over their first axis, the samples that count."""
+    return np.asarray(np.tensordot(_or_once(counts, len(values)), values.astype(np.float64), axes=1))
 
 
 def _mean(values: Array | Bools, counts: Counts | None) -> Floats:
@@ -303,8 +303,8 @@ def _sign_accuracy(labels: Array, logits: Array, counted: Bools, counts: Counts 
     return _ratio(_sums(right & counted, counts), np.where(has_both, _sums(counted, counts), 0), undefined=np.nan)
 
 
-def _confusion(labels: Array, logits: Array, counts: Counts | None) -> tuple[Floats, Floats, Floats]:
-    """Return how often each class or label is hit, there, and predicted, [..., C].
+def _tallies(labels: Array, logits: Array) -> Bools:
+    """Tell of each sample and class or label whether it is hit, whether there, and whether predicted, [N, 3, C].
 
     Multilabel predicts where sigmoid(logit) > 0.5.
     """
@@ -313,12 +313,13 @@ def _confusion(labels: Array, logits: Array, counts: Counts | None) -> tuple[Flo
     else:
         classes = np.arange(logits.shape[-1])
         truth, predicted = labels[:, None] == classes, logits.argmax(axis=-1)[:, None] == classes
-    return _sums(truth & predicted, counts), _sums(truth, counts), _sums(predicted, counts)
+    return np.stack([truth & predicted, truth, predicted], axis=1)
 
 
-def _f1(hits: Floats, present: Floats, predicted: Floats) -> Floats:
-    """Return F1 from how often something is hit, there, and predicted; 0 where it is neither."""
-    return _ratio(2.0 * hits, present + predicted, undefined=0.0)
+def _mean_f1(tallies: Array | Bools, counts: Counts | None) -> Floats:
+    """Return F1 of tallies [N, 3, C], averaged over C; what is neither there nor predicted counts 0."""
+    hits, present, predicted = np.moveaxis(_sums(tallies, counts), -2, 0)
+    return np.asarray(_ratio(2.0 * hits, present + predicted, undefined=0.0).mean(axis=-1))
 
 
 def _ratio(numerator: Array, denominator: Array, undefined: float) -> Floats:
