@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from i2moe.selection import Array, Compute, Counts, Floats
 
 RESAMPLES = 1000
-MEMORY = 2**20  # elements of one [resamples, N] block, 8 MiB in float64
+MEMORY = 2**20  # elements of one block of resamples or permutations, 8 MiB in float64
 LEVEL = 0.95  # of intervals
 
 
@@ -63,7 +63,7 @@ class Units:
         """Return how often each resample holds each unit, [R, U]: of each stratum as many as it has.
 
         Drawn once for all metrics and models, with replacement, from a fixed seed. Rows go from resamples of few
-        samples to those of many.
+        samples to those of many; `difference` draws seeds row by row, so that another order would change its figures.
         """
         generator = np.random.default_rng(0)
         counts = np.empty((RESAMPLES, len(self.strata)), np.int32)
