@@ -3,11 +3,9 @@
 Shapes: N samples, C outputs.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
-from i2moe.selection import TASK_METRICS, Array, Floats, Metric, ranked_auroc
+from i2moe.selection import TASK_METRICS, Array, Compute, Counts, Floats, Metric, ranked_auroc
 
 LABEL_PREFIX = "auroc_of_"  # followed by a label's name: its AUROC
 
@@ -19,8 +17,11 @@ def label_metrics(task: str, classes: list[str]) -> dict[str, Metric]:
     return {f"{LABEL_PREFIX}{name}": Metric(_auroc_of(index)) for index, name in enumerate(classes)}
 
 
-def _auroc_of(index: int) -> Callable[[Array, Array], Floats]:
-    return lambda labels, logits: ranked_auroc(labels[..., index] > 0, logits[..., index])
+def _auroc_of(index: int) -> Compute:
+    def auroc_of_label(labels: Array, logits: Array, counts: Counts | None = None) -> Floats:
+        return ranked_auroc(labels[:, index] > 0, logits[:, index], counts)
+
+    return auroc_of_label
 
 
 def lead_metric(task: str) -> str:

@@ -13,21 +13,18 @@ t interval is enlarged.
 Shapes: N samples, C outputs, S seeds, U units, R resamples.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from i2moe.selection import Array, Floats
+from i2moe.selection import Array, Compute, Counts, Floats
 
 RESAMPLES = 1000
-MEMORY = 2**24  # elements of one [resamples, N, C] block, 128 MiB in float64
+MEMORY = 2**20  # elements of one block of resamples or permutations, 8 MiB in float64
 LEVEL = 0.95  # of intervals
-
-Compute = Callable[
-    [Array, Array], Floats
-]  # of a metric: labels [..., N] or [..., N, C] and logits [..., N, C] to [...]
 
 
 @dataclass(frozen=True)
@@ -56,10 +53,26 @@ class Units:
         """Return by how much a resample's standard deviation is too small."""
         return float(np.sqrt(len(self.strata) / self.spare))
 
-    @property
+    @cached_property
     def one_pot(self) -> "Units":
         """Return the same units in one stratum, so that resamples differ in how frequent classes are."""
         return Units(self.of_sample, np.zeros_like(self.strata))
+
+    @cached_property
+    def drawn(self) -> Counts:
+        """Return how often each resample holds each unit, [R, U]: of each stratum as many as it has.
+
+        Drawn once for all metrics and models, with replacement, from a fixed seed. Rows go from resamples of few
+        samples to those of many; `difference` draws seeds row by row, so that another order would change its figures.
+        """
+        generator = np.random.default_rng(0)
+        counts = np.empty((RESAMPLES, len(self.strata)), np.int32)
+        for stratum in np.unique(self.strata):
+            pot = np.flatnonzero(self.strata == stratum)
+            places = generator.integers(len(pot), size=(RESAMPLES, len(pot)))
+            places += np.arange(RESAMPLES)[:, None] * len(pot)  # a row of places for each resample
+            counts[:, pot] = np.bincount(places.ravel(), minlength=places.size).reshape(places.shape)
+        return counts[(counts @ np.bincount(self.of_sample)).argsort(kind="stable")]
 
 
 def units_of(task: str, labels: Array, groups: NDArray[np.object_] | None = None) -> Units:
@@ -85,18 +98,11 @@ def units_of(task: str, labels: Array, groups: NDArray[np.object_] | None = None
     return stratified if stratified.spare else one_pot
 
 
-def resamples(units: Units, num_outputs: int = 1, seed: int = 0) -> Iterator[NDArray[np.int64]]:
-    """Yield blocks [r, n] of the samples in resamples, RESAMPLES in all; blocks keep memory bounded.
-
-    Resamples of groups of different sizes have different numbers of samples; those of a block have the same.
-    """
-    drawn = _draw(units, seed)
-    totals = np.bincount(units.of_sample)[drawn].sum(axis=1)
-    for total in np.unique(totals):
-        alike = drawn[totals == total]
-        block = max(1, MEMORY // (int(total) * num_outputs))
-        for first in range(0, len(alike), block):
-            yield samples_of(units, alike[first : first + block])
+def resamples(units: Units) -> Iterator[Counts]:
+    """Yield blocks [r, N] of how often each sample is in a resample, RESAMPLES in all; blocks keep memory bounded."""
+    block = max(1, MEMORY // len(units.of_sample))
+    for first in range(0, len(units.drawn), block):
+        yield np.take(units.drawn[first : first + block], units.of_sample, axis=1)
 
 
 def samples_of(units: Units, drawn: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -110,14 +116,7 @@ def samples_of(units: Units, drawn: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(members[positions].reshape(len(drawn), -1))
 
 
-def _draw(units: Units, seed: int) -> NDArray[np.int64]:
-    """Draw the units of every resample with replacement, [R, U]: of each stratum as many as it has."""
-    generator = np.random.default_rng(seed)
-    pots = [np.flatnonzero(units.strata == stratum) for stratum in np.unique(units.strata)]
-    return np.concatenate([pot[generator.integers(len(pot), size=(RESAMPLES, len(pot)))] for pot in pots], axis=1)
-
-
-def resampled(compute: Compute, labels: Array, logits: Array, units: Units, seed: int = 0) -> Floats:
+def resampled(compute: Compute, labels: Array, logits: Array, units: Units) -> Floats:
     """Return a metric of each seed on every resample, [R, S]; every seed and model sees the same resamples.
 
     Args:
@@ -125,42 +124,33 @@ def resampled(compute: Compute, labels: Array, logits: Array, units: Units, seed
         labels: [N] or [N, C].
         logits: [S, N, C].
         units: of the N samples.
-        seed: of the resampling.
     """
-    blocks = resamples(units, logits.shape[-1], seed)
     return np.concatenate(
-        [np.stack([compute(labels[rows], own[rows]) for own in logits], axis=1) for rows in blocks], axis=0
+        [np.stack([compute(labels, own, counts) for own in logits], axis=1) for counts in resamples(units)]
     )
 
 
-def resampled_means(values: Array, units: Units, seed: int = 0) -> Floats:
+def resampled_means(values: Array, units: Units) -> Floats:
     """Return the mean over samples of values [..., N] on every resample, [R, ...]; resamples as in `resampled`."""
-    drawn = _draw(units, seed)
-    num_units = len(units.strata)
-    rows = np.arange(len(drawn))[:, None] * num_units
-    counts = np.bincount((rows + drawn).ravel(), minlength=drawn.shape[0] * num_units).reshape(-1, num_units)
-    sizes = np.bincount(units.of_sample)
-    in_order = np.asarray(values, np.float64)[..., units.of_sample.argsort(kind="stable")]
-    sums = np.add.reduceat(in_order, sizes.cumsum() - sizes, axis=-1).reshape(-1, num_units)
-    means = (counts @ sums.T) / (counts @ sizes)[:, None]
-    return np.asarray(means.reshape(len(drawn), *values.shape[:-1]))
+    flat = np.asarray(values, np.float64).reshape(-1, values.shape[-1])
+    means = np.concatenate([counts @ flat.T / counts.sum(axis=1, keepdims=True) for counts in resamples(units)])
+    return np.asarray(means.reshape(len(means), *values.shape[:-1]))
 
 
-def bootstrap_interval(compute: Compute, labels: Array, logits: Array, units: Units, *, seed: int = 0) -> Interval:
+def bootstrap_interval(compute: Compute, labels: Array, logits: Array, units: Units) -> Interval:
     """Return the expanded percentile interval of a metric's mean over seeds; arguments as in `resampled`."""
-    values = resampled(compute, labels, logits, units, seed).mean(axis=1)
-    return percentiles(values, units)
+    return percentiles(resampled(compute, labels, logits, units).mean(axis=1), units)
 
 
 def percentiles(values: Floats, units: Units) -> Interval:
     """Return the expanded percentile interval of a value on the resamples, [R]."""
-    from scipy.stats import norm, t
+    from scipy.special import ndtr, stdtrit
 
     usable = values[~np.isnan(values)]
     share = len(usable) / len(values)
     if not len(usable) or not units.spare:
         return Interval(float("nan"), float("nan"), share)
-    tail = norm.cdf(-units.enlargement * t.ppf((1 + LEVEL) / 2, units.spare))
+    tail = ndtr(-units.enlargement * stdtrit(units.spare, (1 + LEVEL) / 2))
     low, high = np.quantile(usable, [tail, 1 - tail])
     return Interval(float(low), float(high), share)
 
@@ -193,7 +183,7 @@ def difference(first: Scores, second: Scores, units: Units, *, is_same_run: bool
         is_same_run: that the seeds of both are the same trained models, which are then drawn together.
         seed: of the drawing of seeds.
     """
-    from scipy.stats import t
+    from scipy.special import stdtr, stdtrit
 
     generator = np.random.default_rng(seed)
     parts = [first, (-second[0], -second[1])]
@@ -212,8 +202,8 @@ def difference(first: Scores, second: Scores, units: Units, *, is_same_run: bool
     squares = sum(piece**2 / spare for piece, spare in pieces)
     degrees = sum(piece for piece, _ in pieces) ** 2 / squares if squares else units.spare
     error = float(np.sqrt(variance))
-    half = error * float(t.ppf((1 + LEVEL) / 2, degrees))
-    p_value = float(2 * t.sf(abs(value) / error, degrees)) if error else float(value == 0)
+    half = error * float(stdtrit(degrees, (1 + LEVEL) / 2))
+    p_value = float(2 * stdtr(degrees, -abs(value) / error)) if error else float(value == 0)
     return Difference(value, value - half, value + half, p_value, float(usable.mean()))
 
 
@@ -229,7 +219,7 @@ def _mean_of_drawn(on_resamples: Floats, generator: np.random.Generator) -> Floa
 def mean_difference(values: Floats, units: Units) -> Difference:
     """Return the t interval of a mean over samples [S, N], each the mean over its S seeds."""
     of_sample = values.mean(axis=0)
-    on_resamples = np.concatenate([of_sample[rows].mean(axis=1) for rows in resamples(units)])[:, None]
+    on_resamples = resampled_means(of_sample, units)[:, None]
     nothing = np.zeros((len(on_resamples), 1))
     return difference((of_sample.mean(keepdims=True), on_resamples), (np.zeros(1), nothing), units)
 

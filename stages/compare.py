@@ -1,6 +1,7 @@
 """Compare the models of one dataset on the same test samples: is one better, or is no difference shown?"""
 
 from dataclasses import asdict
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from stages.shared.base import paths
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from i2moe.prepared import Prepared
-    from i2moe.resampling import Scores, Units
+    from i2moe.resampling import Scores
 
 BETTER, WORSE, NOT_SHOWN = "better", "worse", "no difference shown"
 SIGNIFICANCE = 0.01  # for all comparisons of a dataset together
@@ -90,14 +91,16 @@ def differences(features: "Prepared", logits: "dict[str, NDArray[np.float64]]", 
     labels = features.labels[features.rows(EXPLAINED_SPLIT)]
     units = units_of(features.task, labels, features.groups(EXPLAINED_SPLIT))
 
-    def scores(model: str, units: "Units") -> "Scores":
+    @cache  # a model is in several pairs
+    def scores(model: str, *, in_one_pot: bool) -> "Scores":
         each = np.array([float(metric.compute(labels, one)) for one in logits[model]])
-        return each, resampled(metric.compute, labels, logits[model], units)
+        return each, resampled(metric.compute, labels, logits[model], units.one_pot if in_one_pot else units)
 
     found = []
     for pair in wanted:
-        own = units.one_pot if pair.against == CONSTANT else units
-        found.append(difference(scores(pair.model, own), scores(pair.against, own), own))
+        free = pair.against == CONSTANT
+        first, second = (scores(model, in_one_pot=free) for model in pair)
+        found.append(difference(first, second, units.one_pot if free else units))
     table = pd.DataFrame(
         [pair._asdict() | {"metric": name} | asdict(one) for pair, one in zip(wanted, found, strict=True)]
     )

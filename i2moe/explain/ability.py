@@ -14,14 +14,14 @@ Spearman's rank correlation. Three outcomes:
 Shapes: N samples, E experts, S seeds, C outputs, K = E · S, P permutations.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.resampling import MEMORY, Interval, Units, bootstrap_interval, holm, samples_of
-from i2moe.selection import Array, Floats, pearson, ranked_auroc, softmax
+from i2moe.selection import Array, Compute, Counts, Floats, correlation, is_constant, ranked_auroc, ranks, softmax
 
 KNOWS, AT_CHANCE, UNCLEAR = "knows something", "at chance", "cannot tell"
 SIGNIFICANCE = 0.01  # for all experts and seeds of a model together
@@ -86,8 +86,8 @@ def _not_known(ranking: Ranking, interval: Interval) -> str:
     return AT_CHANCE if is_near else UNCLEAR
 
 
-def ranking_metric(task: str, labels: Array) -> Callable[[Array, Array], Floats]:
-    """Return the ranking metric, as broadcasting over resamples as those of `i2moe.selection`.
+def ranking_metric(task: str, labels: Array) -> Compute:
+    """Return the ranking metric, with counts as those of `i2moe.selection`.
 
     With more than one output it is the mean over those that the labels [N] or [N, C] of the data define.
     """
@@ -95,26 +95,24 @@ def ranking_metric(task: str, labels: Array) -> Callable[[Array, Array], Floats]
         return spearman
     columns = np.flatnonzero(_is_defined(_positives(task, labels)))
 
-    def mean_area(own_labels: Array, logits: Array) -> Floats:
-        positives, scores = _positives(task, own_labels, logits.shape[-1]), _scores(task, logits)
-        areas = [ranked_auroc(positives[..., column], scores[..., column]) for column in columns]
-        return np.asarray(np.mean(areas, axis=0)) if areas else np.full(logits.shape[:-2], np.nan)
+    def mean_area(labels: Array, logits: Array, counts: Counts | None = None) -> Floats:
+        positives, scores = _positives(task, labels, logits.shape[-1]), _scores(task, logits)
+        areas = [ranked_auroc(positives[:, column], scores[:, column], counts) for column in columns]
+        nothing = np.full(() if counts is None else counts.shape[:-1], np.nan)
+        return np.asarray(np.mean(areas, axis=0)) if areas else nothing
 
     return mean_area
 
 
-def spearman(labels: Array, logits: Array) -> Floats:
-    """Rank correlation of predictions [..., N, 1] and labels [..., N]; 0 for constant predictions, which rank nothing.
+def spearman(labels: Array, logits: Array, counts: Counts | None = None) -> Floats:
+    """Rank correlation of predictions [N, 1] and labels [N]; 0 for constant predictions, which rank nothing.
 
     NaN for constant labels.
     """
-    from scipy.stats import rankdata
-
-    label_ranks = rankdata(labels, axis=-1)
-    correlation = pearson(label_ranks, rankdata(logits[..., 0], axis=-1)[..., None])
-    has_order = (label_ranks != label_ranks[..., :1]).any(axis=-1)
-    is_constant = (logits[..., 0] == logits[..., :1, 0]).all(axis=-1)
-    return np.asarray(np.where(is_constant & has_order, 0.0, correlation))
+    predicted = logits[:, 0]
+    found = correlation(ranks(labels, counts), ranks(predicted, counts), counts)
+    ranks_nothing = is_constant(predicted, counts) & ~is_constant(labels, counts)
+    return np.asarray(np.where(ranks_nothing, 0.0, found))
 
 
 def permutation_p_values(task: str, labels: Array, each: Array, units: Units, seed: int = 0) -> Floats:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from i2moe.resampling import Compute, Units, difference, mean_difference, resampled
-from i2moe.selection import Array
+from i2moe.resampling import Units, difference, mean_difference, resampled
+from i2moe.selection import Array, Compute
 
 STILL = 0.01  # a gate whose weights vary by less than this over samples (standard deviation in each seed) ignores them
 

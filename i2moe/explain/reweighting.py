@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from i2moe.resampling import Compute, Difference, Units, difference, resampled
-from i2moe.selection import Array, Floats, Metric
+from i2moe.resampling import Difference, Units, difference, resampled
+from i2moe.selection import Array, Compute, Floats, Metric
 
 LEARNED, UNIFORM, SHUFFLED, BEST_SINGLE = "learned", "uniform", "shuffled", "best single"
 

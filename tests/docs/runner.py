@@ -101,7 +101,7 @@ class Runner:
             self.wait_for_queue()
             return
         runs = list(itertools.product(self.setting(command, "run.models"), self.setting(command, "run.seeds")))
-        trained = [f"train@{first}-{model}-{seed}" for model, seed in runs]
+        trained = [f"train@{first}-{model}" for model in self.setting(command, "run.models")]
         self.run(*command.words, *trained, *(f"{TABLES}:features@{name}" for name in others))
         if "--queue" not in command.words:
             self.check_params(command)

@@ -85,6 +85,19 @@ def test_the_ranking_metric_equals_libraries_on_what_is_defined():
     assert np.isnan(spearman(np.ones(60), logits[:, :1]))
 
 
+def test_rank_correlations_of_counts_are_those_of_the_samples_that_count():
+    generator = np.random.default_rng(0)
+    numbers, predicted = generator.normal(size=12).round(), generator.normal(size=(12, 1)).round(1)
+    predicted[:6] = 0.1
+    counts = generator.multinomial(12, np.full(12, 1 / 12), size=100)
+    counts[0] = 2 * (np.arange(12) < 6)  # predictions that are constant
+    counts[1] = 12 * np.eye(12, dtype=int)[0]  # labels too
+    drawn = [np.repeat(np.arange(12), own) for own in counts[2:]]
+    expected = [0, np.nan, *(stats.spearmanr(numbers[rows], predicted[rows, 0])[0] for rows in drawn)]
+    found = spearman(numbers, predicted, counts)
+    assert found == pytest.approx(np.array(expected), rel=0, abs=1e-12, nan_ok=True)
+
+
 def test_the_permutation_test_agrees_with_mann_whitney_and_spearman():
     labels, scores = case(60)
     units = units_of("binary", labels)

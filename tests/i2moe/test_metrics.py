@@ -8,7 +8,7 @@ from sklearn import metrics as sklearn_metrics
 
 from i2moe.base.errors import InputError
 from i2moe.metrics import chance, label_metrics
-from i2moe.selection import TASK_METRICS, check_selection, compute_metrics, softmax
+from i2moe.selection import TASK_METRICS, check_selection, compute_metrics, ranked_auroc, softmax
 
 
 def random_case(seed, classes, samples=40):
@@ -54,16 +54,82 @@ def test_what_the_data_do_not_define_is_nan_not_zero():
     assert np.isnan(compute_metrics("regression", np.ones(3), np.zeros((3, 1)))["r2"])
 
 
-@pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
-def test_a_metric_broadcasts_over_resamples(task):
-    generator = np.random.default_rng(0)
-    logits = generator.normal(size=(6, 20, 1 if task == "regression" else 3))
-    shape = (6, 20, 3) if task == "multilabel" else (6, 20)
-    labels = generator.normal(size=shape) if task == "regression" else generator.integers(2, size=shape)
-    for metric in TASK_METRICS[task].values():
-        together = metric.compute(labels, logits)
-        one_by_one = [metric.compute(*pair) for pair in zip(labels, logits, strict=True)]
-        assert together == pytest.approx(np.array(one_by_one), nan_ok=True)
+def area(positive, scores):
+    is_defined = 0 < positive.sum() < len(positive)
+    return sklearn_metrics.roc_auc_score(positive, scores) if is_defined else np.nan
+
+
+def f1(truth, predicted, average, classes=None):
+    return sklearn_metrics.f1_score(truth, predicted, average=average, labels=classes, zero_division=0)
+
+
+def signs(labels, predicted, counted):
+    is_defined = labels.min() < 0 < labels.max()
+    return ((predicted > 0) == (labels > 0))[counted].mean() if is_defined else np.nan
+
+
+def on_classes(labels, logits):
+    classes, probabilities = np.arange(logits.shape[1]), softmax(logits)
+    areas = [area(labels == one, probabilities[:, one]) for one in classes]
+    return {
+        "accuracy": sklearn_metrics.accuracy_score(labels, logits.argmax(1)),
+        "auroc": areas[1] if len(classes) == 2 else np.mean(areas),
+        "macro_f1": f1(labels, logits.argmax(1), "macro", classes),
+    }
+
+
+def on_labels(labels, logits):
+    areas = [area(*one) for one in zip(labels.T, logits.T, strict=True)]
+    by_label = {f"auroc_of_{index}": one for index, one in enumerate(areas)}
+    averages = {f"{average}_f1": f1(labels, logits > 0, average) for average in ("micro", "macro")}
+    return averages | {"macro_auroc": np.mean(areas)} | by_label
+
+
+def on_numbers(labels, logits):
+    predicted = logits[:, 0]
+    varies = np.ptp(labels) > 0, np.ptp(predicted) > 0
+    return {
+        "mae": sklearn_metrics.mean_absolute_error(labels, predicted),
+        "r2": sklearn_metrics.r2_score(labels, predicted) if varies[0] else np.nan,
+        "pearson": np.corrcoef(labels, predicted)[0, 1] if all(varies) else np.nan,
+        "acc2_neutral_negative": signs(labels, predicted, np.ones(len(labels), bool)),
+        "acc2_neutral_excluded": signs(labels, predicted, labels != 0),
+    }
+
+
+PLAIN = {"binary": on_classes, "multiclass": on_classes, "multilabel": on_labels, "regression": on_numbers}
+
+
+@pytest.mark.parametrize("kind", ["all differ", "ties", "constant"])
+@pytest.mark.parametrize("task", list(PLAIN))
+def test_metrics_of_counts_are_those_of_the_samples_that_count(task, kind):
+    """Counts of few samples, so that classes are missing in many rows, against libraries on the samples repeated."""
+    generator = np.random.default_rng(list(PLAIN).index(task))
+    num_outputs = {"binary": 2, "regression": 1}.get(task, 4)
+    logits = generator.normal(size=(15, num_outputs))
+    logits = {"all differ": logits, "ties": logits.round(), "constant": np.full_like(logits, 0.1)}[kind]
+    classes = np.resize([0, 0, 1, 0, 1], 15)
+    labels = {
+        "binary": classes,
+        "multiclass": np.where(np.arange(15) < 13, classes, 2),  # a fourth class is in no sample
+        "multilabel": (generator.random((15, 4)) < [0.1, 0.3, 0.9, 0]).astype(int),
+        "regression": generator.integers(-3, 4, size=15) / 10,
+    }[task]
+    counts = generator.multinomial(15, np.full(15, 1 / 15), size=100)
+    counts[:4] = 15 * np.eye(15, dtype=int)[:4]  # of a single sample nothing but the means is defined
+    expected = [PLAIN[task](labels[rows], logits[rows]) for rows in (np.repeat(np.arange(15), own) for own in counts)]
+    metrics = TASK_METRICS[task] | label_metrics(task, list("0123"))
+    assert set(metrics) == set(expected[0])
+    for name, metric in metrics.items():
+        wanted = np.array([one[name] for one in expected])
+        found = metric.compute(labels, logits, counts)
+        assert found == pytest.approx(wanted, rel=0, abs=1e-12, nan_ok=True), name
+        once = metric.compute(labels, logits)
+        assert once == pytest.approx(PLAIN[task](labels, logits)[name], rel=0, abs=1e-12, nan_ok=True), name
+
+
+def test_a_prediction_that_is_not_a_number_has_no_rank():
+    assert np.isnan(ranked_auroc(np.array([True, False, False]), np.array([1.0, np.nan, 0.0])))
 
 
 def test_chance_is_the_best_constant_prediction_of_train_scored_on_other_labels():
@@ -104,12 +170,12 @@ def test_sign_accuracy_says_nothing_of_labels_without_both_signs(labels):
 
 @given(seed=st.integers(0, 1000))
 @settings(max_examples=20, deadline=None)
-def test_pearson_equals_numpy_and_broadcasts(seed):
+def test_pearson_equals_numpy(seed):
     generator = np.random.default_rng(seed)
-    labels, logits = generator.normal(size=(4, 20)), generator.normal(size=(4, 20, 1))
-    expected = [np.corrcoef(one, two[:, 0])[0, 1] for one, two in zip(labels, logits, strict=True)]
-    assert TASK_METRICS["regression"]["pearson"].compute(labels, logits) == pytest.approx(expected)
-    assert np.isnan(compute_metrics("regression", labels[0], np.ones((20, 1)))["pearson"])
+    labels, logits = generator.normal(size=20), generator.normal(size=(20, 1))
+    found = compute_metrics("regression", labels, logits)["pearson"]
+    assert found == pytest.approx(np.corrcoef(labels, logits[:, 0])[0, 1])
+    assert np.isnan(compute_metrics("regression", labels, np.ones((20, 1)))["pearson"])
 
 
 def test_each_label_of_a_multilabel_task_has_its_auroc():

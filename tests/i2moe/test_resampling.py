@@ -9,29 +9,30 @@ from i2moe.resampling import bootstrap_interval, resamples, units_of
 from i2moe.selection import TASK_METRICS, accuracy, auroc
 
 
-def test_groups_are_drawn_whole_and_resamples_of_a_block_are_of_one_size():
+def test_resamples_are_counts_of_samples_drawn_with_replacement():
+    blocks = list(resamples(units_of("regression", np.zeros(30))))
+    drawn = np.random.default_rng(0).integers(30, size=(resampling.RESAMPLES, 30))
+    assert np.concatenate(blocks).tolist() == [np.bincount(row, minlength=30).tolist() for row in drawn]
+
+
+def test_groups_are_drawn_whole():
     groups = np.array(["b", "a", "b", "c", "a", "a"], object)
-    blocks = list(resamples(units_of("regression", np.zeros(6), groups)))
-    assert sum(map(len, blocks)) == resampling.RESAMPLES
-    assert {block.shape[1] for block in blocks} == {3, 4, 5, 6, 7, 8, 9}  # sums of three of the sizes 1, 2 and 3
-    for block in blocks:
-        counts = np.stack([(block == row).sum(axis=1) for row in range(6)])
-        assert (counts[1] == counts[4]).all()
-        assert (counts[1] == counts[5]).all()
-        assert (counts[0] == counts[2]).all()
+    counts = np.concatenate(list(resamples(units_of("regression", np.zeros(6), groups))))
+    assert len(counts) == resampling.RESAMPLES
+    assert set(counts.sum(axis=1)) == {3, 4, 5, 6, 7, 8, 9}  # sums of three of the sizes 1, 2 and 3
+    assert (counts[:, [1, 1, 0]] == counts[:, [4, 5, 2]]).all()
 
 
 def test_every_class_is_in_every_resample_and_as_often_as_in_the_data():
     labels = np.array([0] * 17 + [1] * 2 + [2])
-    for block in resamples(units_of("multiclass", labels)):
-        assert ((labels[block] == 1).sum(axis=1) == 2).all()
-        assert ((labels[block] == 2).sum(axis=1) == 1).all()
+    for counts in resamples(units_of("multiclass", labels)):
+        assert (counts @ np.eye(3, dtype=int)[labels] == [17, 2, 1]).all()
 
 
 def test_groups_with_a_rare_class_are_a_stratum_so_that_no_resample_lacks_it():
     labels = np.array([0, 0, 0, 1, 0, 0, 0, 0, 0, 0])
     units = units_of("binary", labels, np.repeat(np.arange(5), 2))
-    assert all((labels[block] == 1).any(axis=1).all() for block in resamples(units))
+    assert all((counts[:, 3] > 0).all() for counts in resamples(units))
 
 
 def test_a_rare_label_is_in_every_resample_and_where_one_is_not_the_share_is_told():
@@ -63,7 +64,7 @@ def test_bootstrap_does_not_depend_on_its_block_size(monkeypatch):
     labels, logits = generator.integers(3, size=43), generator.normal(size=(1, 43, 3))
     units = units_of("multiclass", labels)
     whole = bootstrap_interval(auroc, labels, logits, units)
-    monkeypatch.setattr("i2moe.resampling.MEMORY", logits.size * 7)
+    monkeypatch.setattr("i2moe.resampling.MEMORY", 43 * 7)
     assert bootstrap_interval(auroc, labels, logits, units) == whole
 
 

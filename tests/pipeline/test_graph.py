@@ -68,7 +68,7 @@ def test_a_comment_in_a_fusion_method_trains_that_method_alone(project, environm
     with changed(project / "i2moe/fusion/early.py"):
         stages = planned(project, environment)
     trained = {name for name in stages if name.startswith("train@")}
-    assert trained == {"train@wdbc-early-0", "train@wdbc-early-1"}
+    assert trained == {"train@wdbc-early"}
     assert not [name for name in stages if "wdbc-mult" in name]
     run([str(DVC), "repro", "settings"], project, environment)
 
@@ -108,9 +108,12 @@ def folders_in(lock):
 
 def test_fewer_seeds_leave_nothing_stale_and_more_train_nothing_that_was_trained(project, environment):
     run([str(DVC), "repro"], project, environment)
+    # Of each seed the last training is kept, which may be that of a test before.
+    run([str(DVC), "repro", "--force", "--single-item", "train@wdbc-mult", "train@wdbc-early"], project, environment)
     with edited(project, lambda params: params["run"].update(seeds=[0])):
         output = run([str(DVC), "repro"], project, environment)
-        assert "stages.train" not in output
+        assert "wdbc mult: seed 0 was trained before" in output
+        assert "batch/s" not in output
         assert [path.name for path in (project / "results/models/wdbc/mult").iterdir()] == ["0.ckpt"]
         counted = folders_in(project / "dvc.lock")
         assert counted["evaluate@wdbc-mult", "results/models/wdbc/mult"] == 1
@@ -121,8 +124,17 @@ def test_fewer_seeds_leave_nothing_stale_and_more_train_nothing_that_was_trained
     output = run([str(DVC), "repro"], project, environment)
     trained = [line for line in output.splitlines() if line.startswith("> python -m stages.train")]
     assert trained == []
-    assert "Stage 'train@wdbc-mult-1' is cached - skipping run" in output
-    assert {path.name for path in (project / "results/models/wdbc/mult").iterdir()} == {"0.ckpt", "1.ckpt"}
+    assert "Stage 'train@wdbc-mult' is cached - skipping run" in output
+    weights = project / "results/models/wdbc/mult"
+    before = {path.name: path.read_bytes() for path in weights.iterdir()}
+    assert set(before) == {"0.ckpt", "1.ckpt"}
+    with edited(project, lambda params: params["run"].update(seeds=[0, 1, 2])):
+        output = run([str(DVC), "repro", "train@wdbc-mult"], project, environment)
+        assert "seed 0 was trained before" in output
+        assert "seed 1 was trained before" in output
+        assert "seed 2, epoch 1/1" in output
+        assert {path.name: path.read_bytes() for path in weights.iterdir() if path.name in before} == before
+    run([str(DVC), "repro", "train@wdbc-mult"], project, environment)
 
 
 def test_the_lock_holds_no_stage_that_is_not_in_the_graph():
