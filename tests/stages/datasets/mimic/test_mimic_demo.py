@@ -103,7 +103,7 @@ def test_the_default_filters_lead_from_raw_files_to_a_report(demo):
     assert (features.arrays["code"][~real] == 0).all()
     reference("mimic")
     write_settings()
-    train("mimic", "i2moe-mult", 0)
+    train("mimic", "i2moe-mult")
     evaluate("mimic", "i2moe-mult")
     explain("mimic", "i2moe-mult")
     compare("mimic")

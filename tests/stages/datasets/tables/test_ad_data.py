@@ -19,6 +19,7 @@ AD_DATA = ROOT.parent / "shared" / "data" / "ad_data" / "ad_data.csv"
 @pytest.mark.skipif(not AD_DATA.exists(), reason=f"needs the real table at {AD_DATA}")
 def test_the_readmes_example_turns_the_real_table_into_four_modalities(tmp_path, monkeypatch):
     yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
     *_, data_block, models_block = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     params = yaml.load((ROOT / "params.yaml").read_text())
     params["data"]["tables"] |= yaml.load(data_block)
