@@ -210,4 +210,4 @@ def test_an_edit_in_each_room_reaches_these_stages_and_no_other(path):
 
 def test_a_change_of_the_number_of_workers_reaches_no_training():
     watched = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]["train"]["params"]
-    assert watched == ["train.accelerator", "train.devices", "train.strategy", "train.precision"]
+    assert watched == ["train.accelerator", "train.devices", "train.strategy", "train.precision", "train.compile"]
