@@ -51,7 +51,8 @@ TASKS = {
     "enrico": Task(["screenshot", "wireframe"], "multiclass", 20),
 }
 WARM_UP = 2  # steps that are not timed
-CASES = [(dataset, "i2moe-mult") for dataset in TASKS] + [("adni", "i2moe-switchgate"), ("adni", "i2moe-moepp")]
+CASES = [(dataset, "i2moe-mult") for dataset in TASKS]
+CASES += [("adni", f"i2moe-{method}") for method in ("switchgate", "moepp", "interpretcc")]
 
 
 @dataclass(frozen=True)
@@ -224,10 +225,10 @@ def peak_megabytes(dataset: str, model: str, target: Target, *, ours: bool) -> f
 
 def _print_peak(dataset: str, model: str, *, ours: bool) -> None:
     side, optimizer = build(dataset, model, Target(), ours=ours)
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    before = _status("VmRSS")
+    forget_peak()
+    before = process_megabytes("VmRSS")
     _train_thrice(side, optimizer)
-    print((_status("VmHWM") - before) / 1024)
+    print(process_megabytes("VmHWM") - before)
 
 
 def _train_thrice(side: Side, optimizer: torch.optim.Optimizer) -> None:
@@ -236,10 +237,15 @@ def _train_thrice(side: Side, optimizer: torch.optim.Optimizer) -> None:
         step()
 
 
-def _status(key: str) -> int:
-    """Return one of Linux's figures on this process, in KiB."""
+def forget_peak() -> None:
+    """Let the process's peak memory (VmHWM) begin anew."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def process_megabytes(key: str) -> float:
+    """Return one of Linux's figures on this process's memory."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith(f"{key}:")))
+    return int(next(line.split()[1] for line in lines if line.startswith(f"{key}:"))) / 1024
 
 
 def row(dataset: str, model: str, pairs: int, target: Target) -> list[str]:

@@ -33,6 +33,7 @@ class Hardware:
     devices: int = 1
     strategy: str = "auto"
     precision: str = "32-true"
+    compile: bool = False  # the fusion's training pass by `torch.compile`, with PyTorch's defaults
     num_workers: int = 0
 
 
@@ -40,11 +41,17 @@ Curves = list[dict[str, float]]  # a row per epoch: epoch, train_task_loss, vali
 
 
 class TrainingModule(lightning.LightningModule):
-    """A model with its losses, optimiser and validation metrics."""
+    """A model with its losses, optimiser and validation metrics.
+
+    Attributes:
+        predict: the model's, as a training step calls it; `fit` may put a compiled one here. It is a function, not a
+            module, so that checkpoints have the same keys either way.
+    """
 
     def __init__(self, model: MultimodalModel, features: FeatureSet, config: ModelConfig, seed: int) -> None:
         super().__init__()
         self.model = model
+        self.predict = model.predict
         self.features = features
         self.config = config
         self.seed = seed
@@ -76,7 +83,7 @@ class TrainingModule(lightning.LightningModule):
         """Return the total loss of a batch, and add it and its parts, by expert name, to the epoch's sums."""
         batch = batch._replace(labels=self._scaled(batch.labels))
         tokens = self.model.tokens(batch)
-        prediction = self.model.predict(tokens, batch.labels)
+        prediction = self.predict(tokens, batch.labels)
         task = self._task_loss(prediction, batch.labels)
         total = total_loss(
             task,
@@ -256,6 +263,8 @@ def fit(
     _quiet()
     lightning.seed_everything(seed, workers=True, verbose=False)
     module = TrainingModule(build_for(features, config), features, config, seed)
+    if hardware.compile:
+        module.predict = torch.compile(module.predict)
     best = _checkpoint(
         folder / "best.ckpt",
         monitor=f"validation_{config.selection}",

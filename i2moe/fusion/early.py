@@ -9,6 +9,7 @@ averaged (there: post-norm, and the last token alone decides). Neither changes t
 import torch
 from torch import Tensor, nn
 
+from i2moe.fusion.layers import Linear
 from i2moe.fusion.transformer import TransformerLayer
 from i2moe.model.fusion import Fused, Fusion, Sizes
 
@@ -20,6 +21,8 @@ class EarlyFusion(Fusion):
     official EF with w = 9, L = 3, F = 2048 (120,285 for ADNI at H = 64).
     """
 
+    takes_stacked = True
+
     def __init__(self, sizes: Sizes, *, width: int, mlp_dim: int, num_layers: int, num_heads: int) -> None:
         """Build the module.
 
@@ -27,13 +30,13 @@ class EarlyFusion(Fusion):
             ValueError: if `num_heads` does not divide `width`.
         """
         super().__init__()
-        self.projection = nn.Linear(sizes.num_modalities * sizes.hidden_dim, width, bias=False)
+        self.projection = Linear(sizes.num_modalities * sizes.hidden_dim, width, bias=False)
         self.layers = nn.Sequential(
             *(TransformerLayer(width, num_heads, mlp_dim, sizes.dropout, bias=True) for _ in range(num_layers))
         )
-        self.head = nn.Linear(width, sizes.num_outputs)
+        self.head = Linear(width, sizes.num_outputs)
 
     def fuse(self, embedded: list[Tensor]) -> Fused:
         """Fuse M token tensors [B, P, H]."""
-        latent = self.layers(self.projection(torch.cat(embedded, dim=2))).mean(dim=1)
+        latent = self.layers(self.projection(torch.cat(embedded, dim=-1))).mean(dim=-2)
         return Fused(self.head(latent), latent)

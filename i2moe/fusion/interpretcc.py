@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from i2moe.fusion.dropout import Dropout
+from i2moe.fusion.layers import Linear
 from i2moe.model.fusion import Fused, Fusion, Sizes
 
 
@@ -19,6 +20,8 @@ class InterpretCC(Fusion):
     Parameters: M(H² + 2H + 1) + (MH² + H) + (H⌊H/2⌋ + ⌊H/2⌋) + (⌊H/2⌋C + C), the official code's (140,679 for ADNI's
     Table 9).
     """
+
+    takes_stacked = True
 
     def __init__(
         self,
@@ -31,26 +34,26 @@ class InterpretCC(Fusion):
         self.temperature = temperature
         self.threshold = threshold
         self.gates = nn.ModuleList(
-            nn.Sequential(nn.Linear(sizes.hidden_dim, sizes.hidden_dim), nn.ReLU(), nn.Linear(sizes.hidden_dim, 1))
+            nn.Sequential(Linear(sizes.hidden_dim, sizes.hidden_dim), nn.ReLU(), Linear(sizes.hidden_dim, 1))
             for _ in range(sizes.num_modalities)
         )
         self.hidden = nn.Sequential(
-            nn.Linear(sizes.num_modalities * sizes.hidden_dim, sizes.hidden_dim),
+            Linear(sizes.num_modalities * sizes.hidden_dim, sizes.hidden_dim),
             nn.ReLU(),
             Dropout(sizes.dropout),
-            nn.Linear(sizes.hidden_dim, sizes.hidden_dim // 2),
+            Linear(sizes.hidden_dim, sizes.hidden_dim // 2),
             nn.ReLU(),
         )
-        self.head = nn.Linear(sizes.hidden_dim // 2, sizes.num_outputs)
+        self.head = Linear(sizes.hidden_dim // 2, sizes.num_outputs)
 
     def embed(self, tokens: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
         """Map each modality's tokens [B, P, H] to its vector [B, H] and its gate's logit [B, 1]."""
-        vectors = [own.mean(dim=1) for own in tokens]
+        vectors = [own.mean(dim=-2) for own in tokens]
         return [(vector, gate(vector)) for vector, gate in zip(vectors, self.gates, strict=True)]
 
     def fuse(self, embedded: list[tuple[Tensor, Tensor]]) -> Fused:
         """Fuse M vectors [B, H] under their gates' logits [B, 1]."""
-        latent = self.hidden(torch.cat([vector * self._gate(logit) for vector, logit in embedded], dim=1))
+        latent = self.hidden(torch.cat([vector * self._gate(logit) for vector, logit in embedded], dim=-1))
         return Fused(self.head(latent), latent)
 
     def _gate(self, logit: Tensor) -> Tensor:

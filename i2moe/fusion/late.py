@@ -12,6 +12,7 @@ modalities it stays at chance, by construction.
 import torch
 from torch import Tensor, nn
 
+from i2moe.fusion.layers import Linear
 from i2moe.fusion.transformer import TransformerLayer
 from i2moe.model.fusion import Fused, Fusion, Sizes
 
@@ -21,6 +22,8 @@ class LateFusion(Fusion):
 
     Parameters: M(L(8H² + 8H) + PH + HC + C).
     """
+
+    takes_stacked = True
 
     def __init__(self, sizes: Sizes, *, num_layers: int, num_heads: int) -> None:
         """Build the module.
@@ -39,13 +42,13 @@ class LateFusion(Fusion):
             )
             for _ in range(sizes.num_modalities)
         )
-        self.heads = nn.ModuleList(nn.Linear(sizes.hidden_dim, sizes.num_outputs) for _ in range(sizes.num_modalities))
+        self.heads = nn.ModuleList(Linear(sizes.hidden_dim, sizes.num_outputs) for _ in range(sizes.num_modalities))
 
     def fuse(self, embedded: list[Tensor]) -> Fused:
         """Fuse M token tensors [B, P, H]."""
         latents = [
-            model(tokens + position).mean(dim=1)
-            for model, tokens, position in zip(self.models, embedded, self.position, strict=True)
+            model(tokens + position.unsqueeze(-3)).mean(dim=-2)
+            for model, tokens, position in zip(self.models, embedded, self.position.unbind(-3), strict=True)
         ]
         decisions = [head(latent) for head, latent in zip(self.heads, latents, strict=True)]
-        return Fused(torch.stack(decisions).mean(dim=0), torch.cat(latents, dim=1))
+        return Fused(torch.stack(decisions).mean(dim=0), torch.cat(latents, dim=-1))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from i2moe.fusion.dropout import Dropout
+from i2moe.fusion.layers import Linear
 from i2moe.model.fusion import Fused, Fusion, Sizes
 
 
@@ -21,6 +22,8 @@ class LowRankFusion(Fusion):
 
     Parameters: MR(H + 1)D + R + D + (DF + F) + (FC + C) for rank R, fused width D and MLP width F.
     """
+
+    takes_stacked = True
 
     def __init__(
         self,
@@ -42,16 +45,19 @@ class LowRankFusion(Fusion):
             nn.init.normal_(matrix, std=(2 / (sizes.hidden_dim + 1 + fused_dim)) ** 0.5)
         nn.init.xavier_normal_(self.rank_weights)
         self.dropout = Dropout(sizes.dropout)
-        self.hidden = nn.Sequential(nn.Linear(fused_dim, mlp_dim), nn.ReLU())
-        self.head = nn.Linear(mlp_dim, sizes.num_outputs)
+        self.hidden = nn.Sequential(Linear(fused_dim, mlp_dim), nn.ReLU())
+        self.head = Linear(mlp_dim, sizes.num_outputs)
 
     def embed(self, tokens: list[Tensor]) -> list[Tensor]:
         """Map each modality's tokens [B, P, H] to their products with its factor, [B, R·D]."""
-        return [own.mean(dim=1) @ matrix[:-1] + matrix[-1] for own, matrix in zip(tokens, self.factors, strict=True)]
+        return [
+            own.mean(dim=-2) @ matrix[..., :-1, :] + matrix[..., -1:, :]
+            for own, matrix in zip(tokens, self.factors, strict=True)
+        ]
 
     def fuse(self, embedded: list[Tensor]) -> Fused:
         """Fuse M products [B, R·D]."""
-        product = torch.unflatten(functools.reduce(operator.mul, embedded), 1, (self.rank, -1))  # [B, R, D]
-        fused = (self.rank_weights @ product).squeeze(1) + self.bias
+        product = torch.unflatten(functools.reduce(operator.mul, embedded), -1, (self.rank, -1))  # [B, R, D]
+        fused = (self.rank_weights.unsqueeze(-3) @ product).squeeze(-2) + self.bias.unsqueeze(-2)
         latent = self.hidden(self.dropout(fused))
         return Fused(self.head(latent), latent)

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from i2moe.fusion.dropout import Dropout
-from i2moe.fusion.routing import ExpertLinear, balance_loss, from_blocks, route, to_blocks, without_autocast
+from i2moe.fusion.layers import LayerNorm, Linear
+from i2moe.fusion.routing import ExpertLinear, Owners, balance_loss, through_experts, without_autocast
 from i2moe.fusion.transformer import SelfAttention, TokenFusion
 from i2moe.model.fusion import Fused, Sizes
 
@@ -41,18 +42,18 @@ class MixedExperts(nn.Module):
         # Shares of the tokens: an FFN's is tau times that of a zero-computation expert.
         self.capacity_share = capacity_factor * TOP_K * tau / (tau * self.num_ffn + ZERO_COMPUTATION)
         self.register_buffer("penalties", torch.tensor([1.0] * self.num_ffn + [tau] * ZERO_COMPUTATION))
-        self.norm = nn.LayerNorm(hidden_dim)
+        self.norm = LayerNorm(hidden_dim)
         self.router = nn.Sequential(
-            nn.Linear(hidden_dim, ROUTER_WIDTH * num_experts, bias=False),
+            Linear(hidden_dim, ROUTER_WIDTH * num_experts, bias=False),
             nn.Tanh(),
-            nn.Linear(ROUTER_WIDTH * num_experts, num_experts, bias=False),
+            Linear(ROUTER_WIDTH * num_experts, num_experts, bias=False),
         )
-        self.residual = None if first else nn.Linear(num_experts, num_experts, bias=False)
+        self.residual = None if first else Linear(num_experts, num_experts, bias=False)
         self.gate = ExpertLinear(self.num_ffn, hidden_dim, FFN_DIM, bias=False)
         self.inner = ExpertLinear(self.num_ffn, hidden_dim, FFN_DIM, bias=False)
         self.outer = ExpertLinear(self.num_ffn, FFN_DIM, hidden_dim, bias=False)
         self.constants = nn.Parameter(torch.randn(NUM_CONSTANT, hidden_dim))
-        self.mixing = nn.Linear(hidden_dim, 2 * NUM_CONSTANT, bias=False)
+        self.mixing = Linear(hidden_dim, 2 * NUM_CONSTANT, bias=False)
         self.silu = nn.SiLU()
         self.dropout = Dropout(dropout)
 
@@ -64,13 +65,13 @@ class MixedExperts(nn.Module):
         Returns:
             Tokens, scores and the balance loss.
         """
-        normed = self.norm(tokens).flatten(0, 1)  # [n, H]
+        normed = self.norm(tokens).flatten(-3, -2)  # [n, H]
         with without_autocast(tokens.device):
             scores = self.router(normed.to(self.constants.dtype))
             if self.residual is not None and earlier_scores is not None:
                 scores = scores + self.residual(earlier_scores)
-            probabilities = torch.softmax(scores.float(), dim=1)
-        gates, choices = probabilities.topk(TOP_K, dim=1)  # [n, k]
+            probabilities = torch.softmax(scores.float(), dim=-1)
+        gates, choices = probabilities.topk(TOP_K, dim=-1)  # [n, k]
         gates = gates.to(normed.dtype)
         mixed = self._ffn(normed, gates, choices, num_views) + self._zero_computation(normed, gates, choices)
         loss = balance_loss(probabilities, choices, self.penalties, num_views)
@@ -78,20 +79,21 @@ class MixedExperts(nn.Module):
 
     def _ffn(self, normed: Tensor, gates: Tensor, choices: Tensor, num_views: int) -> Tensor:
         """Return what the FFN experts add to each token, [n, H]."""
-        capacity = math.ceil(self.capacity_share * (len(normed) // num_views)) if self.training else None
-        routed = route(choices, self.num_ffn, capacity, num_views)
-        buffer = to_blocks(normed, routed)
-        hidden = self.silu(self.gate(buffer, routed.owners)) * self.inner(buffer, routed.owners)
-        return from_blocks(self.outer(hidden, routed.owners), routed, gates)
+        capacity = math.ceil(self.capacity_share * (normed.shape[-2] // num_views)) if self.training else None
+        return through_experts(self._swiglu, normed, gates, choices, self.num_ffn, capacity, num_views)
+
+    def _swiglu(self, buffer: Tensor, owners: Owners) -> Tensor:
+        hidden = self.silu(self.gate(buffer, owners)) * self.inner(buffer, owners)
+        return self.outer(hidden, owners)  # type: ignore[no-any-return]
 
     def _zero_computation(self, normed: Tensor, gates: Tensor, choices: Tensor) -> Tensor:
         """Return what the constant and copy experts add, [n, H]: a share of the token, and shares of the constants."""
         others = torch.arange(NUM_CONSTANT + 1, device=choices.device) + self.num_ffn
-        weights = (gates.unsqueeze(2) * (choices.unsqueeze(2) == others)).sum(dim=1)  # [n, constants and copy]
-        of_constants, of_copy = weights[:, :NUM_CONSTANT], weights[:, NUM_CONSTANT:]
-        mixing = self.mixing(normed).unflatten(1, (NUM_CONSTANT, 2)).softmax(dim=2)  # token's and constant's part
-        kept = of_copy + (of_constants * mixing[:, :, 0]).sum(dim=1, keepdim=True)
-        added: Tensor = kept * normed + (of_constants * mixing[:, :, 1]) @ self.constants
+        weights = (gates.unsqueeze(-1) * (choices.unsqueeze(-1) == others)).sum(dim=-2)  # [n, constants and copy]
+        of_constants, of_copy = weights[..., :NUM_CONSTANT], weights[..., NUM_CONSTANT:]
+        mixing = self.mixing(normed).unflatten(-1, (NUM_CONSTANT, 2)).softmax(dim=-1)  # token's and constant's part
+        kept = of_copy + (of_constants * mixing[..., 0]).sum(dim=-1, keepdim=True)
+        added: Tensor = kept * normed + (of_constants * mixing[..., 1]) @ self.constants
         return added
 
 
@@ -128,6 +130,8 @@ class MoEPlusPlus(TokenFusion):
     first layer's gating residual, which no input ever reaches (968,323 for ADNI's Table 10; here 968,259).
     """
 
+    takes_stacked = True
+
     def __init__(
         self, sizes: Sizes, *, num_layers: int, num_heads: int, num_experts: int, capacity_factor: float, tau: float
     ) -> None:
@@ -147,15 +151,10 @@ class MoEPlusPlus(TokenFusion):
         )
         super().__init__(sizes, layers)
 
-    def fuse(self, embedded: list[tuple[Tensor, Tensor]]) -> Fused:
-        """Transform all tokens and predict; the balance loss is the mean over layers."""
-        return self.fuse_views(embedded, 1)
-
-    def fuse_views(self, embedded: list[tuple[Tensor, Tensor]], num_views: int) -> Fused:
-        """Do the same for V views, each with the capacity of one batch; the balance loss is the mean over views too."""
-        tokens, projected = self.concatenate(embedded)
+    def transform(self, tokens: Tensor, projected: Tensor, num_views: int) -> Fused:
+        """Transform all tokens [V·B, N, H] and predict; the balance loss is the mean over layers and views."""
         scores, losses = None, []
         for index, layer in enumerate(self.layers):
             tokens, scores, loss = layer(tokens, projected if index == 0 else None, scores, num_views)
             losses.append(loss)
-        return self.predict(tokens, torch.stack(losses).mean())
+        return self.predict(tokens, torch.stack(losses).mean(dim=0))

@@ -18,6 +18,8 @@ class MulT(TokenFusion):
     Parameters: L(8H² + 8H) + (MHC + C) + MPH, which reproduces the paper's Table 6 (1,072,131 for ADNI).
     """
 
+    takes_stacked = True
+
     def __init__(self, sizes: Sizes, *, num_layers: int, num_heads: int) -> None:
         """Build the module.
 
@@ -30,9 +32,8 @@ class MulT(TokenFusion):
         )
         super().__init__(sizes, layers)
 
-    def fuse(self, embedded: list[tuple[Tensor, Tensor]]) -> Fused:
-        """Transform all tokens and predict."""
-        tokens, projected = self.concatenate(embedded)
+    def transform(self, tokens: Tensor, projected: Tensor, num_views: int) -> Fused:  # noqa: ARG002 (all are alike)
+        """Transform all tokens [V·B, N, H] and predict."""
         for index, layer in enumerate(self.layers):
             tokens = layer(tokens, projected if index == 0 else None)
         return self.predict(tokens)

@@ -8,18 +8,26 @@ runs under `torch.vmap` (with a router of its own for every interaction expert),
   views of a batch are groups with a capacity each, that of the method alone for such a batch: in one queue, the intact
   view first, the last view would lose most.
 - In evaluation nothing is dropped: a prediction must not depend on the other samples of its batch. The buffer is cut
-  into small blocks, each of one expert, after Gale et al. (*MegaBlocks*, MLSys 2023).
+  into small blocks, each of one expert, after Gale et al. (*MegaBlocks*, MLSys 2023). On a CPU and without gradients
+  it is as long as there are choices instead, and each expert has its own part of it.
 
 Shapes: n tokens, G groups of n / G tokens one after the other, k choices per token, E experts, S slots of the buffer.
 """
 
 import math
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from i2moe.fusion.layers import may_use_fast_kernels
+
+# Whose the parts of a buffer are: [S / block], the expert of each block; None: block e is expert e's; or the number of
+# rows of each expert, one expert after the other.
+Owners = Tensor | list[int] | None
 
 
 class Route(NamedTuple):
@@ -71,6 +79,56 @@ def route(choices: Tensor, num_experts: int, capacity: int | None, num_groups: i
     return Route(slots, kept, source, owners, block)
 
 
+def through_experts(
+    run: Callable[[Tensor, Owners], Tensor],
+    tokens: Tensor,
+    gates: Tensor,
+    choices: Tensor,
+    num_experts: int,
+    capacity: int | None,
+    num_groups: int = 1,
+) -> Tensor:
+    """Send each token to its experts and sum what they return.
+
+    Args:
+        run: the experts: maps a buffer and whose its parts are to a buffer of the same rows.
+        tokens: [n, H]; with stacked parameters all of these have another axis in front, for layers side by side.
+        gates: [n, k], the weight of each choice.
+        choices: as `route` takes them, like the rest.
+        num_experts: E.
+        capacity: the most tokens that an expert takes of a group; None drops nothing.
+        num_groups: G.
+
+    Returns:
+        [n, H].
+    """
+    shape = tokens.shape
+    if tokens.dim() > 2:  # noqa: PLR2004 (the experts of layers side by side are the experts of one layer)
+        first = torch.arange(len(tokens), device=tokens.device).view(-1, 1, 1) * num_experts
+        choices = torch.where(choices < num_experts, choices + first, len(tokens) * num_experts)
+        num_experts = len(tokens) * num_experts
+        tokens, gates, choices = (each.flatten(0, 1) for each in (tokens, gates, choices))
+    if capacity is None and may_use_fast_kernels(tokens):
+        return _through_own_rows(run, tokens, gates, choices, num_experts).view(shape)
+    routed = route(choices, num_experts, capacity, num_groups)
+    return from_blocks(run(to_blocks(tokens, routed), routed.owners), routed, gates).view(shape)
+
+
+def _through_own_rows(
+    run: Callable[[Tensor, Owners], Tensor], tokens: Tensor, gates: Tensor, choices: Tensor, num_experts: int
+) -> Tensor:
+    """Do what `through_experts` does, with as many rows for each expert as choose it."""
+    chosen = choices.flatten()
+    sizes: list[int] = torch.bincount(chosen, minlength=num_experts)[:num_experts].tolist()
+    mixed = torch.zeros_like(tokens)
+    if not any(sizes):
+        return mixed
+    order = chosen.argsort(stable=True)[: sum(sizes)]
+    source = order // choices.shape[1]
+    outputs = run(tokens.index_select(0, source), sizes) * gates.flatten()[order].unsqueeze(1)
+    return mixed.index_add_(0, source, outputs.to(mixed.dtype))
+
+
 def to_blocks(tokens: Tensor, routed: Route) -> Tensor:
     """Copy tokens [n, H] to the buffer [blocks, block, H]."""
     return torch.unflatten(rows(tokens, routed.source), 0, (-1, routed.block))
@@ -96,10 +154,24 @@ class ExpertLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(num_experts, in_dim, out_dim).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(num_experts, 1, out_dim).uniform_(-bound, bound)) if bias else None
 
-    def forward(self, buffer: Tensor, owners: Tensor | None) -> Tensor:
-        """Map a buffer [blocks, block, in_dim] to [blocks, block, out_dim]."""
-        outputs: Tensor = buffer @ _of_owners(self.weight, owners)
-        return outputs if self.bias is None else outputs + _of_owners(self.bias, owners)
+    def forward(self, buffer: Tensor, owners: Owners) -> Tensor:
+        """Map a buffer [blocks, block, in_dim] to [blocks, block, out_dim], or rows [S, in_dim] to [S, out_dim]."""
+        weight, bias = _side_by_side(self.weight), None if self.bias is None else _side_by_side(self.bias)
+        if isinstance(owners, list):
+            own = zip(torch.split(buffer, owners), weight, [None] * len(weight) if bias is None else bias, strict=True)
+            # An expert without a row is left out: most are, where a sample is alone.
+            return torch.cat([_linear(*each) for each in own if len(each[0])])
+        outputs: Tensor = buffer @ _of_owners(weight, owners)
+        return outputs if bias is None else outputs + _of_owners(bias, owners)
+
+
+def _side_by_side(weights: Tensor) -> Tensor:
+    """Return the weights [E, ·, ·] of a layer's experts, or of all of the layers that are stacked, [·, E, ·, ·]."""
+    return weights.flatten(0, -3)
+
+
+def _linear(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return inputs @ weight if bias is None else torch.addmm(bias, inputs, weight)
 
 
 def _of_owners(weights: Tensor, owners: Tensor | None) -> Tensor:
@@ -125,9 +197,9 @@ def balance_loss(probabilities: Tensor, choices: Tensor, penalties: Tensor, num_
         penalties: [E].
         num_groups: G.
     """
-    is_chosen = choices.unsqueeze(2) == torch.arange(len(penalties), device=choices.device)  # [n, k, E]
-    chosen = is_chosen.any(dim=1).to(probabilities.dtype)
+    is_chosen = choices.unsqueeze(-1) == torch.arange(penalties.shape[-1], device=choices.device)  # [n, k, E]
+    chosen = is_chosen.any(dim=-2).to(probabilities.dtype)
     shares, means = (
-        torch.unflatten(each, 0, (num_groups, -1)).mean(dim=1) for each in (chosen, probabilities)
+        torch.unflatten(each, -2, (num_groups, -1)).mean(dim=-2) for each in (chosen, probabilities)
     )  # [G, E]
-    return (penalties * shares * means).sum(dim=1).mean()
+    return (penalties.unsqueeze(-2) * shares * means).sum(dim=-1).mean(dim=-1)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from i2moe.fusion.dropout import Dropout
-from i2moe.fusion.routing import ExpertLinear, balance_loss, from_blocks, route, to_blocks, without_autocast
+from i2moe.fusion.layers import LayerNorm, Linear
+from i2moe.fusion.routing import ExpertLinear, Owners, balance_loss, through_experts, without_autocast
 from i2moe.fusion.transformer import SelfAttention, TokenFusion
 from i2moe.model.fusion import Fused, Sizes
 
@@ -30,8 +31,8 @@ class SwitchFeedForward(nn.Module):
         self.num_experts = num_experts
         self.capacity_factor = capacity_factor
         self.register_buffer("penalties", torch.full((num_experts,), float(num_experts)))
-        self.norm = nn.LayerNorm(hidden_dim)
-        self.router = nn.Linear(hidden_dim, num_experts)
+        self.norm = LayerNorm(hidden_dim)
+        self.router = Linear(hidden_dim, num_experts)
         self.inner = ExpertLinear(num_experts, hidden_dim, 2 * hidden_dim)
         self.outer = ExpertLinear(num_experts, 2 * hidden_dim, hidden_dim)
         self.gelu = nn.GELU()
@@ -40,20 +41,23 @@ class SwitchFeedForward(nn.Module):
 
     def forward(self, tokens: Tensor, num_views: int = 1) -> tuple[Tensor, Tensor]:
         """Map tokens [V·B, N, H], view after view, to [V·B, N, H] and the balance loss."""
-        normed = self.norm(tokens).flatten(0, 1)  # [n, H]
+        normed = self.norm(tokens).flatten(-3, -2)  # [n, H]
         with without_autocast(tokens.device):
             seen = normed.to(self.router.weight.dtype)
             if self.training:
                 seen = seen * (1 + JITTER * (2 * torch.rand_like(seen) - 1))
-            probabilities = torch.softmax(self.router(seen).float(), dim=1)
-        gates, choices = probabilities.max(dim=1, keepdim=True)
-        num_tokens = len(normed) // num_views
+            probabilities = torch.softmax(self.router(seen).float(), dim=-1)
+        gates, choices = probabilities.max(dim=-1, keepdim=True)
+        num_tokens = normed.shape[-2] // num_views
         capacity = math.ceil(self.capacity_factor * num_tokens / self.num_experts) if self.training else None
-        routed = route(choices, self.num_experts, capacity, num_views)
-        hidden = self.inner_dropout(self.gelu(self.inner(to_blocks(normed, routed), routed.owners)))
-        mixed = from_blocks(self.outer(hidden, routed.owners), routed, gates.to(normed.dtype))
+        gates = gates.to(normed.dtype)
+        mixed = through_experts(self._mlp, normed, gates, choices, self.num_experts, capacity, num_views)
         loss = balance_loss(probabilities, choices, self.penalties, num_views)
         return tokens + self.dropout(mixed.view(tokens.shape)), loss
+
+    def _mlp(self, buffer: Tensor, owners: Owners) -> Tensor:
+        hidden = self.inner_dropout(self.gelu(self.inner(buffer, owners)))
+        return self.outer(hidden, owners)  # type: ignore[no-any-return]
 
 
 class SwitchLayer(nn.Module):
@@ -77,6 +81,8 @@ class SwitchGate(TokenFusion):
     Parameters: MulT's, where E(4H² + 3H) + EH + E replaces the MLP's 4H² + 3H in every layer.
     """
 
+    takes_stacked = True
+
     def __init__(
         self, sizes: Sizes, *, num_layers: int, num_heads: int, num_experts: int, capacity_factor: float
     ) -> None:
@@ -91,15 +97,10 @@ class SwitchGate(TokenFusion):
         )
         super().__init__(sizes, layers)
 
-    def fuse(self, embedded: list[tuple[Tensor, Tensor]]) -> Fused:
-        """Transform all tokens and predict; the balance loss is the mean over layers."""
-        return self.fuse_views(embedded, 1)
-
-    def fuse_views(self, embedded: list[tuple[Tensor, Tensor]], num_views: int) -> Fused:
-        """Do the same for V views, each with the capacity of one batch; the balance loss is the mean over views too."""
-        tokens, projected = self.concatenate(embedded)
+    def transform(self, tokens: Tensor, projected: Tensor, num_views: int) -> Fused:
+        """Transform all tokens [V·B, N, H] and predict; the balance loss is the mean over layers and views."""
         losses = []
         for index, layer in enumerate(self.layers):
             tokens, loss = layer(tokens, projected if index == 0 else None, num_views)
             losses.append(loss)
-        return self.predict(tokens, torch.stack(losses).mean())
+        return self.predict(tokens, torch.stack(losses).mean(dim=0))

@@ -1,22 +1,25 @@
 """The Transformer over the tokens of all modalities that MulT, SwitchGate and MoE++ share.
 
-Shapes: B samples, M modalities, P tokens per modality, H hidden_dim, C outputs, N tokens.
+Shapes: B samples, M modalities, P tokens per modality, H hidden_dim, C outputs, N tokens; see `i2moe.fusion.layers`
+for E experts at once.
 """
 
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from i2moe.fusion.dropout import Dropout
+from i2moe.fusion.layers import LayerNorm, Linear, may_use_fast_kernels
 from i2moe.model.fusion import Fused, Fusion, Sizes
 
 
 class SelfAttention(nn.Module):
     """Pre-norm multi-head self-attention with a skip around it: x + dropout(attention(norm(x))).
 
-    The attention is written out, since PyTorch's fused CPU kernel has no vmap rule: experts run at once would
-    fall back to a loop inside it. With tens of tokens the fused kernel has nothing to save.
+    In training the attention is written out, since PyTorch's fused CPU kernel has no vmap rule: experts run at once
+    would fall back to a loop inside it.
     """
 
     def __init__(self, hidden_dim: int, num_heads: int, dropout: float, *, bias: bool = False) -> None:
@@ -30,9 +33,9 @@ class SelfAttention(nn.Module):
             raise ValueError(f"num_heads={num_heads} does not divide hidden_dim={hidden_dim}")
         self.num_heads = num_heads
         self.dropout = Dropout(dropout)
-        self.norm = nn.LayerNorm(hidden_dim)
-        self.query_key_value = nn.Linear(hidden_dim, 3 * hidden_dim, bias=bias)
-        self.output = nn.Linear(hidden_dim, hidden_dim)
+        self.norm = LayerNorm(hidden_dim)
+        self.query_key_value = Linear(hidden_dim, 3 * hidden_dim, bias=bias)
+        self.output = Linear(hidden_dim, hidden_dim)
 
     def project(self, tokens: Tensor) -> Tensor:
         """Map tokens [B, N, H] to queries, keys and values [B, N, 3H]: the part that mixes no tokens."""
@@ -40,13 +43,16 @@ class SelfAttention(nn.Module):
 
     def forward(self, tokens: Tensor, projected: Tensor | None = None) -> Tensor:
         """Map tokens [B, N, H], and their `project` where it is known already, to [B, N, H]."""
-        batch, length, width = tokens.shape
         heads = self.project(tokens) if projected is None else projected
-        heads = heads.view(batch, length, 3, self.num_heads, width // self.num_heads)
-        query, key, value = heads.permute(2, 0, 3, 1, 4).unbind(0)  # each [B, heads, N, H / heads]
-        scores = (query @ key.transpose(2, 3)) * query.shape[-1] ** -0.5
-        mixed = self.dropout(scores.softmax(dim=3)) @ value
-        attended = self.output(mixed.transpose(1, 2).reshape(batch, length, width))
+        heads = torch.unflatten(heads, -1, (3, self.num_heads, -1)).transpose(-4, -2)  # [B, heads, 3, N, H / heads]
+        query, key, value = heads.unbind(-3)
+        if may_use_fast_kernels(query) and not self.training:
+            one, two, three = (each.flatten(0, -4) for each in (query, key, value))  # the fused kernel has 4 axes
+            mixed = functional.scaled_dot_product_attention(one, two, three).view(query.shape)
+        else:
+            scores = (query @ key.transpose(-2, -1)) * query.shape[-1] ** -0.5
+            mixed = self.dropout(scores.softmax(dim=-1)) @ value
+        attended = self.output(mixed.transpose(-3, -2).flatten(-2))
         return tokens + self.dropout(attended)  # type: ignore[no-any-return]
 
 
@@ -55,10 +61,8 @@ class FeedForward(nn.Module):
 
     def __init__(self, hidden_dim: int, mlp_dim: int, dropout: float) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(hidden_dim)
-        self.mlp = nn.Sequential(
-            nn.Linear(hidden_dim, mlp_dim), nn.GELU(), Dropout(dropout), nn.Linear(mlp_dim, hidden_dim)
-        )
+        self.norm = LayerNorm(hidden_dim)
+        self.mlp = nn.Sequential(Linear(hidden_dim, mlp_dim), nn.GELU(), Dropout(dropout), Linear(mlp_dim, hidden_dim))
         self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -82,27 +86,47 @@ class TransformerLayer(nn.Module):
 class TokenFusion(Fusion):
     """Concatenate all tokens, add a learned position table, transform, average each modality, predict linearly.
 
-    Subclasses define the layers, and run them in `fuse`; each layer has an `attention`.
+    Subclasses define the layers, and run them in `transform`; each layer has an `attention`.
     """
 
     def __init__(self, sizes: Sizes, layers: Iterable[nn.Module]) -> None:
         super().__init__()
         self.position = nn.Parameter(torch.zeros(sizes.num_modalities, sizes.num_patches, sizes.hidden_dim))
         self.layers = nn.ModuleList(layers)
-        self.head = nn.Linear(sizes.num_modalities * sizes.hidden_dim, sizes.num_outputs)
+        self.head = Linear(sizes.num_modalities * sizes.hidden_dim, sizes.num_outputs)
+
+    def place(self, tokens: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Lay the tokens of all modalities [B, P, H] in one row and add positions, [B, M·P, H].
+
+        Returns:
+            Those tokens, and their projections for the first attention, [B, M·P, 3H].
+        """
+        placed = torch.cat(tokens, dim=-2) + self.position.flatten(-3, -2).unsqueeze(-3)
+        return placed, self.layers[0].attention.project(placed)  # type: ignore[union-attr, operator]
+
+    def transform(self, tokens: Tensor, projected: Tensor, num_views: int) -> Fused:
+        """Transform what `place` returns of V views, one after the other along the rows, and predict."""
+        raise NotImplementedError
+
+    def forward(self, tokens: list[Tensor]) -> Fused:
+        """Fuse M token tensors [B, P, H]."""
+        return self.transform(*self.place(tokens), 1)
 
     def embed(self, tokens: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
-        """Add positions to each modality's tokens [B, P, H]; project them for the first attention, to [B, P, 3H]."""
-        placed = torch.cat(tokens, dim=1) + self.position.flatten(0, 1)
-        projected = self.layers[0].attention.project(placed)  # type: ignore[union-attr, operator]
-        return list(zip(placed.chunk(len(tokens), dim=1), projected.chunk(len(tokens), dim=1), strict=True))
+        """Place each modality's tokens [B, P, H] and project them, to [B, P, 3H]."""
+        parts = (each.chunk(len(tokens), dim=-2) for each in self.place(tokens))
+        return list(zip(*parts, strict=True))
 
-    def concatenate(self, embedded: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        """Lay the tokens of all modalities in one row [B, M·P, H], and their projections [B, M·P, 3H]."""
-        tokens, projected = zip(*embedded, strict=True)
-        return torch.cat(tokens, dim=1), torch.cat(projected, dim=1)
+    def fuse(self, embedded: list[tuple[Tensor, Tensor]]) -> Fused:
+        """Fuse the M modalities, embedded."""
+        return self.fuse_views(embedded, 1)
+
+    def fuse_views(self, embedded: list[tuple[Tensor, Tensor]], num_views: int) -> Fused:
+        """Do the same for V views; a sparse method gives each of them the capacity that it would have alone."""
+        tokens, projected = (torch.cat(parts, dim=-2) for parts in zip(*embedded, strict=True))
+        return self.transform(tokens, projected, num_views)
 
     def predict(self, tokens: Tensor, balance_loss: Tensor | None = None) -> Fused:
         """Average each modality's tokens [B, M·P, H] and predict."""
-        latent = torch.unflatten(tokens, 1, (len(self.position), -1)).mean(dim=2).flatten(1)
+        latent = torch.unflatten(tokens, -2, (self.position.shape[-3], -1)).mean(dim=-2).flatten(-2)
         return Fused(self.head(latent), latent, balance_loss)

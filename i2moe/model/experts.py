@@ -1,16 +1,19 @@
 """Run E fusion modules at once, on one view or all: parameters are stacked and `torch.vmap` maps over the expert axis.
 
+In inference a method that takes stacked parameters as they are gets them so, without `vmap`'s bookkeeping.
+
 Shapes: E experts, V views, B samples, M modalities, P tokens per modality, H hidden_dim, C outputs.
 """
 
+import contextlib
 import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state
+from torch.func import stack_module_state
 
 from i2moe.model.fusion import Fused, Fusion
 
@@ -41,11 +44,14 @@ class Experts(nn.Module):
         self.stacked = nn.ParameterDict(
             {_flat(name): nn.Parameter(value.detach()) for name, value in parameters.items()},
         )
-        self._buffer_names = list(buffers)
+        self._buffer_names = [_flat(name) for name in buffers]
         for name, value in buffers.items():
             self.register_buffer(_flat(name), value)
         # In a tuple, so that the skeleton's own (meta) parameters are neither trained nor counted nor saved.
-        self._skeleton = (_OnViews(copy.deepcopy(modules[0]).to("meta")),)
+        self._skeleton = (copy.deepcopy(modules[0]).to("meta"),)
+        self._places = _places(self._skeleton[0], [*self.stacked, *self._buffer_names])
+        # Not inherited: a subclass may count its axes from the first one.
+        self._takes_stacked = bool(vars(type(modules[0])).get("takes_stacked"))
 
     def forward(self, tokens: list[Tensor], views: Views | None = None) -> Fused:
         """Run every expert on the intact tokens, or on all views.
@@ -58,14 +64,23 @@ class Experts(nn.Module):
             What the fusion method returns, each tensor with E in front: logits [E, V·B, C], view after view.
         """
         # Not in `train()`: trainers restore the training flag of each module without calling it.
-        self._skeleton[0].train(self.training)
+        if self._skeleton[0].training != self.training:
+            self._skeleton[0].train(self.training)
         if self.vectorised and not _too_large(tokens, views):
+            if self._takes_stacked and views is None and not (self.training or torch.is_grad_enabled()):
+                return self._forward_stacked(tokens)
             try:
                 return self._forward_vmap(tokens, views)
             except RuntimeError as error:
                 warnings.warn(f"experts run one by one, since vmap cannot trace them: {error}", stacklevel=2)
                 self.vectorised = False
         return self._forward_loop(tokens, views)
+
+    def _forward_stacked(self, tokens: list[Tensor]) -> Fused:
+        by_expert = [
+            each if each.dim() == _PER_EXPERT_DIMS else each.expand(self.num_experts, *each.shape) for each in tokens
+        ]
+        return Fused(**self._call(self._state(), by_expert, None))
 
     def _forward_vmap(self, tokens: list[Tensor], views: Views | None) -> Fused:
         axes = (0, _axes(tokens), _expert_axes(views))
@@ -74,41 +89,65 @@ class Experts(nn.Module):
 
     def _forward_loop(self, tokens: list[Tensor], views: Views | None) -> Fused:
         """Do what `forward` does, expert by expert."""
-        states = {name: value.unbind() for name, value in self._state().items()}
         outputs = []
-        for expert in range(self.num_experts):
+        for expert, state in enumerate(zip(*(value.unbind() for value in self._state()), strict=True)):
             own = views and views._replace(replacements=[_own(tensor, expert) for tensor in views.replacements])
             seen = [_own(tensor, expert) for tensor in tokens]
-            outputs.append(self._call({name: values[expert] for name, values in states.items()}, seen, own))
+            outputs.append(self._call(state, seen, own))
         return Fused(**{name: torch.stack([output[name] for output in outputs]) for name in outputs[0]})
 
-    def _call(self, state: dict[str, Tensor], tokens: list[Tensor], views: Views | None) -> dict[str, Tensor]:
-        """Run one expert; what it does not return is left out, since vmap returns tensors only."""
-        output: Any = functional_call(self._skeleton[0], state, (tokens, views))
+    def _call(self, state: Sequence[Tensor], tokens: list[Tensor], views: Views | None) -> dict[str, Tensor]:
+        """Run the skeleton with this state; what it does not return is left out, since vmap returns tensors only."""
+        with _lent(self._places, state):
+            output = _on_views(self._skeleton[0], tokens, views)
         fused = output if isinstance(output, Fused) else Fused(output)
         return {name: value for name, value in fused._asdict().items() if value is not None}
 
-    def _state(self) -> dict[str, Tensor]:
-        """Return the stacked parameters and buffers under the names that the single module has in `_OnViews`."""
-        parameters = {f"fusion.{name.replace('/', '.')}": value for name, value in self.stacked.items()}
-        buffers = {f"fusion.{name}": self.get_buffer(_flat(name)) for name in self._buffer_names}
-        return parameters | buffers
+    def _state(self) -> list[Tensor]:
+        """Return the stacked parameters and buffers, in the order of `_places`."""
+        return [*self.stacked.parameters(), *(self.get_buffer(name) for name in self._buffer_names)]
 
 
-class _OnViews(nn.Module):
-    """One fusion module on one view or all; `functional_call` needs them to be one module's forward."""
+# The dictionaries of a module and its submodules that have a parameter or a buffer, and its key there.
+Places = list[list[tuple[dict[str, Any], str]]]
 
-    def __init__(self, fusion: nn.Module) -> None:
-        super().__init__()
-        self.fusion = fusion
 
-    def forward(self, tokens: list[Tensor], views: Views | None) -> Any:  # noqa: ANN401 (Fused, or logits)
-        if views is None:
-            return self.fusion(tokens)
-        if not isinstance(self.fusion, Fusion):
-            return self.fusion(_lay_out(tokens, views.replacements, views.replaced))
-        intact, instead = self.fusion.embed(tokens), self.fusion.embed(views.replacements)
-        return self.fusion.fuse_views(_lay_out(intact, instead, views.replaced), _num_views(tokens, views))
+def _places(module: nn.Module, names: list[str]) -> Places:
+    """Return where each parameter or buffer of a flat name is; one that is shared is in several places."""
+    found: dict[int, list[tuple[dict[str, Any], str]]] = {}
+    for each in module.modules():
+        for own in (each._parameters, each._buffers):  # noqa: SLF001 (where `functional_call` puts them too)
+            for key, value in own.items():
+                found.setdefault(id(value), []).append((own, key))
+    values = {_flat(name): id(value) for name, value in (*module.named_parameters(), *module.named_buffers())}
+    return [found[values[name]] for name in names]
+
+
+@contextlib.contextmanager
+def _lent(places: Places, state: Sequence[Tensor]) -> Iterator[None]:
+    """Let a module have this state; what `torch.func.functional_call` does, which looks up every name at every call."""
+    before = [own[0][0][own[0][1]] for own in places]
+    try:
+        _put(places, state)
+        yield
+    finally:
+        _put(places, before)
+
+
+def _put(places: Places, state: Sequence[Tensor]) -> None:
+    for own, value in zip(places, state, strict=True):
+        for dictionary, key in own:
+            dictionary[key] = value
+
+
+def _on_views(fusion: nn.Module, tokens: list[Tensor], views: Views | None) -> Any:  # noqa: ANN401 (Fused, or logits)
+    """Run one fusion module on one view or all."""
+    if views is None:
+        return fusion(tokens)
+    if not isinstance(fusion, Fusion):
+        return fusion(_lay_out(tokens, views.replacements, views.replaced))
+    intact, instead = fusion.embed(tokens), fusion.embed(views.replacements)
+    return fusion.fuse_views(_lay_out(intact, instead, views.replaced), _num_views(tokens, views))
 
 
 def _lay_out(intact: list[Any], instead: list[Any], replaced: Tensor | None) -> list[Any]:

@@ -5,7 +5,7 @@ Shapes: B samples, M modalities, P tokens per modality, H hidden_dim, C outputs,
 
 import importlib
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +40,13 @@ class Fusion(nn.Module):
     modality, so that each modality is embedded once intact and once replaced, not once per view. `fuse` is the rest.
     Where the samples of a batch share something, such as the capacity of sparse experts, a method has a `fuse_views` of
     its own too.
+
+    A method whose layers are those of `i2moe.fusion.layers` and whose axes are counted from the last one sets
+    `takes_stacked`: then it also runs with the parameters of E experts, [E, ·], on tokens [E, B, P, H], all else having
+    E in front too. Inference does that, without gradients and on one view. A subclass has to say so by itself.
     """
+
+    takes_stacked: ClassVar[bool] = False
 
     def embed(self, tokens: list[Tensor]) -> list[Any]:
         """Map each of M token tensors [B, P, H] to a tensor, or a tuple of tensors, with B rows."""

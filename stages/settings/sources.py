@@ -23,7 +23,7 @@ def source_files(module: str) -> list[Path]:
 
     Examples:
         >>> [path.name for path in source_files("i2moe.fusion.early")]
-        ['dropout.py', 'early.py', 'transformer.py']
+        ['dropout.py', 'early.py', 'layers.py', 'transformer.py']
     """
     folder = LIBRARY if module.startswith(f"{LIBRARY}.") else module.partition(".")[0]
     first = _file(module)

@@ -15,12 +15,13 @@ Kind = TypeVar("Kind", bound=Strict)
 
 
 class HardwareParams(Strict):
-    """The settings under `train`: where training runs, with Lightning's names and values."""
+    """The settings under `train`: where and how training runs, with Lightning's and PyTorch's names and values."""
 
     accelerator: str
     devices: Positive
     strategy: str
     precision: str
+    compile: bool
     num_workers: Count
 
 

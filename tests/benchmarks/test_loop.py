@@ -22,6 +22,7 @@ MOST_LAUNCHES = {
     ("enrico", "i2moe-mult"): 450,
     ("adni", "i2moe-switchgate"): 600,
     ("adni", "i2moe-moepp"): 800,
+    ("adni", "i2moe-interpretcc"): 520,
 }
 
 

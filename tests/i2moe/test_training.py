@@ -1,5 +1,7 @@
 """Training: learning, determinism, resume after an interruption, and the files it leaves."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -64,6 +66,23 @@ def test_regression_predicts_in_the_labels_units(synthetic_dataset, tmp_path):
     assert (
         abs(predict(load(features, own, target, torch.device("cpu")), features, "test").logits.mean() - 100) < 3 * std
     )
+
+
+def test_a_compiled_training_gives_the_same_weights_under_the_same_names(synthetic_dataset, tmp_path, monkeypatch):
+    # This backend traces as the default one does, but generates no code: it needs no C++ compiler, and draws alike.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    compiled = []
+    monkeypatch.setattr(TrainingModule, "on_train_end", lambda module: compiled.append(module.predict))
+    features = FeatureSet(*synthetic_dataset("multiclass"))
+    own = config(epochs=2, batch_size=21)
+    plain, other = (
+        weights(fit(features, own, 0, folder=tmp_path / str(each), hardware=Hardware("cpu", compile=each)))
+        for each in (False, True)
+    )
+    assert [hasattr(predict, "_torchdynamo_orig_callable") for predict in compiled] == [False, True]
+    assert list(plain) == list(other)
+    for name, value in plain.items():
+        assert torch.allclose(value, other[name], atol=1e-6), name
 
 
 METHODS = {name: own | ({"balance_weight": 0.01} if name in SPARSE else {}) for name, own in SETTINGS.items()}

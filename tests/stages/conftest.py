@@ -16,7 +16,7 @@ split: {train: 0.7, validation: 0.15, test: 0.15, seed: 0}
 data:
   tables:
     tiny: {raw: own.csv, id: sample, label: outcome, task: binary, modalities: {a: {prefix: a}, b: {regex: "b.*"}}}
-train: {accelerator: cpu, devices: 1, strategy: auto, precision: 32-true, num_workers: 0}
+train: {accelerator: cpu, devices: 1, strategy: auto, precision: 32-true, compile: false, num_workers: 0}
 explain: {agreement_tolerance: null}
 models:
   defaults:

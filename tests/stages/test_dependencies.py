@@ -210,4 +210,5 @@ def test_an_edit_in_each_room_reaches_these_stages_and_no_other(path):
 
 def test_a_change_of_the_number_of_workers_reaches_no_training():
     watched = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]["train"]["params"]
-    assert watched == ["run.seeds", "train.accelerator", "train.devices", "train.strategy", "train.precision"]
+    hardware = [f"train.{name}" for name in ("accelerator", "devices", "strategy", "precision", "compile")]
+    assert watched == ["run.seeds", *hardware]

@@ -6,6 +6,7 @@ import warnings
 import pytest
 import torch
 from small_models import METHODS, SPARSE, different, fusion, mixture, tokens
+from torch import nn
 
 from i2moe.model.config import FUSION_CONFIGS
 from i2moe.model.experts import Experts, Views
@@ -153,6 +154,58 @@ def test_experts_equal_the_single_modules_they_were_made_of(method, training, mo
             together = getattr(experts, name)
             assert (value is None) == (together is None)
             assert value is None or torch.allclose(together[index], value, atol=1e-5), name
+
+
+@pytest.fixture(params=["fast kernels", "as on an accelerator"])
+def _kernels(request, monkeypatch):
+    if request.param != "fast kernels":
+        for module in ("routing", "transformer"):
+            monkeypatch.setattr(f"i2moe.fusion.{module}.may_use_fast_kernels", lambda _values: False)
+
+
+@pytest.mark.usefixtures("_kernels")
+@every_method
+@pytest.mark.parametrize("own_tokens", [True, False], ids=["tokens for each expert", "the same tokens for all"])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_inference_equals_evaluation_with_gradients(method, own_tokens, at_once, monkeypatch):
+    if not at_once:
+        monkeypatch.setattr("i2moe.model.experts.CPU_LIMIT", 0)
+    experts = Experts([different(fusion(method)) for _ in range(3)]).eval()
+    own = tokens(batch=7)
+    if own_tokens:
+        own[1] = torch.randn(3, *own[1].shape)
+    expected = experts(own)
+    with torch.inference_mode():
+        if at_once:
+            monkeypatch.setattr(Experts, "_forward_vmap", None)  # calling it would fail
+        found = experts(own)
+    for name, value in expected._asdict().items():
+        assert (value is None) == (getattr(found, name) is None)
+        assert value is None or torch.allclose(getattr(found, name), value, atol=1e-5), name
+
+
+class OwnSparse(nn.Module):
+    """A fusion of one's own around a method of the project, which `vmap` runs in inference too."""
+
+    def __init__(self, method):
+        super().__init__()
+        self.inner = fusion(method)
+
+    def forward(self, tokens):
+        return self.inner(tokens).logits
+
+
+@every_method
+def test_the_layers_of_a_method_serve_a_module_of_ones_own_under_vmap(method):
+    modules = [different(OwnSparse(method)) for _ in range(2)]
+    experts = Experts(modules).eval()
+    own = tokens(batch=7)
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        outputs = experts(own).logits
+        for module, output in zip(modules, outputs, strict=True):
+            assert torch.allclose(output, module.eval()(own), atol=1e-5)
+    assert experts.vectorised
 
 
 @every_method

@@ -8,7 +8,15 @@ from small_models import different
 from torch.nn import functional
 
 from i2moe.fusion.moepp import MixedExperts, MoEPlusPlus
-from i2moe.fusion.routing import ExpertLinear, balance_loss, from_blocks, route, rows, to_blocks
+from i2moe.fusion.routing import (
+    ExpertLinear,
+    balance_loss,
+    from_blocks,
+    route,
+    rows,
+    through_experts,
+    to_blocks,
+)
 from i2moe.fusion.switchgate import SwitchFeedForward
 from i2moe.model.fusion import Sizes
 
@@ -116,6 +124,28 @@ def test_sending_tokens_through_blocks_equals_sending_them_one_by_one(data):
     groups = zip(*(part.chunk(num_groups) for part in (tokens, choices, gates)), strict=True)
     expected = torch.cat([by_token(*group, layer.weight, layer.bias, capacity) for group in groups])
     assert torch.allclose(outputs, expected, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_rows_of_their_own_equal_blocks_for_layers_side_by_side_too(data):
+    num_layers, num_experts, elsewhere = (data.draw(st.integers(low, 3)) for low in (1, 1, 0))
+    num_choices = data.draw(st.integers(1, min(2, num_experts + elsewhere)))
+    order = st.permutations(range(num_experts + elsewhere))
+    preferences = data.draw(
+        st.lists(order, min_size=num_layers, max_size=12).filter(lambda own: not len(own) % num_layers)
+    )
+    choices = torch.tensor([own[:num_choices] for own in preferences]).unflatten(0, (num_layers, -1))
+    torch.manual_seed(0)
+    tokens, gates = torch.randn(*choices.shape[:2], 4), torch.rand(choices.shape)
+    layers = [ExpertLinear(num_experts, 4, 4) for _ in range(num_layers)]
+    stacked = ExpertLinear(num_experts, 4, 4)
+    for name in ("weight", "bias"):
+        stacked._parameters[name] = torch.stack([layer._parameters[name].detach() for layer in layers])
+    with torch.no_grad():
+        together = through_experts(stacked, tokens, gates, choices, num_experts, None)
+    for layer, output, *own in zip(layers, together, tokens, gates, choices, strict=True):
+        assert torch.allclose(output, through_experts(layer, *own, num_experts, None), atol=1e-5)  # with gradients
 
 
 def test_rows_equal_indexing():

@@ -8,7 +8,9 @@ import torch
 from small_models import PlainLogits, different, fusion, mixture, tokens
 from torch import nn
 
+from i2moe.fusion.mult import MulT
 from i2moe.model.experts import Experts, Views
+from i2moe.model.fusion import Sizes
 from i2moe.model.losses import CLASSIFICATION, REGRESSION
 
 
@@ -85,6 +87,49 @@ def test_a_module_that_vmap_cannot_trace_runs_in_a_loop_with_one_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         experts(own)
+
+
+class FromTheFirstAxis(MulT):
+    """A subclass that counts its axes from the first one, as a method may that does not say otherwise."""
+
+    def transform(self, tokens, projected, num_views):
+        fused = super().transform(tokens, projected, num_views)
+        return fused._replace(logits=fused.logits - tokens.mean(dim=(1, 2)).unsqueeze(1))
+
+
+def test_a_subclass_gets_no_stacked_parameters_unless_it_says_so():
+    modules = [different(FromTheFirstAxis(Sizes(3, 2, 8, 4, 0.0), num_layers=1, num_heads=2)).eval() for _ in range(2)]
+    experts = Experts(modules).eval()
+    own = tokens()
+    with torch.inference_mode():
+        for module, output in zip(modules, experts(own).logits, strict=True):
+            assert torch.allclose(output, module(own).logits, atol=1e-5)
+
+
+class Tied(nn.Module):
+    """A fusion with one layer under two names, and a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(8, 8)
+        self.second = self.first
+        self.head = nn.Sequential(nn.BatchNorm1d(8), nn.Linear(8, 4))
+
+    def forward(self, tokens):
+        return self.head(self.second(self.first(tokens[0].mean(dim=1)).relu()))
+
+
+@pytest.mark.parametrize("vectorised", [True, False])
+def test_shared_parameters_and_buffers_are_those_of_each_expert(vectorised):
+    modules = [different(Tied()).eval() for _ in range(2)]
+    for module in modules:
+        module.head[0].running_mean.normal_()
+    experts = copy.deepcopy(Experts(modules)).eval()
+    experts.vectorised = vectorised
+    own = tokens(modalities=1)
+    for module, output in zip(modules, experts(own).logits, strict=True):
+        assert torch.allclose(output, module(own), atol=1e-6)
+    assert all(parameter.is_meta for parameter in experts._skeleton[0].parameters())
 
 
 def test_a_plain_module_sees_the_same_views_as_a_fusion():
