@@ -1,4 +1,4 @@
-"""I2MoE the straightforward way: one expert after the other, one view after the other, PyTorch's own dropout.
+"""I2MoE the straightforward way: one expert, one view after the other; PyTorch's own dropout, attention written out.
 
 Same mathematics and the same weights as `InteractionMoE`; what benchmarks and tests compare it with.
 """
@@ -12,6 +12,7 @@ from i2moe.fusion.dropout import Dropout
 from i2moe.fusion.moepp import MixedExperts
 from i2moe.fusion.routing import ExpertLinear
 from i2moe.fusion.switchgate import SwitchFeedForward
+from i2moe.fusion.transformer import SelfAttention
 from i2moe.model.interaction import Prediction
 from i2moe.model.losses import InteractionLosses, interaction_losses
 
@@ -55,12 +56,14 @@ class LoopMixture(nn.Module):
 
 
 def plain(module: nn.Module) -> nn.Module:
-    """Replace, inside a module, our dropout with PyTorch's and our dispatch with a loop over the sparse experts."""
+    """Replace our dropout by PyTorch's, fused attention by plain, and sparse dispatch by a loop over the experts."""
     for name, child in module.named_children():
         if isinstance(child, Dropout):
             setattr(module, name, nn.Dropout(child.p))
         else:
             plain(child)
+    if isinstance(module, SelfAttention):
+        module.forward = PlainAttention(module)  # type: ignore[method-assign]
     if isinstance(module, SwitchFeedForward):
         module.forward = PlainSwitch(module)  # type: ignore[method-assign]
     if isinstance(module, MixedExperts):
@@ -68,11 +71,30 @@ def plain(module: nn.Module) -> nn.Module:
     return module
 
 
+class PlainAttention:
+    """Self-attention written out, in inference too."""
+
+    def __init__(self, layer: SelfAttention) -> None:
+        self.layer = (layer,)  # in a tuple, so that the layer is not its own child
+
+    def __call__(self, tokens: Tensor, projected: Tensor | None = None) -> Tensor:
+        """Map tokens [B, N, H] to [B, N, H]."""
+        (layer,) = self.layer
+        batch, length, width = tokens.shape
+        heads = layer.project(tokens) if projected is None else projected
+        heads = heads.view(batch, length, 3, layer.num_heads, width // layer.num_heads)
+        query, key, value = heads.permute(2, 0, 3, 1, 4).unbind(0)  # each [B, heads, N, H / heads]
+        scores = (query @ key.transpose(2, 3)) * query.shape[-1] ** -0.5
+        mixed = layer.dropout(scores.softmax(dim=3)) @ value
+        attended = layer.output(mixed.transpose(1, 2).reshape(batch, length, width))
+        return tokens + layer.dropout(attended)  # type: ignore[no-any-return]
+
+
 class PlainSwitch:
     """The forward pass of a Switch layer, expert by expert; the module's parameters are used where they are."""
 
     def __init__(self, layer: SwitchFeedForward) -> None:
-        self.layer = (layer,)  # in a tuple, so that the layer is not its own child
+        self.layer = (layer,)
 
     def __call__(self, tokens: Tensor, num_views: int = 1) -> tuple[Tensor, Tensor]:  # noqa: ARG002 (1: one after the other)
         """Map tokens [B, N, H] to [B, N, H] and the balance loss."""

@@ -51,10 +51,22 @@ class Datasets(Strict):
 
 
 class StandInTraining(Strict):
-    """How every model is trained on a stand-in, in place of its own settings, which need more steps."""
+    """How every model is made and trained on a stand-in, in place of its own settings, which are for more data."""
 
     learning_rate: PositiveNumber
     dropout: Probability
+    # At most:
+    hidden_dim: Positive
+    num_patches: Positive
+    batch_size: Positive
+    epochs: Positive
+
+    def of(self, config: ModelConfig) -> ModelConfig:
+        """Return a model's settings on a stand-in."""
+        own = self.model_dump()
+        for name in ("hidden_dim", "num_patches", "batch_size", "epochs"):
+            own[name] = min(own[name], getattr(config, name))
+        return config.model_copy(update=own)
 
 
 class Synthetic(Strict):
@@ -120,7 +132,7 @@ class Params(Strict):
         """Return a model's settings as they are trained: on a stand-in with its training, and capped by `run`."""
         config = self.models[dataset][model]
         if self.is_stand_in(dataset) and self.synthetic.training:
-            config = config.model_copy(update=self.synthetic.training.model_dump())
+            config = self.synthetic.training.of(config)
         capped = {
             "epochs": min(config.epochs, self.run.max_epochs or config.epochs),
             "batch_size": min(config.batch_size, self.run.max_batch_size or config.batch_size),

@@ -1,12 +1,13 @@
 """Volumes [B, D, H, W] → tokens [B, P, H]: the 3D-CNN of Esmaeilzadeh et al. 2018 (Appendix F)."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
-from i2moe.base.errors import InputError
 from i2moe.model.encoders.vector import PatchEmbedding
 
-POOLS = (2, 3, 4)  # a block ends in a max-pool of this size and stride
+POOLS = (2, 3, 4)  # a block ends in a max-pool of this size and stride, or of what is left of a small volume
 WIDTHS = (32, 64, 128)  # channels of a block; the last block ends in `encoder_dim` channels
 DROPOUT = 0.2  # of whole channels after each block, whatever a model's dropout
 VOLUMES_AT_ONCE = 8  # without gradients: memory then does not grow with the batch
@@ -22,13 +23,15 @@ class VolumeEncoder(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         previous = 1
-        for pool, width, last in zip(POOLS, WIDTHS, (*WIDTHS[:-1], encoder_dim), strict=True):
+        pools = _pools(shape)
+        for pool, width, last in zip(pools, WIDTHS, (*WIDTHS[:-1], encoder_dim), strict=True):
             layers += [nn.Conv3d(previous, width, 3, padding=1), nn.ReLU(inplace=True)]
             layers += [nn.Conv3d(width, last, 3, padding=1), nn.ReLU(inplace=True)]
             layers += [nn.MaxPool3d(pool), nn.Dropout3d(DROPOUT)]
             previous = last
+        left = (length // math.prod(own) for length, own in zip(shape, zip(*pools, strict=True), strict=True))
         self.blocks = nn.Sequential(*layers).to(memory_format=torch.channels_last_3d)
-        self.projection = nn.Linear(encoder_dim * _voxels_left(shape), encoder_dim)
+        self.projection = nn.Linear(encoder_dim * math.prod(left), encoder_dim)
         self.embedding = PatchEmbedding(encoder_dim, num_patches, hidden_dim)
 
     def forward(self, volumes: Tensor) -> Tensor:
@@ -44,22 +47,13 @@ class VolumeEncoder(nn.Module):
         return self.projection(self.blocks(channels).flatten(1))  # type: ignore[no-any-return]
 
 
-def _voxels_left(shape: tuple[int, ...]) -> int:
-    """Return how many voxels the three poolings leave of a volume.
-
-    Raises:
-        InputError: when they leave none.
-    """
-    smallest = 1
+def _pools(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return each block's pool; along a side that is shorter than that, the pool is the side."""
+    pools = []
     for pool in POOLS:
-        smallest *= pool
-        shape = tuple(length // pool for length in shape)
-    voxels = int(torch.tensor(shape).prod())
-    if not voxels:
-        raise InputError(
-            f"a volume is too small for the 3D-CNN; allowed: at least {smallest} voxels per side: downsample less"
-        )
-    return voxels
+        pools.append(tuple(min(pool, length) for length in shape))
+        shape = tuple(length // own for length, own in zip(shape, pools[-1], strict=True))
+    return pools
 
 
 def volume_encoder(
@@ -71,9 +65,5 @@ def volume_encoder(
     hidden_dim: int,
     dropout: float,  # noqa: ARG001 (the 3D-CNN has its own)
 ) -> nn.Module:
-    """Build the 3D-CNN and patch embedding; there is no patch embedding of raw voxels.
-
-    Raises:
-        InputError: for a volume of which three poolings would leave nothing.
-    """
+    """Build the 3D-CNN and patch embedding; there is no patch embedding of raw voxels."""
     return VolumeEncoder(shape, encoder_dim, num_patches, hidden_dim)

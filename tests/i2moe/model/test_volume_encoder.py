@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from i2moe.base.errors import InputError
 from i2moe.model.encoders import volume as volume_module
 from i2moe.model.encoders.build import build_encoder
 
@@ -27,7 +26,11 @@ def test_the_layers_are_those_of_the_paper():
     widths = [(layer.in_channels, layer.out_channels) for layer in convolutions]
     assert widths == [(1, 32), (32, 32), (32, 64), (64, 64), (64, 128), (128, 256)]
     assert {layer.kernel_size for layer in convolutions} == {(3, 3, 3)}
-    assert [layer.kernel_size for layer in model.blocks if isinstance(layer, nn.MaxPool3d)] == [2, 3, 4]
+    assert [layer.kernel_size for layer in model.blocks if isinstance(layer, nn.MaxPool3d)] == [
+        (2,) * 3,
+        (3,) * 3,
+        (4,) * 3,
+    ]
     assert [layer.p for layer in model.blocks if isinstance(layer, nn.Dropout3d)] == [0.2] * 3
     assert sum(isinstance(layer, nn.ReLU) for layer in model.blocks) == 6
     assert (model.projection.in_features, model.projection.out_features) == (256 * 3 * 4 * 3, 256)
@@ -39,9 +42,12 @@ def test_the_linears_width_follows_from_the_shape(shape, voxels):
     assert build(shape=shape)(torch.zeros(1, *shape)).shape == (1, 4, 6)
 
 
-def test_a_volume_that_is_too_small_is_refused():
-    with pytest.raises(InputError, match=r"too small for the 3D-CNN; allowed: at least 24 voxels per side"):
-        build(shape=(24, 23, 24))
+def test_pools_are_no_larger_than_what_is_left_of_a_small_volume():
+    model = build(shape=(12, 14, 25))
+    pools = [layer.kernel_size for layer in model.blocks if isinstance(layer, nn.MaxPool3d)]
+    assert pools == [(2, 2, 2), (3, 3, 3), (2, 2, 4)]
+    assert model.projection.in_features == 8
+    assert model(torch.zeros(1, 12, 14, 25)).shape == build(shape=(1, 1, 1))(torch.zeros(1, 1, 1, 1)).shape == (1, 4, 6)
 
 
 def test_volumes_without_gradients_go_through_some_at_a_time_and_end_alike(monkeypatch):

@@ -33,6 +33,7 @@ SHARES = {MISMATCH: 0.01, OFFSET: 0.01, HIERARCHY: 0.02}
 OFFSET_PIXELS = 60
 CORRUPT_BYTES = 200  # of a wireframe that are there
 QUALITY = 90  # of a JPEG
+LAYOUTS = 6  # of screens that show the same; a file that many screens have goes through the network once
 TERMS = [
     PlantedTerm(role="uniqueness", modalities=["screenshot"], words="the colour of the background"),
     PlantedTerm(role="redundancy", modalities=["screenshot", "wireframe"], words="toolbars, which both images show"),
@@ -55,16 +56,17 @@ def synthesize() -> None:
 
 
 def write_files(folder: Path, num_screens: int, seed: int) -> None:
-    """Write all files; each screen draws from a stream of its own."""
+    """Write all files; each screen has one of the LAYOUTS, which draw from streams of their own."""
     screens = draw_screens(num_screens, np.random.default_rng([seed, 0]))
     issues = draw_issues(screens, np.random.default_rng([seed, 1]))
     for name, _ in IMAGES.values():
         (folder / name).mkdir(parents=True)
+    layouts = np.random.default_rng([seed, 2]).integers(LAYOUTS, size=num_screens)
     hierarchies = [
         build_hierarchy(
-            {name: int(values[row]) for name, values in screens.terms.items()}, np.random.default_rng([seed, 2, row])
+            {name: int(values[row]) for name, values in screens.terms.items()}, np.random.default_rng([seed, 3, layout])
         )
-        for row in range(num_screens)
+        for row, layout in enumerate(layouts)
     ]
     for row, sample_id in enumerate(screens.ids):
         draw_screenshot(hierarchies[row]).save(image_path(str(folder), "screenshot", sample_id), quality=QUALITY)

@@ -1,5 +1,7 @@
 """Plots, posters and word vectors of the synthetic MM-IMDb."""
 
+import io
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,8 @@ PEOPLE = ("detective", "sister", "teacher", "soldier", "singer", "stranger")
 VERBS = ("remembers", "finds", "fears", "follows", "leaves", "dreams of")
 UNKNOWN = ("zorblat", "quixnar", "vempluk")  # no vector
 WIDTH, HEIGHT, QUALITY = 182, 268, 90  # pixels; JPEG quality
+POSTER_TERMS = ("poster", "shared", "poster_bit")
+DESIGNS = 8  # posters that show the same; a file that many movies have goes through the network once
 DIM = 300  # as GoogleNews-vectors-negative300 has
 NUM_WORDS = {"shared": 8, "plot_bit": 24}  # a bit must be plain to see: an exclusive or is hard to learn
 SHARE_OWN = 0.95  # of the words of a term, those of the list that it asks for
@@ -46,15 +50,20 @@ def write_plot(movies: SyntheticMovies, row: int, generator: np.random.Generator
     return [f"A {generator.choice(PEOPLE)} in {year}.", f"{year}: <br />{'. '.join(sentences)}. {UNKNOWN[0].title()}!"]
 
 
-def draw_poster(movies: SyntheticMovies, row: int, generator: np.random.Generator) -> Image.Image:
-    """Draw a poster: ground, upper half, and a disc or bars, over noise."""
+def draw_poster(shown: dict[str, bool], generator: np.random.Generator) -> Image.Image:
+    """Draw a poster: ground, upper half, and a disc or bars, over noise.
+
+    Args:
+        shown: by POSTER_TERMS, whether the term is +1.
+        generator: of noise and places that mean nothing.
+    """
     pixels = np.empty((HEIGHT, WIDTH, 3))
-    pixels[:] = (160, 70, 90) if movies.terms["poster"][row] > 0 else (90, 70, 160)
-    pixels[: HEIGHT // 2] = 100 if movies.terms["shared"][row] > 0 else 160
+    pixels[:] = (160, 70, 90) if shown["poster"] else (90, 70, 160)
+    pixels[: HEIGHT // 2] = 100 if shown["shared"] else 160
     pixels += generator.normal(scale=12, size=pixels.shape)
     image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
     drawing = ImageDraw.Draw(image)
-    if movies.terms["poster_bit"][row] > 0:
+    if shown["poster_bit"]:
         left, top = int(generator.integers(10, 20)), int(generator.integers(55, 65))
         drawing.ellipse((left, top, left + 150, top + 150), fill=(255, 255, 200))
     else:
@@ -65,11 +74,22 @@ def draw_poster(movies: SyntheticMovies, row: int, generator: np.random.Generato
 
 
 def write_posters(folder: Path, movies: SyntheticMovies, generator: np.random.Generator) -> None:
-    """Write <id>.jpeg of every movie that has one."""
+    """Write <id>.jpeg of every movie that has one: one of the DESIGNS that show its terms."""
+    files: dict[tuple[bool, ...], list[bytes]] = {}
+    for shown in itertools.product((False, True), repeat=len(POSTER_TERMS)):
+        drawn = dict(zip(POSTER_TERMS, shown, strict=True))
+        files[shown] = [_jpeg(draw_poster(drawn, generator)) for _ in range(DESIGNS)]
     for row, movie in enumerate(movies.ids):
-        poster = draw_poster(movies, row, generator)
+        shown = tuple(bool(movies.terms[term][row] > 0) for term in POSTER_TERMS)
+        design = int(generator.integers(DESIGNS))
         if movies.has_poster[row]:
-            poster.save(folder / f"{movie}.jpeg", quality=QUALITY)
+            (folder / f"{movie}.jpeg").write_bytes(files[shown][design])
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()
 
 
 def write_vectors(path: Path, generator: np.random.Generator) -> None:
