@@ -7,6 +7,7 @@ takes on any accelerator.
 
 `--device cuda` measures on a GPU (wall time up to the end of its work), `--precision bf16-mixed` as Lightning's
 `train.precision` of that name does, and `--precision tf32` float32 with the matrix products in TensorFloat-32.
+`--compile default` compiles ours as `train.compile` does, `--compile reduce-overhead` into CUDA graphs as well.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -61,6 +62,7 @@ class Target:
 
     device: str = "cpu"
     precision: str = "32-true"  # 32-true | tf32 | bf16-mixed
+    compile: str | None = None  # a mode of `torch.compile`, for ours
 
     def autocast(self) -> contextlib.AbstractContextManager[object]:
         """Return what the forward pass runs in."""
@@ -79,6 +81,8 @@ class Side:
 
     def __init__(self, model: nn.Module, config: ModelConfig, task: Task, target: Target, batch: int) -> None:
         self.model, self.config, self.task, self.target = model.to(target.device), config, task, target
+        compiled = target.compile is not None and isinstance(model, InteractionMoE)
+        self.predict = torch.compile(self.model, mode=target.compile) if compiled else self.model
         device = target.device
         shape = (batch, config.num_patches, config.hidden_dim)
         self.tokens = [torch.randn(shape, device=device, requires_grad=True) for _ in task.modalities]
@@ -88,7 +92,7 @@ class Side:
         """Run the forward pass of a training step."""
         assert self.config.interaction is not None  # noqa: S101 (every case is an I2MoE)
         with self.target.autocast():
-            prediction: Prediction = self.model(self.tokens)
+            prediction: Prediction = self.predict(self.tokens)
             return total_loss(
                 task_loss(self.task.kind, prediction.logits, self.labels),
                 prediction.interaction_losses,
@@ -115,9 +119,22 @@ class Side:
         def step() -> None:
             self.model.eval()
             with torch.inference_mode(), self.target.autocast():
-                self.model(tokens)
+                self.predict(tokens)
 
         return step
+
+
+class Alone(nn.Module):
+    """One fusion method without interaction experts, for what an I2MoE costs more."""
+
+    def __init__(self, fusion: nn.Module) -> None:
+        super().__init__()
+        self.fusion = fusion
+
+    def forward(self, tokens: list[Tensor]) -> Prediction:
+        """Predict from M token tensors [B, P, H]."""
+        fused = self.fusion(tokens)
+        return Prediction(fused.logits, balance_loss=fused.balance_loss)
 
 
 def _labels(task: Task, batch: int) -> Tensor:
@@ -126,8 +143,10 @@ def _labels(task: Task, batch: int) -> Tensor:
     return torch.randn(batch) if task.kind == "regression" else torch.randint(task.num_outputs, (batch,))
 
 
-def build(dataset: str, model: str, target: Target, *, ours: bool) -> tuple[Side, torch.optim.Optimizer]:
-    """Build one side at the sizes of params.yaml, with the optimiser that goes with it."""
+def build(
+    dataset: str, model: str, target: Target, *, ours: bool, alone: bool = False
+) -> tuple[Side, torch.optim.Optimizer]:
+    """Build one side at the sizes of params.yaml, with the optimiser that goes with it; alone: the fusion method."""
     config, task = load_params().models[dataset][model], TASKS[dataset]
     assert isinstance(config.interaction, InteractionConfig)  # noqa: S101
     assert isinstance(config.reweighting, ReweightingConfig)  # noqa: S101
@@ -143,14 +162,16 @@ def build(dataset: str, model: str, target: Target, *, ours: bool) -> tuple[Side
     )
     losses = INTERACTION_LOSSES[task.kind]
     mixture: nn.Module = InteractionMoE(fusion, reweighting, task.modalities, losses, config.interaction)
-    if not ours:
+    if alone:
+        mixture = Alone(fusion)
+    elif not ours:
         names = list(mixture.expert_names)  # type: ignore[arg-type]
         mixture = LoopMixture(fusion, copy.deepcopy(reweighting), task.modalities, names, losses)
     side = Side(mixture, config, task, target, config.batch_size)
     return side, torch.optim.Adam(side.model.parameters(), lr=config.learning_rate, fused=ours)
 
 
-def interleaved(steps: dict[str, Callable[[], object]], pairs: int, target: Target) -> dict[str, float]:
+def interleaved(steps: Mapping[str, Callable[[], object]], pairs: int, target: Target) -> dict[str, float]:
     """Return each step's median seconds, run in turns.
 
     On one thread of a CPU it is process time, so that other programs count less.
@@ -251,7 +272,9 @@ def process_megabytes(key: str) -> float:
 def row(dataset: str, model: str, pairs: int, target: Target) -> list[str]:
     """Measure one case."""
     (ours, our_optimizer), (loop, loop_optimizer) = (build(dataset, model, target, ours=side) for side in (True, False))
-    step = interleaved({"ours": ours.train(our_optimizer), "loop": loop.train(loop_optimizer)}, pairs, target)
+    alone, own_optimizer = build(dataset, model, target, ours=True, alone=True)
+    steps = {"ours": ours.train(our_optimizer), "loop": loop.train(loop_optimizer), "alone": alone.train(own_optimizer)}
+    step = interleaved(steps, pairs, target)
     batch = ours.config.batch_size
     many = interleaved({"ours": ours.infer(batch), "loop": loop.infer(batch)}, 3 * pairs, target)
     single = interleaved({"ours": ours.infer(1), "loop": loop.infer(1)}, 10 * pairs, target)
@@ -262,6 +285,7 @@ def row(dataset: str, model: str, pairs: int, target: Target) -> list[str]:
         f"{1e3 * step['loop']:.3g}",
         f"{1e3 * step['ours']:.3g}",
         f"**{step['loop'] / step['ours']:.2f}**",
+        f"{step['ours'] / step['alone']:.1f}",
         f"{1e3 * floor:.2g} ({gigaflop:.0f} GFLOP)",
         f"{many['loop'] / many['ours']:.2f}",
         f"{single['loop'] / single['ours']:.2f}",
@@ -276,6 +300,7 @@ HEADER = [
     "step, loop (ms)",
     "step, ours (ms)",
     "ratio",
+    "of one fusion's step",
     "floor (ms)",
     "inference ratio",
     "one sample",
@@ -291,6 +316,7 @@ def main(
     threads: Annotated[int, typer.Option(help="of PyTorch; 1 measures process time, more wall time")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     precision: Annotated[str, typer.Option(help="32-true, tf32 or bf16-mixed")] = "32-true",
+    compiled: Annotated[str | None, typer.Option("--compile", help="default or reduce-overhead")] = None,
     peak_of: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Print a Markdown table: training step, inference, kernel launches and peak memory, ours against the loop."""
@@ -300,9 +326,10 @@ def main(
         _print_peak(*cases[0], ours=peak_of == "ours")
         return
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
-    target = Target(device, precision)
+    target = Target(device, precision, compiled)
     name = torch.cuda.get_device_name() if device == "cuda" else f"{threads} thread(s)"
-    print(f"torch {torch.__version__}, {name}, {precision}\n")
+    how = f", compiled ({compiled})" if compiled else ""
+    print(f"torch {torch.__version__}, {name}, {precision}{how}\n")
     print(f"| {' | '.join(HEADER)} |\n|{'---|' * len(HEADER)}", flush=True)
     for dataset, model in cases:
         print(f"| {' | '.join(row(dataset, model, pairs, target))} |", flush=True)

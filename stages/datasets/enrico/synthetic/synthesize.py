@@ -33,7 +33,7 @@ SHARES = {MISMATCH: 0.01, OFFSET: 0.01, HIERARCHY: 0.02}
 OFFSET_PIXELS = 60
 CORRUPT_BYTES = 200  # of a wireframe that are there
 QUALITY = 90  # of a JPEG
-LAYOUTS = 6  # of screens that show the same; a file that many screens have goes through the network once
+LAYOUTS = 4  # of screens that show the same; a file that many screens have goes through the network once
 TERMS = [
     PlantedTerm(role="uniqueness", modalities=["screenshot"], words="the colour of the background"),
     PlantedTerm(role="redundancy", modalities=["screenshot", "wireframe"], words="toolbars, which both images show"),
