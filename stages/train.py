@@ -1,4 +1,4 @@
-"""Train one model on one dataset with every seed; a killed run goes on where it was."""
+"""Train one model on one dataset with every seed, and predict; a killed run goes on where it was."""
 
 import json
 import os
@@ -10,41 +10,38 @@ from stages.shared.base import paths
 from stages.shared.base.command import Dataset, Model, run
 from stages.shared.base.params import load_block
 from stages.shared.files import hash_files, write_whole
+from stages.shared.processes import side_by_side
 from stages.shared.runs import HardwareParams, read_model
 
 if TYPE_CHECKING:
-    from i2moe.data import FeatureSet
-    from i2moe.model.config import ModelConfig
-    from i2moe.training import Curves
+    from i2moe.training import Curves, Hardware
+
+SEEDS_AT_ONCE = 3  # of a model on a CPU, each with a third of the threads
 
 # The code that weights depend on, in `i2moe`, besides the fusion method's, of which the settings hold a hash.
 CODE = ("base", "contract", "model", "data.py", "inference.py", "prepared.py", "selection.py", "training.py")
 
 
 def train(dataset: Dataset, model: Model) -> None:
-    """Write the best epoch's weights and the learning curves of each seed of `run.seeds`.
+    """Write the best epoch's weights, the learning curves and the predictions of each seed of `run.seeds`.
 
     A seed's results stay in a folder of its own, under a hash of all that they depend on: a seed that was trained is
     not trained again when others are added, and one that was killed resumes.
     """
-    from i2moe.data import FeatureSet
-
     hardware = load_block("train", HardwareParams)
-    features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
-    config = read_model(dataset, model)
     seeds = load_block("run.seeds", list[int])
     forget_other_seeds(dataset, model, seeds)
-    for seed in seeds:
-        folder = paths.training(dataset, model, seed, run_key(hardware, dataset, model, seed))
-        weights, curves = folder / "weights.ckpt", folder / "curves.csv"
-        if weights.exists():
-            print(f"{dataset} {model}: seed {seed} was trained before, with the same data, settings and code")
-        else:
-            train_seed(features, config, seed, hardware, folder, paths.curves(dataset, model, seed))
-        link(curves, paths.curves(dataset, model, seed))
-        link(weights, paths.weights(dataset, model, seed))
+    folders = {seed: paths.training(dataset, model, seed, run_key(hardware, dataset, model, seed)) for seed in seeds}
+    trained = [seed for seed, folder in folders.items() if (folder / "weights.ckpt").exists()]
+    for seed in trained:
+        print(f"{dataset} {model}: seed {seed} was trained before, with the same data, settings and code")
+    train_seeds(dataset, model, hardware, {seed: folders[seed] for seed in seeds if seed not in trained})
+    for seed, folder in folders.items():
+        link(folder / "curves.csv", paths.curves(dataset, model, seed))
+        link(folder / "weights.ckpt", paths.weights(dataset, model, seed))
         for other in set(folder.parent.iterdir()) - {folder}:  # of other settings, finished or killed
             shutil.rmtree(other)
+    write_predictions(dataset, model, seeds, hardware.accelerator)
 
 
 def forget_other_seeds(dataset: str, model: str, seeds: list[int]) -> None:
@@ -55,27 +52,48 @@ def forget_other_seeds(dataset: str, model: str, seeds: list[int]) -> None:
             other.unlink()
 
 
-def train_seed(
-    features: "FeatureSet", config: "ModelConfig", seed: int, hardware: HardwareParams, folder: Path, live: Path
-) -> None:
+def train_seeds(dataset: str, model: str, params: HardwareParams, folders: dict[int, Path]) -> None:
+    """Train each seed in its folder: on a CPU side by side, since a small model leaves cores idle."""
+    import torch
+
+    from i2moe.inference import choose_device
+    from i2moe.training import Hardware  # imported here once for all processes
+
+    hardware = Hardware(**params.model_dump())
+    # Of the machine alone: how many threads sum up decides on the last digits, which must not follow from the seeds.
+    threads = max(1, torch.get_num_threads() // SEEDS_AT_ONCE)
+    calls = [(dataset, model, seed, folder, hardware, threads) for seed, folder in folders.items()]
+    if len(calls) > 1 and hardware.devices == 1 and choose_device(hardware.accelerator).type == "cpu":
+        side_by_side(train_seed, calls, SEEDS_AT_ONCE)
+    else:
+        for call in calls:
+            train_seed(*call)
+
+
+def train_seed(dataset: str, model: str, seed: int, folder: Path, hardware: "Hardware", threads: int) -> None:
     """Leave `weights.ckpt` and `curves.csv` in the folder, in which an unfinished training goes on.
 
     Args:
-        features: the dataset.
-        config: the model.
+        dataset: its name.
+        model: its name.
         seed: of weights, order of samples, dropout and replacement noise.
-        hardware: where to train.
         folder: of exactly this run.
-        live: where the curves are written after each epoch, to be looked at meanwhile.
+        hardware: where to train.
+        threads: of PyTorch.
     """
-    from i2moe.training import Hardware, curves_of, fit, save
+    import torch
 
+    from i2moe.data import FeatureSet
+    from i2moe.training import curves_of, fit, save
+
+    torch.set_num_threads(threads)
+    live = paths.curves(dataset, model, seed)  # to be looked at meanwhile
     best = fit(
-        features,
-        config,
+        FeatureSet(paths.features(dataset), paths.cohort(dataset)),
+        read_model(dataset, model),
         seed,
         folder=folder,
-        hardware=Hardware(**hardware.model_dump()),
+        hardware=hardware,
         on_epoch=lambda curves: write_curves(curves, live),
     )
     write_curves(curves_of(best.with_name("last.ckpt")), folder / "curves.csv")
@@ -96,6 +114,29 @@ def run_key(hardware: HardwareParams, dataset: str, model: str, seed: int) -> st
     here = {name: value for name, value in hardware.model_dump().items() if name != "num_workers"}
     rest = {"run": [dataset, model, seed], "hardware": here, "torch": torch.__version__}
     return hash_files([Path(__file__), *code, *data], json.dumps(rest, sort_keys=True))
+
+
+def write_predictions(dataset: str, model: str, seeds: list[int], accelerator: str) -> None:
+    """Predict every sample with each seed's weights."""
+    import pandas as pd
+
+    from i2moe.contract.cohort import SPLITS
+    from i2moe.data import FeatureSet
+    from i2moe.inference import choose_device, load, predict
+    from stages.shared.predictions import Experts, frame
+
+    features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
+    config, device = read_model(dataset, model), choose_device(accelerator)
+    tables = []
+    for seed in seeds:
+        trained = load(features, config, paths.weights(dataset, model, seed), device)
+        for split in SPLITS:
+            predictions, experts = predict(trained, features, split), None
+            if predictions.expert_logits is not None:
+                experts = Experts(trained.expert_names, predictions.expert_logits, predictions.weights)
+            tables.append(frame(features, split, seed, predictions.logits, experts))
+    table = pd.concat(tables, ignore_index=True)
+    write_whole(paths.predictions(dataset, model), lambda partial: table.to_parquet(partial, index=False))
 
 
 def write_curves(curves: "Curves", path: Path) -> None:

@@ -56,6 +56,7 @@ class StandInTraining(Strict):
     learning_rate: PositiveNumber
     dropout: Probability
     # At most:
+    encoder_dim: Positive
     hidden_dim: Positive
     num_patches: Positive
     batch_size: Positive
@@ -63,10 +64,10 @@ class StandInTraining(Strict):
 
     def of(self, config: ModelConfig) -> ModelConfig:
         """Return a model's settings on a stand-in."""
-        own = self.model_dump()
-        for name in ("hidden_dim", "num_patches", "batch_size", "epochs"):
-            own[name] = min(own[name], getattr(config, name))
-        return config.model_copy(update=own)
+        update = self.model_dump()
+        for name in set(update) - {"learning_rate", "dropout"}:
+            update[name] = min(update[name], getattr(config, name))
+        return config.model_copy(update=update)
 
 
 class Synthetic(Strict):

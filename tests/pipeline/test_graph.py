@@ -116,7 +116,7 @@ def test_fewer_seeds_leave_nothing_stale_and_more_train_nothing_that_was_trained
         assert "batch/s" not in output
         assert [path.name for path in (project / "results/models/wdbc/mult").iterdir()] == ["0.ckpt"]
         counted = folders_in(project / "dvc.lock")
-        assert counted["evaluate@wdbc-mult", "results/models/wdbc/mult"] == 1
+        assert counted["explain@wdbc-mult", "results/models/wdbc/mult"] == 1
         for name in ("models", "curves", "predictions", "explanations", "differences", "cards"):
             shutil.rmtree(project / "results" / name)
         run([str(DVC), "checkout"], project, environment, check=False)  # other datasets never ran here

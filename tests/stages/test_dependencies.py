@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from i2moe.model.config import FUSION_CONFIGS
 from stages.settings.sources import source_files
+from stages.train import CODE as CODE_OF_WEIGHTS
 
 ROOT = Path(__file__).parents[2]
 CODE = ("i2moe", "stages", "own")
@@ -166,7 +167,7 @@ def test_what_some_modalities_need_is_needed_by_another_of_the_same_list():
 def test_the_hash_of_a_fusion_method_covers_what_its_models_do_not_depend_on(method):
     module = FUSION_CONFIGS[method].module.partition(":")[0]
     hashed = {str(path.relative_to(ROOT)) for path in source_files(module)}
-    for stage in ("train", "evaluate", "explain"):
+    for stage in ("train", "explain"):
         covered = set().union(*map(files_of, STAGES[stage][1]))
         assert reached(module.replace(".", "/") + ".py") - covered == hashed
 
@@ -195,7 +196,7 @@ EDITS = {
     "i2moe/selection.py": {"reference", "train", "evaluate", "explain", "compare", "report"},
     "stages/compare.py": {"compare"},
     "i2moe/training.py": {"train"},
-    "i2moe/model/multimodal.py": {"train", "evaluate", "explain"},
+    "i2moe/model/multimodal.py": {"train", "explain"},
     "i2moe/fusion/early.py": {"settings"},
     "own/gated_sum.py": {"settings"},
     "stages/settings/models.py": {"settings"},
@@ -212,3 +213,8 @@ def test_a_change_of_the_number_of_workers_reaches_no_training():
     watched = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]["train"]["params"]
     hardware = [f"train.{name}" for name in ("accelerator", "devices", "strategy", "precision", "compile")]
     assert watched == ["run.seeds", *hardware]
+
+
+def test_a_seeds_hash_counts_all_code_of_the_library_that_the_graph_counts():
+    deps = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]["train"]["deps"]
+    assert {f"i2moe/{name}" for name in CODE_OF_WEIGHTS} == {path for path in deps if path.startswith("i2moe/")}

@@ -14,8 +14,8 @@ from tqdm import tqdm
 from stages.datasets.adni.genetic.plink import AUTOSOMES, COMPLEMENT, MISSING
 from stages.datasets.adni.synthetic.subjects import Bools, Floats, Subjects, sigmoid
 
-SHAPE = (12, 14, 12)
-VOXEL = 16.0  # mm: the field of view of 91 x 109 x 91 voxels of 2 mm
+SHAPE = (8, 9, 8)
+VOXEL = 24.0  # mm: the field of view of 91 x 109 x 91 voxels of 2 mm
 GREY, WHITE = 150, 250
 CORE, SURFACE = 0.5, 0.9  # radii of the white and the grey matter
 BASE, EFFECT, NOISE = 1000.0, 250.0, 100.0  # of a map's values
