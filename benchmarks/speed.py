@@ -81,7 +81,7 @@ class Side:
 
     def __init__(self, model: nn.Module, config: ModelConfig, task: Task, target: Target, batch: int) -> None:
         self.model, self.config, self.task, self.target = model.to(target.device), config, task, target
-        compiled = target.compile is not None and isinstance(model, InteractionMoE)
+        compiled = target.compile is not None and not isinstance(model, LoopMixture)
         self.predict = torch.compile(self.model, mode=target.compile) if compiled else self.model
         device = target.device
         shape = (batch, config.num_patches, config.hidden_dim)

@@ -276,20 +276,20 @@ def test_max_batch_size_caps_a_models_batches(load, cap, batch_size):
     assert load({"run.max_batch_size": cap}).model("tiny", "mult").batch_size == batch_size
 
 
-def test_the_projects_caps_leave_the_papers_settings_alone(project):
-    assert project.models["adni"]["i2moe-mult"].epochs == 50
-    assert project.model("adni", "i2moe-mult").epochs == project.run.max_epochs
-
-
 def test_models_on_a_stand_in_and_no_other_train_as_stand_ins_need_it(project):
     training = project.synthetic.training
     for dataset in ("adni", "imdb", "mimic", "mosi", "enrico"):
         config = project.model(dataset, "mult")
+        own = project.models[dataset]["mult"]
         assert (config.learning_rate, config.dropout) == (training.learning_rate, training.dropout)
-        assert project.models[dataset]["mult"].learning_rate == 1e-4
-    assert project.model("wdbc", "mult").dropout == project.models["wdbc"]["mult"].dropout == 0.5
+        assert (own.learning_rate, own.epochs > 6) == (1e-4, True)
+        for name in ("encoder_dim", "hidden_dim", "num_patches", "batch_size", "epochs"):
+            assert getattr(config, name) == min(getattr(own, name), getattr(training, name)), name
+        assert (config.fusion, config.selection) == (own.fusion, own.selection)
+    assert project.model("enrico", "mult").encoder_dim == 16  # at most
+    assert project.model("wdbc", "mult") == project.models["wdbc"]["mult"]
     real = project.data.model_copy(update={"adni": project.data.adni.model_copy(update={"raw": "data/raw/adni"})})
     config = project.model_copy(update={"data": real}).model("adni", "mult")
-    assert (config.learning_rate, config.dropout) == (1e-4, 0.5)
+    assert config == project.models["adni"]["mult"]
     own = project.model_copy(update={"synthetic": project.synthetic.model_copy(update={"training": None})})
     assert own.model("adni", "mult").learning_rate == 1e-4
