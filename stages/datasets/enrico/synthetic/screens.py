@@ -40,6 +40,10 @@ SHOWN_BY = {
     "screenshot_bit": "screenshots: a striped picture instead of a plain one",
     "wireframe_bit": "wireframes: the picture is a video instead of an image",
 }
+VISIBLE = {
+    "screenshot": ("shared", "screenshot", "screenshot_bit"),
+    "wireframe": ("shared", "wireframe", "wireframe_bit"),
+}
 
 BACKGROUNDS: tuple[Colour, Colour] = ((255, 214, 150), (150, 200, 255))
 PICTURES: tuple[Colour, ...] = ((200, 40, 40), (30, 120, 60), (40, 60, 170), (110, 40, 130))

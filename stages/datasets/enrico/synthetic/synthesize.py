@@ -6,7 +6,7 @@ The topic follows from known terms, each visible in known images (`planted.json`
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,15 @@ from i2moe.contract.planted import PlantedTerm
 from stages.datasets.enrico.settings import SyntheticSettings
 from stages.datasets.enrico.source import IMAGES, ISSUES_FILE, OFFICIAL_CORRUPT, TOPICS_FILE, image_path
 from stages.datasets.enrico.synthetic.drawing import draw_screenshot, draw_wireframe
-from stages.datasets.enrico.synthetic.screens import RULE, SHOWN_BY, TOPICS, Screens, build_hierarchy, draw_screens
+from stages.datasets.enrico.synthetic.screens import (
+    RULE,
+    SHOWN_BY,
+    TOPICS,
+    VISIBLE,
+    Screens,
+    build_hierarchy,
+    draw_screens,
+)
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
@@ -62,24 +70,31 @@ def write_files(folder: Path, num_screens: int, seed: int) -> None:
     for name, _ in IMAGES.values():
         (folder / name).mkdir(parents=True)
     layouts = np.random.default_rng([seed, 2]).integers(LAYOUTS, size=num_screens)
-    hierarchies = [
-        build_hierarchy(
-            {name: int(values[row]) for name, values in screens.terms.items()}, np.random.default_rng([seed, 3, layout])
-        )
-        for row, layout in enumerate(layouts)
+    shown = [
+        ({name: int(values[row]) for name, values in screens.terms.items()}, layout)
+        for row, layout in enumerate(layouts.tolist())
     ]
+    drawn: dict[Any, bytes] = {}  # by all that decides on a file
     for row, sample_id in enumerate(screens.ids):
-        draw_screenshot(hierarchies[row]).save(image_path(str(folder), "screenshot", sample_id), quality=QUALITY)
-        # A mismatched wireframe is another screen's.
-        own = hierarchies[row - 1 if issues.get(sample_id) == MISMATCH else row]
-        image_path(str(folder), "wireframe", sample_id).write_bytes(_wireframe(own, issues.get(sample_id)))
+        for image, (terms, layout), issue in (
+            ("screenshot", shown[row], None),
+            # A mismatched wireframe is another screen's.
+            ("wireframe", shown[row - (issues.get(sample_id) == MISMATCH)], issues.get(sample_id)),
+        ):
+            key = (image, layout, issue, *(terms[name] for name in VISIBLE[image]))
+            if key not in drawn:
+                drawn[key] = _file(image, build_hierarchy(terms, np.random.default_rng([seed, 3, layout])), issue)
+            image_path(str(folder), image, sample_id).write_bytes(drawn[key])
     _write_tables(folder, screens, issues, seed)
 
 
-def _wireframe(hierarchy: "Component", issue: Issue | None) -> bytes:
-    """Return a wireframe as a PNG file, with its flaw."""
+def _file(image: str, hierarchy: "Component", issue: Issue | None) -> bytes:
+    """Return a screenshot as a JPEG file, or a wireframe as a PNG file with its flaw."""
     buffer = io.BytesIO()
-    draw_wireframe(hierarchy, OFFSET_PIXELS if issue == OFFSET else 0).save(buffer, "PNG")
+    if image == "screenshot":
+        draw_screenshot(hierarchy).save(buffer, "JPEG", quality=QUALITY)
+    else:
+        draw_wireframe(hierarchy, OFFSET_PIXELS if issue == OFFSET else 0).save(buffer, "PNG")
     content = buffer.getvalue()
     return content[:CORRUPT_BYTES] if issue == CORRUPT else content
 
