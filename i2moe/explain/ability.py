@@ -128,19 +128,19 @@ def permutation_p_values(task: str, labels: Array, each: Array, units: Units, se
         units: which of the N samples belong together.
         seed: of the permutations.
     """
-    ranks, numbers = _ranks_and_numbers(task, labels, each)
+    centred, numbers = _ranks_and_numbers(task, labels, each)
     if not numbers.size:
         return np.ones(len(each))
     wanted = max(PERMUTATIONS, int(2 * len(each) / SIGNIFICANCE))
     sizes = np.bincount(units.of_sample)
     changed: Iterator[Floats]
     if (sizes == sizes[0]).all():
-        values, flat = numbers, ranks.reshape(len(each), -1).T  # [N · C, K]
+        values, flat = numbers, centred.reshape(len(each), -1).T  # [N · C, K]
         changed = (
             numbers[orders].reshape(len(orders), -1) for orders in permutations(units, wanted, numbers.shape[1], seed)
         )
     else:
-        of_sample = (ranks * numbers).sum(axis=2)  # [K, N]
+        of_sample = (centred * numbers).sum(axis=2)  # [K, N]
         flat = np.stack([np.bincount(units.of_sample, own) for own in of_sample], axis=1)  # [U, K]
         values = np.ones(len(sizes))
         changed = iter([np.random.default_rng(seed).choice([-1.0, 1.0], size=(wanted, len(sizes)))])
@@ -155,16 +155,14 @@ def _ranks_and_numbers(task: str, labels: Array, each: Array) -> tuple[Floats, F
 
     Summed over samples and outputs, their product is the ranking metric times a positive factor, less chance.
     """
-    from scipy.stats import rankdata
-
     if task == "regression":
-        ranks, numbers = rankdata(each, axis=1), rankdata(labels)[:, None]
+        scores, numbers = each, ranks(labels)[:, None]
     else:
         positives = _positives(task, labels, each.shape[2])
         positives, scores = positives[:, _is_defined(positives)], _scores(task, each)[..., _is_defined(positives)]
         numbers = positives / (positives.sum(axis=0) * (~positives).sum(axis=0))
-        ranks = rankdata(scores, axis=1)
-    return ranks - ranks.mean(axis=1, keepdims=True), numbers - numbers.mean(axis=0)
+    found = np.apply_along_axis(ranks, 1, scores) if scores.size else scores
+    return found - found.mean(axis=1, keepdims=True), numbers - numbers.mean(axis=0)
 
 
 def permutations(units: Units, wanted: int, num_outputs: int, seed: int) -> Iterator[NDArray[np.int64]]:

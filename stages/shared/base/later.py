@@ -6,37 +6,47 @@ from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
-# By module, what is taken of it without being used. Together they take five seconds to import.
+
+class Taken(NamedTuple):
+    """What others take from a module when they are imported."""
+
+    # Classes and decorators. Here a class is empty, so that nothing is an instance of it; a decorator returns the
+    # function as it is.
+    unused: Sequence[str] = ()
+    forwarded: Sequence[str] = ()  # functions and objects: the module is imported when one is called or looked into
+
+
+# Together they take five seconds to import.
 LATER = {
-    "torchmetrics": ["Metric", "MetricCollection"],  # by Lightning, which handles such objects where there are any
+    "torchmetrics": Taken(["Metric", "MetricCollection"]),  # by Lightning, which handles such objects if there are any
     # By Lightning, and by PyTorch's optimisers for its compiler, to which they say nothing where nothing is compiled.
-    "torch._dynamo": ["OptimizedModule", "disable", "graph_break"],
-    "scipy.stats": [],  # by scikit-learn's checks
+    "torch._dynamo": Taken(["OptimizedModule", "disable", "graph_break"]),
+    "scipy.stats": Taken(forwarded=["chi2", "gmean", "rankdata", "spearmanr"]),  # by parts of scikit-learn
 }
 
 
-def put_off(placeholders: dict[str, list[str]]) -> None:
+def put_off(modules: dict[str, Taken]) -> None:
     """Let `import` of some modules return at once; each is imported when something of it is first used.
 
     Args:
-        placeholders: by module, the names of classes and decorators that others take from it without using them. A
-            class is empty, so that nothing is an instance of it; a decorator returns the function as it is.
+        modules: by name, what others take from each.
     """
     sys.meta_path.insert(0, _Submodules())
-    for module, names in placeholders.items():
+    for module, taken in modules.items():
         if module not in sys.modules:
-            sys.modules[module] = _Later(module, names)
+            sys.modules[module] = _Later(module, taken)
 
 
 class _Later(ModuleType):
-    """Stands for a module until anything but its placeholders is asked of it."""
+    """Stands for a module until anything but what others take is asked of it, or that is used."""
 
-    def __init__(self, name: str, placeholders: Sequence[str]) -> None:
+    def __init__(self, name: str, taken: Taken) -> None:
         super().__init__(name)
         self.__path__: list[str] = []  # a package, as Python sees one
-        self.__dict__.update({placeholder: type(placeholder, (_Placeholder,), {}) for placeholder in placeholders})
+        self.__dict__.update({unused: type(unused, (_Placeholder,), {}) for unused in taken.unused})
+        self.__dict__.update({forwarded: _Forward(name, forwarded) for forwarded in taken.forwarded})
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (anything may be there)
         if name.startswith("__"):  # what Python itself asks of a module, such as where its file is
@@ -47,6 +57,19 @@ class _Later(ModuleType):
 class _Placeholder:
     def __new__(cls, function: Any = None, *_: object, **__: object) -> Any:  # noqa: ANN401 (any function)
         return function
+
+
+class _Forward:
+    def __init__(self, module: str, name: str) -> None:
+        self._place = module, name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (as the function's)
+        module, name = self._place
+        return getattr(_imported(module), name)(*args, **kwargs)
+
+    def __getattr__(self, attribute: str) -> Any:  # noqa: ANN401 (as the object's)
+        module, name = self._place
+        return getattr(getattr(_imported(module), name), attribute)
 
 
 def _imported(module: str) -> ModuleType:

@@ -24,6 +24,12 @@ def test_a_training_process_imports_neither_images_nor_compilers_before_its_firs
     assert python(f"import sys; {code}print(sorted({HEAVY} & set(sys.modules)))") != "[]"
 
 
+def test_k_means_needs_no_statistics_of_scipys():
+    code = "from sklearn.cluster import KMeans; KMeans(2, n_init=1).fit([[0.0], [0.1], [1.0]]).predict([[0.2]]); "
+    assert python(f"{PUT_OFF}{code}print('scipy.stats._stats_py' in sys.modules)") == "False"
+    assert python(f"import sys; {code}print('scipy.stats._stats_py' in sys.modules)") == "True"
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -31,6 +37,9 @@ def test_a_training_process_imports_neither_images_nor_compilers_before_its_firs
         "import torchmetrics; used = torchmetrics.Accuracy",
         "import torch._dynamo.config; used = torch._dynamo.config",
         "import torch; used = torch.compile(lambda x: x + 1, backend='eager')(torch.ones(1))",
+        "from scipy.stats import rankdata; assert rankdata([3, 1, 1]).tolist() == [3, 1.5, 1.5]; used = rankdata",
+        "from scipy.stats import chi2; assert 5.9 < chi2.ppf(0.95, 2) < 6.0; used = chi2",
+        "from scipy.stats import norm as used",
     ],
 )
 def test_what_is_used_is_imported(code):
