@@ -13,7 +13,8 @@ __all__ = ["environment"]  # a fixture
 def runner(tmp_path_factory, environment):
     """Runs commands in a clone with tiny settings, committed, and without the default run's long lock files."""
     folder = clone(tmp_path_factory.mktemp("documents") / "project", environment)
-    run(["git", "rm", "--quiet", "--ignore-unmatch", "dvc.lock", "stages/datasets/*/dvc.lock"], folder, environment)
+    locks = ["dvc.lock", "pipelines/*/dvc.lock", "stages/datasets/*/dvc.lock"]
+    run(["git", "rm", "--quiet", "--ignore-unmatch", *locks], folder, environment)
     write_params(folder / "params.yaml", settings=TINY)
     run(["git", "commit", "--quiet", "--all", "--message", "tiny settings"], folder, environment)
     yield Runner(folder, environment)

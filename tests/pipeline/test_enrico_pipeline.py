@@ -92,7 +92,9 @@ def test_augmented_copies_are_outputs_that_training_takes_and_plain_images_stay(
     before = stores(project)
     plain = np.load(project / "data/features/enrico/wireframe.npy")
     with edited(project, lambda params: params["data"]["enrico"]["image"].update(AUGMENTED)):
-        done = ran(run([str(DVC), "repro", "evaluate@enrico-i2moe-mult"], project, environment))
+        done = ran(
+            run([str(DVC), "repro", "pipelines/evaluate/dvc.yaml:evaluate@enrico-i2moe-mult"], project, environment)
+        )
         assert {"features@screenshot", "features@wireframe", "train@enrico-i2moe-mult"} <= done
         copies = np.load(project / "data/features/enrico/wireframe.copies.npy")
         assert copies.shape == (40, 2, 512, 2, 1)

@@ -15,6 +15,8 @@ from tests.pipeline.test_pipeline import DVC, ROOT, clone, edited, environment, 
 
 __all__ = ["environment"]  # a fixture
 
+TRAIN, EVALUATE = (f"pipelines/{name}/dvc.yaml:{name}" for name in ("train", "evaluate"))
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, environment):
@@ -67,8 +69,8 @@ def test_an_edit_runs_what_it_reaches(project, environment, path):
 def test_a_comment_in_a_fusion_method_trains_that_method_alone(project, environment):
     with changed(project / "i2moe/fusion/early.py"):
         stages = planned(project, environment)
-    trained = {name for name in stages if name.startswith("train@")}
-    assert trained == {"train@wdbc-early"}
+    trained = {name for name in stages if ":train@" in name}
+    assert trained == {f"{TRAIN}@wdbc-early"}
     assert not [name for name in stages if "wdbc-mult" in name]
     run([str(DVC), "repro", "settings"], project, environment)
 
@@ -91,10 +93,10 @@ def test_a_mended_model_is_evaluated_again_though_its_weights_stay(project, envi
         return text.replace(own, f"{own} if self.training else -output.logits")
 
     with changed(project / "i2moe/model/multimodal.py", negate):
-        run([str(DVC), "repro", "evaluate@wdbc-mult"], project, environment)
+        run([str(DVC), "repro", f"{EVALUATE}@wdbc-mult"], project, environment)
         assert weights.read_bytes() == before
         assert json.loads(metrics.read_text())["auroc"] == pytest.approx(1 - score, abs=1e-5)
-    run([str(DVC), "repro", "evaluate@wdbc-mult"], project, environment)
+    run([str(DVC), "repro", f"{EVALUATE}@wdbc-mult"], project, environment)
     assert json.loads(metrics.read_text())["auroc"] == score
 
 
@@ -109,13 +111,14 @@ def folders_in(lock):
 def test_fewer_seeds_leave_nothing_stale_and_more_train_nothing_that_was_trained(project, environment):
     run([str(DVC), "repro"], project, environment)
     # Of each seed the last training is kept, which may be that of a test before.
-    run([str(DVC), "repro", "--force", "--single-item", "train@wdbc-mult", "train@wdbc-early"], project, environment)
+    trainings = [f"{TRAIN}@wdbc-mult", f"{TRAIN}@wdbc-early"]
+    run([str(DVC), "repro", "--force", "--single-item", *trainings], project, environment)
     with edited(project, lambda params: params["run"].update(seeds=[0])):
         output = run([str(DVC), "repro"], project, environment)
         assert "wdbc mult: seed 0 was trained before" in output
         assert "batch/s" not in output
         assert [path.name for path in (project / "results/models/wdbc/mult").iterdir()] == ["0.ckpt"]
-        counted = folders_in(project / "dvc.lock")
+        counted = folders_in(project / "pipelines/explain/dvc.lock")
         assert counted["explain@wdbc-mult", "results/models/wdbc/mult"] == 1
         for name in ("models", "curves", "predictions", "explanations", "differences", "cards"):
             shutil.rmtree(project / "results" / name)
@@ -124,21 +127,22 @@ def test_fewer_seeds_leave_nothing_stale_and_more_train_nothing_that_was_trained
     output = run([str(DVC), "repro"], project, environment)
     trained = [line for line in output.splitlines() if line.startswith("> python -m stages.train")]
     assert trained == []
-    assert "Stage 'train@wdbc-mult' is cached - skipping run" in output
+    assert f"Stage '{TRAIN}@wdbc-mult' is cached - skipping run" in output
     weights = project / "results/models/wdbc/mult"
     before = {path.name: path.read_bytes() for path in weights.iterdir()}
     assert set(before) == {"0.ckpt", "1.ckpt"}
     with edited(project, lambda params: params["run"].update(seeds=[0, 1, 2])):
-        output = run([str(DVC), "repro", "train@wdbc-mult"], project, environment)
+        output = run([str(DVC), "repro", f"{TRAIN}@wdbc-mult"], project, environment)
         assert "seed 0 was trained before" in output
         assert "seed 1 was trained before" in output
         assert "seed 2, epoch 1/1" in output
         assert {path.name: path.read_bytes() for path in weights.iterdir() if path.name in before} == before
-    run([str(DVC), "repro", "train@wdbc-mult"], project, environment)
+    run([str(DVC), "repro", f"{TRAIN}@wdbc-mult"], project, environment)
 
 
 def test_the_lock_holds_no_stage_that_is_not_in_the_graph():
-    for pipeline in [ROOT / "dvc.yaml", *sorted((ROOT / "stages/datasets").glob("*/dvc.yaml"))]:
+    pipelines = sorted(ROOT.glob("pipelines/*/dvc.yaml"))
+    for pipeline in [ROOT / "dvc.yaml", *pipelines, *sorted(ROOT.glob("stages/datasets/*/dvc.yaml"))]:
         known = set(YAML(typ="safe", pure=True).load(pipeline)["stages"])
         locked = YAML(typ="safe", pure=True).load(pipeline.with_suffix(".lock"))["stages"]
         assert {name.split("@")[0] for name in locked} == known, pipeline

@@ -150,7 +150,7 @@ def test_one_models_settings_retrain_that_model_only(project, environment):
 
     with edited(project, change):
         stages = planned(project, environment)
-    assert {name for name in stages if name.startswith("train@")} == {"train@wdbc-i2moe-mult"}
+    assert {name for name in stages if ":train@" in name} == {"pipelines/train/dvc.yaml:train@wdbc-i2moe-mult"}
     assert not [name for name in stages if "wdbc-mult" in name or "cohort" in name or "features" in name]
 
 
@@ -328,7 +328,7 @@ def test_a_killed_training_resumes_and_ends_with_the_metrics_of_an_undisturbed_o
     folder = tmp_path / "elsewhere" / "clone"
     run(["git", "clone", "--quiet", str(project), str(folder)], project, environment)
     shutil.copy(project / "params.yaml", folder / "params.yaml")
-    command = [str(DVC), "repro", "evaluate@wdbc-mean-vector"]
+    command = [str(DVC), "repro", "pipelines/evaluate/dvc.yaml:evaluate@wdbc-mean-vector"]
     with edited(folder, run_ablations):
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         with subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, **quiet) as killed:

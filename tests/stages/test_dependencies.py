@@ -15,10 +15,13 @@ from stages.train import CODE as CODE_OF_WEIGHTS
 
 ROOT = Path(__file__).parents[2]
 CODE = ("i2moe", "stages", "own")
-PIPELINES = [ROOT / "dvc.yaml", *sorted((ROOT / "stages/datasets").glob("*/dvc.yaml"))]
+SHARED = [ROOT / "dvc.yaml", *sorted((ROOT / "pipelines").glob("*/dvc.yaml"))]  # by all datasets
+PIPELINES = [*SHARED, *sorted((ROOT / "stages/datasets").glob("*/dvc.yaml"))]
 # Found in a folder and imported by name; nothing else in the project is imported so.
 FOUND = {
-    "stages/settings/params.py": {f"stages/datasets/{path.parent.name}/settings.py" for path in PIPELINES[1:]},
+    "stages/settings/params.py": {
+        f"stages/datasets/{path.parent.name}/settings.py" for path in PIPELINES[len(SHARED) :]
+    },
     # Fusion methods reach a model through its settings, with a hash of their source: see the test below.
     "i2moe/model/config.py": set(),
 }
@@ -100,7 +103,7 @@ def stages():
                 fill = lambda text, values=values: re.sub(  # noqa: E731
                     r"\$\{([\w.]+)\}", lambda match: values.get(match[1], match[0]), text
                 )
-                where = "" if path == PIPELINES[0] else f"{path.parent.name} "
+                where = "" if path in SHARED else f"{path.parent.name} "
                 deps = [fill(dep) for dep in body["deps"]]
                 found[f"{where}{name}{item}"] = (fill(body["cmd"]), [dep for dep in deps if dep.split("/")[0] in CODE])
     return found
@@ -125,7 +128,7 @@ def files_of(dependency):
 
 def test_every_stage_of_every_pipeline_is_looked_at():
     commands = re.findall(r"cmd: (python -m \S+)", "".join(path.read_text() for path in PIPELINES))
-    assert len(PIPELINES) == 8
+    assert len(PIPELINES) == 11
     assert len(commands) == 7 + 3 + 4 + 4 + 3 * 3 + 1
     assert {"settings", "reference", "train", "evaluate", "explain", "compare", "report", "tables cohort@wdbc"} <= set(
         STAGES
@@ -210,11 +213,11 @@ def test_an_edit_in_each_room_reaches_these_stages_and_no_other(path):
 
 
 def test_a_change_of_the_number_of_workers_reaches_no_training():
-    watched = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]["train"]["params"]
+    watched = YAML(typ="safe", pure=True).load(ROOT / "pipelines/train/dvc.yaml")["stages"]["train"]["params"]
     hardware = [f"train.{name}" for name in ("accelerator", "devices", "strategy", "precision", "compile")]
     assert watched == ["run.seeds", *hardware]
 
 
 def test_a_seeds_hash_counts_all_code_of_the_library_that_the_graph_counts():
-    deps = YAML(typ="safe", pure=True).load(ROOT / "dvc.yaml")["stages"]["train"]["deps"]
+    deps = YAML(typ="safe", pure=True).load(ROOT / "pipelines/train/dvc.yaml")["stages"]["train"]["deps"]
     assert {f"i2moe/{name}" for name in CODE_OF_WEIGHTS} == {path for path in deps if path.startswith("i2moe/")}
