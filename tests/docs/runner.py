@@ -30,6 +30,7 @@ from tests.pipeline.test_pipeline import DVC, run
 
 DATASETS = ROOT / "stages/datasets"
 TABLES = "stages/datasets/tables/dvc.yaml"
+TRAIN = "pipelines/train/dvc.yaml:train"
 TINY_SETTINGS = {key: value for key, _, value in (setting.partition("=") for setting in TINY)}
 
 
@@ -101,7 +102,7 @@ class Runner:
             self.wait_for_queue()
             return
         runs = list(itertools.product(self.setting(command, "run.models"), self.setting(command, "run.seeds")))
-        trained = [f"train@{first}-{model}" for model in self.setting(command, "run.models")]
+        trained = [f"{TRAIN}@{first}-{model}" for model in self.setting(command, "run.models")]
         self.run(*command.words, *trained, *(f"{TABLES}:features@{name}" for name in others))
         if "--queue" not in command.words:
             self.check_params(command)
