@@ -4,6 +4,7 @@ Shapes: B samples, M modalities, P tokens per modality, H hidden_dim, C outputs,
 for E experts at once.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable
 
 import torch
@@ -104,9 +105,9 @@ class TokenFusion(Fusion):
         placed = torch.cat(tokens, dim=-2) + self.position.flatten(-3, -2).unsqueeze(-3)
         return placed, self.layers[0].attention.project(placed)  # type: ignore[union-attr, operator]
 
+    @abstractmethod
     def transform(self, tokens: Tensor, projected: Tensor, num_views: int) -> Fused:
-        """Transform what `place` returns of V views, one after the other along the rows, and predict."""
-        raise NotImplementedError
+        """Transform tokens [V·B, M·P, H] of V views, with their projections [V·B, M·P, 3H], and predict."""
 
     def forward(self, tokens: list[Tensor]) -> Fused:
         """Fuse M token tensors [B, P, H]."""

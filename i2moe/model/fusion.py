@@ -4,6 +4,7 @@ Shapes: B samples, M modalities, P tokens per modality, H hidden_dim, C outputs,
 """
 
 import importlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -33,7 +34,7 @@ class Fused(NamedTuple):
     balance_loss: Tensor | None = None  # scalar, of a sparse method in training: how unevenly its experts are used
 
 
-class Fusion(nn.Module):
+class Fusion(nn.Module, ABC):
     """A fusion method in two steps, so that views of a sample can share the first one.
 
     `embed` treats each modality by itself and draws no random numbers; an I2MoE's views of a sample differ in one
@@ -52,9 +53,9 @@ class Fusion(nn.Module):
         """Map each of M token tensors [B, P, H] to a tensor, or a tuple of tensors, with B rows."""
         return list(tokens)
 
+    @abstractmethod
     def fuse(self, embedded: list[Any]) -> Fused:
         """Fuse what `embed` returned for each of the M modalities."""
-        raise NotImplementedError
 
     def fuse_views(self, embedded: list[Any], num_views: int) -> Fused:  # noqa: ARG002 (for those who override it)
         """Fuse V views of a batch, one after the other along the rows; most methods need not tell them apart."""

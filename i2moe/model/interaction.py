@@ -4,6 +4,7 @@ Shapes: B samples, M modalities, P tokens per modality, H hidden_dim, C outputs,
 """
 
 import copy
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -73,16 +74,16 @@ class GlobalWeights(nn.Module):
         return torch.softmax(self.scores, dim=0).expand(len(tokens[0]), -1)
 
 
-class Mixture(nn.Module):
+class Mixture(nn.Module, ABC):
     """What the mixtures of interaction experts share: experts with names, and labels that training may need."""
 
     def __init__(self, expert_names: list[str]) -> None:
         super().__init__()
         self.expert_names = expert_names
 
+    @abstractmethod
     def forward(self, tokens: list[Tensor], labels: Tensor | None = None) -> Prediction:
         """Predict from M token tensors [B, P, H]; in training also compute the experts' losses."""
-        raise NotImplementedError
 
 
 class InteractionMoE(Mixture):

@@ -10,6 +10,7 @@ from torch import nn
 
 from i2moe.model.config import FUSION_CONFIGS
 from i2moe.model.experts import Experts, Views
+from i2moe.model.fusion import Fusion
 from i2moe.model.losses import INTERACTION_LOSSES, task_loss, total_loss
 
 BUILDERS = {"alone": fusion, "mixture": mixture}
@@ -361,3 +362,11 @@ def test_a_training_step_of_every_task_is_finite_and_lowers_the_loss(method, bui
         task_loss(task, output.logits, labels).backward()
         optimiser.step()
     assert task_loss(task, model.eval()(own).logits, labels).item() < before
+
+
+def test_a_method_that_fuses_nothing_cannot_be_built():
+    class Embeds(Fusion):
+        """Lacks `fuse`."""
+
+    with pytest.raises(TypeError, match=r"abstract method '?fuse"):
+        Embeds()
