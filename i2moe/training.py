@@ -198,6 +198,9 @@ class TrainingBar(ProgressBar):
         super().__init__()
         self.seed = seed
 
+    def disable(self) -> None:
+        """Do nothing where Lightning asks for no bar, on all devices but the first: none is shown there anyway."""
+
     def on_train_start(self, trainer: lightning.Trainer, *_: object) -> None:
         """Open the bar where training resumes."""
         from tqdm import tqdm
@@ -272,9 +275,9 @@ def fit(
     )
     # A callback of its own: `save_last=True` writes nothing after an epoch that is not the best. After the best one, in
     # order to know of it.
-    last = _checkpoint(folder / "last.ckpt")
-    trainer = _trainer(config.epochs, hardware, [best, last, TrainingBar(seed), _AfterEpoch(on_epoch)])
     unfinished = folder / "last.ckpt"
+    last = _checkpoint(unfinished)
+    trainer = _trainer(config.epochs, hardware, [best, last, TrainingBar(seed), _AfterEpoch(on_epoch)])
     trainer.fit(
         module,
         features.loader("train", config.batch_size, shuffle_seed=seed, num_workers=hardware.num_workers),

@@ -30,18 +30,26 @@ def train(dataset: Dataset, model: Model) -> None:
     """
     hardware = load_block("train", HardwareParams)
     seeds = load_block("run.seeds", list[int])
-    forget_other_seeds(dataset, model, seeds)
+    if not is_helper():
+        forget_other_seeds(dataset, model, seeds)
     folders = {seed: paths.training(dataset, model, seed, run_key(hardware, dataset, model, seed)) for seed in seeds}
     trained = [seed for seed, folder in folders.items() if (folder / "weights.ckpt").exists()]
     for seed in trained:
         print(f"{dataset} {model}: seed {seed} was trained before, with the same data, settings and code")
     train_seeds(dataset, model, hardware, {seed: folders[seed] for seed in seeds if seed not in trained})
+    if is_helper():
+        return
     for seed, folder in folders.items():
         link(folder / "curves.csv", paths.curves(dataset, model, seed))
         link(folder / "weights.ckpt", paths.weights(dataset, model, seed))
         for other in set(folder.parent.iterdir()) - {folder}:  # of other settings, finished or killed
             shutil.rmtree(other)
     write_predictions(dataset, model, seeds, hardware.accelerator)
+
+
+def is_helper() -> bool:
+    """Return whether Lightning started this process beside the first one, for a further device."""
+    return os.environ.get("LOCAL_RANK", "0") != "0"
 
 
 def forget_other_seeds(dataset: str, model: str, seeds: list[int]) -> None:
@@ -96,6 +104,8 @@ def train_seed(dataset: str, model: str, seed: int, folder: Path, hardware: "Har
         hardware=hardware,
         on_epoch=lambda curves: write_curves(curves, live),
     )
+    if is_helper():
+        return
     write_curves(curves_of(best.with_name("last.ckpt")), folder / "curves.csv")
     save(best, folder / "weights.ckpt")
     for checkpoint in (best, best.with_name("last.ckpt")):
