@@ -14,7 +14,7 @@ import numpy as np
 import typer
 from tqdm import tqdm
 
-from stages.datasets.imdb.words import mean_vectors
+from stages.shared.words import mean_vectors
 from stages.shared.base.command import run
 
 BLOCK = 10_000  # vectors written at a time
@@ -35,7 +35,7 @@ def words(
         path = Path(folder) / "synthetic-vectors.bin"
         write_vectors(path, num_vectors, dim, generator)
         start = time.perf_counter()
-        found = mean_vectors(plots, path)
+        found = mean_vectors(plots, path, "vectors")
         seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # KiB on Linux
     share = found.known.sum() / found.words.sum()

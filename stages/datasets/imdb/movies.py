@@ -11,11 +11,11 @@ from i2moe.base.errors import InputError
 from stages.datasets.imdb.settings import Settings
 from stages.datasets.imdb.source import Movies, find_hdf5, open_hdf5, read_folder, read_hdf5
 from stages.datasets.imdb.table import PLOTS, TABLE
-from stages.datasets.imdb.words import PlotVectors, mean_vectors
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.features import save
+from stages.shared.words import TextVectors, mean_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,12 +41,14 @@ def movies() -> None:
     print(f"{folder}: {len(table)} movies")
 
 
-def plot_vectors(found: Movies, settings: Settings, hdf5: Path | None) -> PlotVectors:
+def plot_vectors(found: Movies, settings: Settings, hdf5: Path | None) -> TextVectors:
     """Return the plots' mean vectors: those of the HDF5, or made from the plots' words."""
-    return mean_vectors(found.plots, Path(settings.raw) / settings.plot.vectors) if hdf5 is None else read_means(hdf5)
+    if hdf5:
+        return read_means(hdf5)
+    return mean_vectors(found.plots, Path(settings.raw) / settings.plot.vectors, "data.imdb.plot.vectors")
 
 
-def read_means(path: Path) -> PlotVectors:
+def read_means(path: Path) -> TextVectors:
     """Read the ready-made mean vectors, some rows at a time; they are NaN or 0 where no word had a vector.
 
     How many words there were is not known: 1 of 1 where there is a vector, else 0 of 1.
@@ -64,7 +66,7 @@ def read_means(path: Path) -> PlotVectors:
     if bad.any():
         raise InputError(f"{path}: row {int(np.flatnonzero(bad)[0])} of 'features' is not finite: download it again")
     means[~known] = 0
-    return PlotVectors(means, np.ones(len(known), np.int64), known.astype(np.int64))
+    return TextVectors(means, np.ones(len(known), np.int64), known.astype(np.int64))
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def test_vectors_that_are_not_finite(project):
 def test_no_plot_at_all(project):
     for path in (project() / "dataset").glob("*.json"):
         path.write_text(json.dumps({"genres": ["Drama"]}))
-    fails(r"no plot has a word: are these MM-IMDb's files\?", movies)
+    fails(r"no text has a word: are these the right files\?", movies)
 
 
 @pytest.mark.parametrize(

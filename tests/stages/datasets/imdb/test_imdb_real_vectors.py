@@ -11,7 +11,7 @@ from stages.datasets.imdb.cohort import cohort
 from stages.datasets.imdb.movies import movies
 from stages.datasets.imdb.plot import plot
 from stages.datasets.imdb.table import read_movies
-from stages.datasets.imdb.words import load_vectors, mean_vectors, tokenise
+from stages.shared.words import load_vectors, mean_vectors, tokenise
 from stages.shared.base import paths
 from tests.stages.datasets.imdb.conftest import ROOT, write_posters, write_settings
 
@@ -56,8 +56,8 @@ def test_the_plot_stage_reads_glove_and_finds_which_plots_are_alike(tmp_path, mo
 
 
 def test_means_are_those_of_gensims_own_vectors():
-    vectors = load_vectors(VECTORS / GLOVE)
-    found = mean_vectors(list(PLOTS.values()), VECTORS / GLOVE)
+    vectors = load_vectors(VECTORS / GLOVE, "vectors")
+    found = mean_vectors(list(PLOTS.values()), VECTORS / GLOVE, "vectors")
     for row, text in enumerate(PLOTS.values()):
         words = [word for word in tokenise(text) if word in vectors]
         assert found.known[row] == len(words)
@@ -72,9 +72,9 @@ def test_means_are_those_of_gensims_own_vectors():
     ],
 )
 def test_other_files_of_the_format_are_read(name, shape):
-    assert load_vectors(VECTORS / name).vectors.shape == shape
+    assert load_vectors(VECTORS / name, "vectors").vectors.shape == shape
 
 
 def test_text_vectors_without_their_first_line_are_refused():
     with pytest.raises(InputError, match=r"20k.txt is not a complete file in word2vec's text format"):
-        load_vectors(VECTORS / "glove.6B.50d.top20k.txt")
+        load_vectors(VECTORS / "glove.6B.50d.top20k.txt", "vectors")

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from stages.datasets.imdb.source import GENRES, read_folder, read_folds
 from stages.datasets.imdb.synthetic.movies import RULES
 from stages.datasets.imdb.synthetic.synthesize import write_files
-from stages.datasets.imdb.words import mean_vectors
+from stages.shared.words import mean_vectors
 
 NUM = 300
 
@@ -74,7 +74,7 @@ def learned(features, planted, rows):
 
 def test_plots_tell_the_shared_genres_and_not_the_others(raw):
     movies, planted = read_folder(str(raw), official=False), pd.read_csv(raw / "planted.csv")
-    vectors = mean_vectors(movies.plots, raw / "vectors.bin")
+    vectors = mean_vectors(movies.plots, raw / "vectors.bin", "vectors")
     rows = np.flatnonzero(vectors.known > 5)
     scores = learned(vectors.means[rows] / vectors.means[rows].std(), planted, rows)
     assert min(scores[genre] for genre in ("Horror", "Family")) > 0.7
@@ -100,7 +100,7 @@ def test_posters_tell_their_own_and_the_shared_genres_and_not_the_others(raw):
 def test_plot_and_poster_together_tell_the_genres_of_the_exclusive_or(raw):
     planted = pd.read_csv(raw / "planted.csv", dtype={"movie_id": str})
     movies = read_folder(str(raw), official=False)
-    vectors = mean_vectors(movies.plots, raw / "vectors.bin")
+    vectors = mean_vectors(movies.plots, raw / "vectors.bin", "vectors")
     with_poster, small = thumbnails(raw, planted, (16, 24))
     rows = np.intersect1d(with_poster, np.flatnonzero(vectors.known > 5))
     half = len(rows) // 2

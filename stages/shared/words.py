@@ -1,4 +1,4 @@
-"""Plots as means of word vectors, as Arevalo et al. 2017 make them."""
+"""Texts as means of word vectors, as Arevalo et al. 2017 make them of MM-IMDb's plots."""
 
 import re
 import zlib
@@ -22,31 +22,32 @@ TEXT_SUFFIX = ".txt"
 
 
 @dataclass(frozen=True)
-class PlotVectors:
-    """Mean vectors of N plots [N, D], 0 where no word has a vector; how many words each has, and how many with one."""
+class TextVectors:
+    """Mean vectors of N texts [N, D], 0 where no word has a vector; how many words each has, and how many with one."""
 
     means: NDArray[np.float32]
     words: NDArray[np.int64]
     known: NDArray[np.int64]
 
 
-def tokenise(plot: str) -> list[str]:
-    """Cut a plot into words as the dataset's authors do.
+def tokenise(text: str) -> list[str]:
+    """Cut a text into words as MM-IMDb's authors do.
 
     Lower case; `<br />` and marks are spaces; a line that starts with a URL is L, digits are N; punctuation is split
     off.
     """
-    text = LEADING_URL.sub(" L ", plot.lower().replace("<br />", " ").strip())
-    text = DIGITS.sub(" N ", MARKS.sub(" ", text))
-    return PUNCTUATION.sub(r" \1 ", text).split()
+    cut = LEADING_URL.sub(" L ", text.lower().replace("<br />", " ").strip())
+    cut = DIGITS.sub(" N ", MARKS.sub(" ", cut))
+    return PUNCTUATION.sub(r" \1 ", cut).split()
 
 
-def mean_vectors(plots: list[str], path: Path) -> PlotVectors:
-    """Average the vectors of each plot's words, every occurrence counted; words without a vector are left out.
+def mean_vectors(texts: list[str], path: Path, key: str) -> TextVectors:
+    """Average the vectors of each text's words, every occurrence counted; words without a vector are left out.
 
     Args:
-        plots: N texts, empty where there is none.
+        texts: N of them, empty where there is none.
         path: of word vectors in word2vec's format.
+        key: of params.yaml that names that file, for errors.
 
     Raises:
         InputError: for vectors that cannot be read, are not finite, or have none of the words.
@@ -56,15 +57,15 @@ def mean_vectors(plots: list[str], path: Path) -> PlotVectors:
 
     counter = CountVectorizer(analyzer=tokenise, dtype=np.int64)
     try:
-        counts = csr_array(counter.fit_transform(plots))
+        counts = csr_array(counter.fit_transform(texts))
     except ValueError as error:  # no word at all
-        raise InputError("no plot has a word: are these MM-IMDb's files?") from error
+        raise InputError("no text has a word: are these the right files?") from error
     names = counter.get_feature_names_out()
-    vectors = load_vectors(path)
+    vectors = load_vectors(path, key)
     found = np.array([vectors.key_to_index.get(name, -1) for name in names])
     is_known = found >= 0
     if not is_known.any():
-        raise InputError(f"{path} has a vector for none of the plots' words: is it in their language?")
+        raise InputError(f"{path} has a vector for none of the texts' words: is it in their language?")
     own = vectors.vectors[found[is_known]].astype(np.float32)
     del vectors
     bad = ~np.isfinite(own).all(axis=1)
@@ -73,11 +74,13 @@ def mean_vectors(plots: list[str], path: Path) -> PlotVectors:
     in_vectors = counts[:, is_known]
     known = in_vectors.sum(axis=1)
     means = (in_vectors @ own) / np.maximum(known, 1)[:, None]
-    return PlotVectors(means.astype(np.float32), counts.sum(axis=1), known)
+    return TextVectors(means.astype(np.float32), counts.sum(axis=1), known)
 
 
-def load_vectors(path: Path) -> "KeyedVectors":
+def load_vectors(path: Path, key: str) -> "KeyedVectors":
     """Load word vectors in word2vec's binary format, or in its text format where the name ends in .txt; .gz too.
+
+    Arguments as in `mean_vectors`.
 
     Raises:
         InputError: for a missing or broken file.
@@ -87,7 +90,7 @@ def load_vectors(path: Path) -> "KeyedVectors":
     if not path.is_file():
         raise InputError(
             f"{path} is missing: put word vectors there, such as GoogleNews-vectors-negative300.bin.gz, and set "
-            "data.imdb.plot.vectors to the file's name"
+            f"{key} to the file's name"
         )
     print(f"{path}: reading; 3 million words of 300 numbers take a minute")
     is_text = TEXT_SUFFIX in path.suffixes
