@@ -14,8 +14,8 @@ import numpy as np
 import typer
 from tqdm import tqdm
 
-from stages.shared.words import mean_vectors
 from stages.shared.base.command import run
+from stages.shared.words import mean_vectors
 
 BLOCK = 10_000  # vectors written at a time
 WORDS_IN_PLOTS = 100_000  # of which a plot's words are drawn, frequent ones more often

@@ -2,7 +2,6 @@
 
 from stages.shared.base import paths
 from stages.shared.base.command import Dataset, Model, run
-from stages.shared.base.params import load_block
 
 
 def evaluate(dataset: Dataset, model: Model) -> None:
@@ -11,15 +10,16 @@ def evaluate(dataset: Dataset, model: Model) -> None:
     from stages.shared.predictions import read
     from stages.shared.scores import EVALUATED_SPLITS, score_table, write_scores
 
-    seeds = load_block("run.seeds", list[int])
     features = Prepared(paths.features(dataset), paths.cohort(dataset))
-    print(f"{dataset} {model}, seeds {seeds}")
     path = paths.predictions(dataset, model)
+    predicted = {split: read(path, features.classes, split) for split in EVALUATED_SPLITS}
+    seeds = predicted["test"].seeds
+    print(f"{dataset} {model}, seeds {seeds}")
     scores = score_table(
         features.task,
         {split: features.labels[features.rows(split)] for split in EVALUATED_SPLITS},
-        {split: read(path, features.classes, split).logits for split in EVALUATED_SPLITS},
-        sorted(seeds),
+        {split: own.logits for split, own in predicted.items()},
+        seeds,
         features.classes,
         features.groups("test"),
     )

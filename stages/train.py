@@ -11,7 +11,7 @@ from stages.shared.base.command import Dataset, Model, run
 from stages.shared.base.params import load_block
 from stages.shared.files import hash_files, write_whole
 from stages.shared.processes import side_by_side
-from stages.shared.runs import HardwareParams, read_model
+from stages.shared.runs import Numerics, read_model, read_training
 
 if TYPE_CHECKING:
     from i2moe.training import Curves, Hardware
@@ -28,15 +28,15 @@ def train(dataset: Dataset, model: Model) -> None:
     A seed's results stay in a folder of its own, under a hash of all that they depend on: a seed that was trained is
     not trained again when others are added, and one that was killed resumes.
     """
-    hardware = load_block("train", HardwareParams)
-    seeds = load_block("run.seeds", list[int])
+    settings = read_training()
+    numerics, seeds = settings.numerics, settings.seeds
     if not is_helper():
         forget_other_seeds(dataset, model, seeds)
-    folders = {seed: paths.training(dataset, model, seed, run_key(hardware, dataset, model, seed)) for seed in seeds}
+    folders = {seed: paths.training(dataset, model, seed, run_key(numerics, dataset, model, seed)) for seed in seeds}
     trained = [seed for seed, folder in folders.items() if (folder / "weights.ckpt").exists()]
     for seed in trained:
         print(f"{dataset} {model}: seed {seed} was trained before, with the same data, settings and code")
-    train_seeds(dataset, model, hardware, {seed: folders[seed] for seed in seeds if seed not in trained})
+    train_seeds(dataset, model, numerics, {seed: folders[seed] for seed in seeds if seed not in trained})
     if is_helper():
         return
     for seed, folder in folders.items():
@@ -44,7 +44,7 @@ def train(dataset: Dataset, model: Model) -> None:
         link(folder / "weights.ckpt", paths.weights(dataset, model, seed))
         for other in set(folder.parent.iterdir()) - {folder}:  # of other settings, finished or killed
             shutil.rmtree(other)
-    write_predictions(dataset, model, seeds, hardware.accelerator)
+    write_predictions(dataset, model, seeds, numerics.accelerator)
 
 
 def is_helper() -> bool:
@@ -60,14 +60,14 @@ def forget_other_seeds(dataset: str, model: str, seeds: list[int]) -> None:
             other.unlink()
 
 
-def train_seeds(dataset: str, model: str, params: HardwareParams, folders: dict[int, Path]) -> None:
+def train_seeds(dataset: str, model: str, numerics: Numerics, folders: dict[int, Path]) -> None:
     """Train each seed in its folder: on a CPU side by side, since a small model leaves cores idle."""
     import torch
 
     from i2moe.inference import choose_device
     from i2moe.training import Hardware  # imported here once for all processes
 
-    hardware = Hardware(**params.model_dump())
+    hardware = Hardware(**numerics.model_dump(), num_workers=load_block("train.num_workers", int))
     # Of the machine alone: how many threads sum up decides on the last digits, which must not follow from the seeds.
     threads = max(1, torch.get_num_threads() // SEEDS_AT_ONCE)
     calls = [(dataset, model, seed, folder, hardware, threads) for seed, folder in folders.items()]
@@ -112,7 +112,7 @@ def train_seed(dataset: str, model: str, seed: int, folder: Path, hardware: "Har
         checkpoint.unlink()
 
 
-def run_key(hardware: HardwareParams, dataset: str, model: str, seed: int) -> str:
+def run_key(numerics: Numerics, dataset: str, model: str, seed: int) -> str:
     """Hash all that a run depends on: data, settings, seed, code and torch."""
     import torch
 
@@ -121,8 +121,7 @@ def run_key(hardware: HardwareParams, dataset: str, model: str, seed: int) -> st
     library = Path(i2moe.__file__).parent
     code = [file for name in CODE for file in (sorted((library / name).rglob("*.py")) or [library / name])]
     data = [paths.cohort(dataset), *sorted(paths.features(dataset).iterdir()), paths.model_settings(dataset, model)]
-    here = {name: value for name, value in hardware.model_dump().items() if name != "num_workers"}
-    rest = {"run": [dataset, model, seed], "hardware": here, "torch": torch.__version__}
+    rest = {"run": [dataset, model, seed], "numerics": numerics.model_dump(), "torch": torch.__version__}
     return hash_files([Path(__file__), *code, *data], json.dumps(rest, sort_keys=True))
 
 

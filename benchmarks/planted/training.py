@@ -72,10 +72,11 @@ def explained(features: FeatureSet, models: list[MultimodalModel], seeds: list[i
     logits = [own.expert_logits for own in predicted if own.expert_logits is not None]
     weights = [own.weights for own in predicted if own.weights is not None]
     predictions = SplitPredictions(
+        seeds=seeds,
         sample_ids=[features.sample_ids[row] for row in features.rows("test")],
         logits=np.stack([own.logits for own in predicted]).astype(np.float64),
         experts=names,
         expert_logits=np.stack(logits).astype(np.float64) if logits else empty[..., None],
         weights=np.stack(weights).astype(np.float64) if weights else empty,
     )
-    return Explained(features, predictions, models, seeds)
+    return Explained(features, predictions, models)

@@ -2,7 +2,6 @@
 
 from stages.shared.base import paths
 from stages.shared.base.command import Dataset, Model, run
-from stages.shared.base.params import load_block
 
 
 def explain(dataset: Dataset, model: Model) -> None:
@@ -13,19 +12,19 @@ def explain(dataset: Dataset, model: Model) -> None:
     from stages.explain.methods import METHODS
     from stages.shared.explanations import EXPLAINED_SPLIT, write
     from stages.shared.predictions import read
-    from stages.shared.runs import ExplainParams, read_model
+    from stages.shared.runs import read_explaining, read_model
 
-    seeds = load_block("run.seeds", list[int])
-    device = choose_device(load_block("train.accelerator", str))
+    settings = read_explaining()
+    device = choose_device(settings.accelerator)
     features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
     config = read_model(dataset, model)
+    predictions = read(paths.predictions(dataset, model), features.classes, EXPLAINED_SPLIT)
     explained = Explained(
         features=features,
-        predictions=read(paths.predictions(dataset, model), features.classes, EXPLAINED_SPLIT),
-        models=[load(features, config, paths.weights(dataset, model, seed), device) for seed in seeds],
-        seeds=seeds,
+        predictions=predictions,
+        models=[load(features, config, paths.weights(dataset, model, seed), device) for seed in predictions.seeds],
         saw_missing=config.modality_dropout > 0,
-        agreement_tolerance=load_block("explain", ExplainParams).agreement_tolerance,
+        agreement_tolerance=settings.choices.agreement_tolerance,
     )
     tables = {name: compute(explained) for name, compute in METHODS.items()}
     write(paths.explanations(dataset, model), {name: table for name, table in tables.items() if table is not None})

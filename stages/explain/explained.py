@@ -35,10 +35,14 @@ class Explained:
 
     features: FeatureSet
     predictions: SplitPredictions
-    models: list[MultimodalModel]  # by seed
-    seeds: list[int]
+    models: list[MultimodalModel]  # by seed, as the predictions have them
     agreement_tolerance: float | None = None  # of regression, in the label's units
     saw_missing: bool = False  # whether training saw missing modalities (`modality_dropout`)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds, in order."""
+        return self.predictions.seeds
 
     @property
     def labels(self) -> Array:

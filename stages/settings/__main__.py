@@ -9,11 +9,14 @@ from stages.settings.sources import source_files
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.files import hash_files
-from stages.shared.runs import ModelSettings, write_settings
+from stages.shared.runs import Explaining, ModelSettings, Numerics, Training, write_settings
 
 
 def settings() -> None:
-    """Write results/settings/run.json and DATASET/MODEL.json, and results/checked, once all of params.yaml is right."""
+    """Write results/settings, and results/checked, once all of params.yaml is right.
+
+    In results/settings are run.json, train.json, explain.json, and DATASET/MODEL.json.
+    """
     params = load_params()
     models = {
         paths.model_settings(dataset, model): describe(params.model(dataset, model))
@@ -22,6 +25,14 @@ def settings() -> None:
     }
     shutil.rmtree(paths.SETTINGS, ignore_errors=True)
     write_settings(paths.run_settings(), params.to_run())
+    write_settings(
+        paths.training_settings(),
+        Training(seeds=params.run.seeds, numerics=Numerics(**params.train.model_dump(exclude={"num_workers"}))),
+    )
+    write_settings(
+        paths.explanation_settings(),
+        Explaining(accelerator=params.train.accelerator, choices=params.explain),
+    )
     for path, own in models.items():
         write_settings(path, own)
     # Its text never changes: who depends on it waits for this stage, and runs no more often for it.

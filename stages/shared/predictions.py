@@ -19,6 +19,7 @@ class SplitPredictions:
     Experts that add up have no weights, [S, N, 0]; a vanilla model has no experts.
     """
 
+    seeds: list[int]  # rising
     sample_ids: list[str]
     logits: NDArray[np.float64]
     experts: list[str]
@@ -83,6 +84,7 @@ def read(path: Path, classes: list[str], split: str) -> SplitPredictions:
 
     expert_logits = [columns([f"{expert}.logit_{name}" for name in outputs]) for expert in experts]
     return SplitPredictions(
+        seeds=[int(part["seed"].iloc[0]) for part in seeds],
         sample_ids=seeds[0]["sample_id"].tolist(),
         logits=columns([f"logit_{name}" for name in outputs]),
         experts=experts,

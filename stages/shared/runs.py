@@ -14,21 +14,40 @@ from stages.shared.files import write_whole
 Kind = TypeVar("Kind", bound=Strict)
 
 
-class HardwareParams(Strict):
-    """The settings under `train`: where and how training runs, with Lightning's and PyTorch's names and values."""
+class Numerics(Strict):
+    """What of `train` may change a number: where and how training runs, with Lightning's and PyTorch's names."""
 
     accelerator: str
     devices: Positive
     strategy: str
     precision: str
     compile: bool
-    num_workers: Count
+
+
+class HardwareParams(Numerics):
+    """The settings under `train`."""
+
+    num_workers: Count  # changes no number, so that no stage runs again for it
 
 
 class ExplainParams(Strict):
     """The settings under `explain`: choices of the readings."""
 
     agreement_tolerance: PositiveNumber | None  # of regression, in the label's units
+
+
+class Training(Strict):
+    """`results/settings/train.json`: what all trainings have in common besides their model's settings."""
+
+    seeds: list[Seed]
+    numerics: Numerics
+
+
+class Explaining(Strict):
+    """`results/settings/explain.json`: what all explanations have in common."""
+
+    accelerator: str
+    choices: ExplainParams
 
 
 class Run(Strict):
@@ -63,6 +82,24 @@ def read_run() -> Run:
         InputError: for a file that is missing or broken.
     """
     return _read(paths.run_settings(), Run)
+
+
+def read_training() -> Training:
+    """Read which seeds are trained, and where.
+
+    Raises:
+        InputError: for a file that is missing or broken.
+    """
+    return _read(paths.training_settings(), Training)
+
+
+def read_explaining() -> Explaining:
+    """Read where and how models are explained.
+
+    Raises:
+        InputError: for a file that is missing or broken.
+    """
+    return _read(paths.explanation_settings(), Explaining)
 
 
 def read_model(dataset: str, model: str) -> ModelConfig:

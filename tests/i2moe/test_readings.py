@@ -180,13 +180,14 @@ def test_every_explanation_has_the_columns_that_the_report_reads(synthetic_datas
     model = whole(features, different(own))
     predicted = predict(model, features, "test")
     predictions = SplitPredictions(
+        seeds=[0],
         sample_ids=[features.sample_ids[row] for row in features.rows("test")],
         logits=predicted.logits[None].astype(float),
         experts=model.expert_names,
         expert_logits=predicted.expert_logits[None].astype(float),
         weights=predicted.weights[None].astype(float),
     )
-    explained = Explained(features, predictions, [model], [0], saw_missing=True)
+    explained = Explained(features, predictions, [model], saw_missing=True)
     tables = {name: compute(explained) for name, compute in METHODS.items()}
     missing = {name for name, table in tables.items() if table is None}
     assert missing <= {"example", "parts", "sample_parts"}

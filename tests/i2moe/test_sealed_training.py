@@ -87,7 +87,7 @@ def explained(synthetic_dataset, tmp_path):
     experts = Experts(model.expert_names, predicted.expert_logits, None)
     path = tmp_path / "predictions.parquet"
     frame(features, "test", 0, predicted.logits, experts).to_parquet(path)
-    return Explained(features, read(path, features.classes, "test"), [model], [0])
+    return Explained(features, read(path, features.classes, "test"), [model])
 
 
 def test_predictions_of_experts_without_weights_are_read_back(explained):
@@ -119,7 +119,7 @@ def test_other_models_have_no_parts(synthetic_dataset, tmp_path):
     predicted = predict(model, features, "test")
     path = tmp_path / "predictions.parquet"
     frame(features, "test", 0, predicted.logits).to_parquet(path)
-    explained = Explained(features, read(path, features.classes, "test"), [model], [0])
+    explained = Explained(features, read(path, features.classes, "test"), [model])
     assert METHODS["parts"](explained) is None
     assert METHODS["sample_parts"](explained) is None
 

@@ -14,6 +14,16 @@ def run_settings() -> Path:
     return SETTINGS / "run.json"
 
 
+def training_settings() -> Path:
+    """Return which seeds are trained, and where; in a file, since DVC reads params.yaml anew for each stage."""
+    return SETTINGS / "train.json"
+
+
+def explanation_settings() -> Path:
+    """Return where and how models are explained."""
+    return SETTINGS / "explain.json"
+
+
 def model_settings(dataset: str, model: str) -> Path:
     """Return a model's settings in full, as the settings stage resolved them."""
     return SETTINGS / dataset / f"{model}.json"

@@ -85,7 +85,7 @@ def test_vectors_whose_header_asks_for_more_memory_than_there_is(project):
 
 def test_vectors_of_no_word_of_the_plots(project):
     write_vectors(project() / "vectors.bin", {"Krieg": (1, 0)})
-    fails(r"vectors.bin has a vector for none of the plots' words: is it in their language\?", movies)
+    fails(r"vectors.bin has a vector for none of the texts' words: is it in their language\?", movies)
 
 
 def test_vectors_that_are_not_finite(project):

@@ -18,8 +18,8 @@ from stages.datasets.imdb.movies import movies
 from stages.datasets.imdb.plot import plot
 from stages.datasets.imdb.poster import poster
 from stages.datasets.imdb.table import read_movies
-from stages.shared.words import tokenise
 from stages.shared.base import paths
+from stages.shared.words import tokenise
 from tests.stages.datasets.imdb.conftest import GENRES, SPLIT, VECTORS, write_folds, write_hdf5, write_settings
 
 WAR, LOVE, SEA, NUMBER, URL = (np.array(VECTORS[word], float) for word in ("war", "love", "sea", "N", "L"))

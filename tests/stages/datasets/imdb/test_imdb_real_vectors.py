@@ -11,8 +11,8 @@ from stages.datasets.imdb.cohort import cohort
 from stages.datasets.imdb.movies import movies
 from stages.datasets.imdb.plot import plot
 from stages.datasets.imdb.table import read_movies
-from stages.shared.words import load_vectors, mean_vectors, tokenise
 from stages.shared.base import paths
+from stages.shared.words import load_vectors, mean_vectors, tokenise
 from tests.stages.datasets.imdb.conftest import ROOT, write_posters, write_settings
 
 VECTORS = ROOT.parent / "shared/data/wordvectors"
