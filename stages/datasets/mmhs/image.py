@@ -1,0 +1,35 @@
+"""Images of MMHS150K: VGG-16's second layer of 4096 after ReLU."""
+
+import dataclasses
+
+from stages.datasets.mmhs.settings import Settings
+from stages.datasets.mmhs.source import image_path
+from stages.datasets.mmhs.table import read_samples, repeated
+from stages.shared.base.command import run
+from stages.shared.base.params import load_block
+from stages.shared.images.image_features import write_image_features
+from stages.shared.images.images import Item
+from stages.shared.images.vgg import vgg16_extractor
+
+
+def image() -> None:
+    """Write data/features/mmhs/image.npy [N, 4096] and .json."""
+    settings = load_block("data.mmhs", Settings)
+    samples, _, is_train = read_samples()
+    extractor = vgg16_extractor(
+        settings.image.weights,
+        settings.image.seed,
+        settings.image.batch_size,
+        layer="classifier",
+        key="data.mmhs.image.weights",
+        remedy="unpack the archive again, or remove this file",
+    )
+    notes = [extractor.note, repeated(samples["same_image"], is_train, "image address")]
+    extractor = dataclasses.replace(extractor, note="; ".join(filter(None, notes)) or None)
+    items = [Item(image_path(settings.raw, tweet), tweet) for tweet in samples["tweet_id"]]
+    description = {"kind": "vector", "source": str(items[0].path.parent)}
+    write_image_features("mmhs", "image", items, [], is_train, extractor, description)
+
+
+if __name__ == "__main__":
+    run(image)

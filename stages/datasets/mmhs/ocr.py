@@ -1,0 +1,29 @@
+"""Texts inside the images of MMHS150K: mean word vectors, standardised with the train split, and if there is a text."""
+
+import numpy as np
+
+from stages.datasets.mmhs.settings import Settings
+from stages.datasets.mmhs.table import read_samples
+from stages.datasets.mmhs.texts import scaled_texts
+from stages.shared.base.command import run
+from stages.shared.base.params import load_block
+from stages.shared.features import write_vectors
+
+
+def ocr() -> None:
+    """Write data/features/mmhs/ocr.npy [N, D + 1] and .json; the last feature is 1 where the image has a text, else 0.
+
+    Without a text, and without a known word, all others are 0.
+    """
+    settings = load_block("data.mmhs", Settings)
+    samples, rows, is_train = read_samples()
+    vectors, about = scaled_texts("ocr", settings, samples, rows, is_train)
+    has_text = samples["ocr_words"].to_numpy() > 0
+    share = f"{has_text.mean():.1%} of the images have a text"
+    about |= {"texts": int(has_text.sum()), "note": f"{share}; {about['note']}"}
+    print(f"mmhs ocr: {share}")
+    write_vectors("mmhs", "ocr", np.column_stack([vectors, has_text.astype(np.float32)]), about)
+
+
+if __name__ == "__main__":
+    run(ocr)

@@ -1,0 +1,1 @@
+"""Synthetic raw files in the real formats, with a planted cause of the label."""

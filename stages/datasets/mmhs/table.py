@@ -1,0 +1,62 @@
+"""The table of all tweets, which the tweets stage writes and later stages read."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from i2moe.base.errors import InputError
+from i2moe.contract.cohort import read_cohort
+from stages.shared.base import paths
+
+TABLE = "tweets.parquet"
+
+
+def means_path(modality: str) -> Path:
+    """Return the file of the mean word vectors of all tweets' texts, or of all texts in images."""
+    return paths.interim("mmhs") / f"{modality}.npy"
+
+
+def read_table() -> pd.DataFrame:
+    """Read the table of all tweets, in the order of the mean vectors; its columns are those of the tweets stage.
+
+    Raises:
+        InputError: when the tweets stage has not run.
+    """
+    path = paths.interim("mmhs") / TABLE
+    if not path.exists():
+        raise InputError(f"{path} is missing: run the tweets stage first")
+    return pd.read_parquet(path)
+
+
+def read_samples() -> tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the cohort's rows of the table, their row numbers in it [N], and whether each is in train [N].
+
+    Raises:
+        InputError: when cohort and tweets are not from the same run.
+    """
+    cohort, table = read_cohort(paths.cohort("mmhs")), read_table()
+    rows = pd.Index(table["tweet_id"]).get_indexer(pd.Index(cohort["sample_id"]))
+    if (rows < 0).any():
+        raise InputError(
+            f"{paths.cohort('mmhs')} has other tweets than {paths.interim('mmhs')}: rerun the cohort stage"
+        )
+    return table.iloc[rows], rows, (cohort["split"] == "train").to_numpy()
+
+
+def repeated(values: "pd.Series[int]", is_train: NDArray[np.bool_], what: str) -> str | None:
+    """Say how many of the validation and test tweets have what a train tweet has; None where none has.
+
+    Args:
+        values: [N], equal where two tweets have the same.
+        is_train: [N].
+        what: they have.
+
+    Examples:
+        >>> repeated(pd.Series([7, 8, 7, 9]), np.array([True, True, False, False]), "text")
+        '1 of 2 validation and test tweets have the text of a train tweet'
+    """
+    others = values[~is_train]
+    number = int(others.isin(values[is_train]).sum())
+    return f"{number} of {len(others)} validation and test tweets have the {what} of a train tweet" if number else None

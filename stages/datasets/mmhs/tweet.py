@@ -1,0 +1,23 @@
+"""Tweets of MMHS150K: mean word vectors, standardised with the train split."""
+
+from stages.datasets.mmhs.settings import Settings
+from stages.datasets.mmhs.table import read_samples, repeated
+from stages.datasets.mmhs.texts import scaled_texts
+from stages.shared.base.command import run
+from stages.shared.base.params import load_block
+from stages.shared.features import write_vectors
+
+
+def tweet() -> None:
+    """Write data/features/mmhs/tweet.npy [N, D] and .json; a tweet without a known word is 0, the mean train tweet."""
+    settings = load_block("data.mmhs", Settings)
+    samples, rows, is_train = read_samples()
+    vectors, about = scaled_texts("tweet", settings, samples, rows, is_train)
+    if again := repeated(samples["same_text"], is_train, "text"):
+        about["note"] += f"; {again}"
+        print(f"mmhs tweet: {again}")
+    write_vectors("mmhs", "tweet", vectors, about)
+
+
+if __name__ == "__main__":
+    run(tweet)
