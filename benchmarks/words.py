@@ -1,9 +1,11 @@
-"""Time and peak memory of plots as mean word vectors, on synthetic plots and vectors as large as the real ones.
+"""Time and peak memory of plots as mean word vectors and as sequences, on synthetic plots as large as the real ones.
 
 `python -m benchmarks.words` writes a file of 3 million random vectors of 300 numbers (3.7 GB) to the temporary folder,
-as large as GoogleNews-vectors-negative300.bin, and averages them over 26,000 plots of 100 words.
+as large as GoogleNews-vectors-negative300.bin, averages them over 26,000 plots of 100 words, and then writes the plots
+as sequences of words.
 """
 
+import contextlib
 import resource
 import tempfile
 import time
@@ -15,8 +17,11 @@ import typer
 from tqdm import tqdm
 
 from stages.shared.base.command import run
+from stages.shared.steps import Steps, write_steps
+from stages.shared.word_steps import find_known_words
 from stages.shared.words import mean_vectors
 
+TRAIN_SHARE = 0.7
 BLOCK = 10_000  # vectors written at a time
 WORDS_IN_PLOTS = 100_000  # of which a plot's words are drawn, frequent ones more often
 
@@ -27,7 +32,7 @@ def words(
     num_plots: Annotated[int, typer.Option(help="plots")] = 26_000,
     length: Annotated[int, typer.Option(help="words per plot")] = 100,
 ) -> None:
-    """Print how long the plots take, and the peak memory of the process."""
+    """Print how long the plots take, and the peak memory of the process so far."""
     generator = np.random.default_rng(0)
     ranks = np.minimum(generator.zipf(1.3, (num_plots, length)), WORDS_IN_PLOTS)
     plots = [" ".join(map(_word, row.tolist())) for row in ranks]
@@ -37,10 +42,23 @@ def words(
         start = time.perf_counter()
         found = mean_vectors(plots, path, "vectors")
         seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # KiB on Linux
-    share = found.known.sum() / found.words.sum()
-    print(f"{num_plots} plots of {length} words ({share:.1%} with a vector), {num_vectors} vectors of {dim} numbers:")
-    print(f"{seconds:.1f} s, peak memory {peak / 1e9:.2f} GB")
+        share = found.known.sum() / found.words.sum()
+        print(
+            f"{num_plots} plots of {length} words ({share:.1%} with a vector), {num_vectors} vectors of {dim} numbers:"
+        )
+        print(f"means: {seconds:.1f} s, peak memory {_peak():.2f} GB")
+        start = time.perf_counter()
+        known = find_known_words(plots, path, "vectors")
+        read = time.perf_counter() - start
+        with contextlib.chdir(folder):
+            steps = Steps(known.vectors, known.ids.astype(np.int64), known.known)
+            write_steps("synthetic", "plot", steps, [], np.arange(num_plots) < TRAIN_SHARE * num_plots, {})
+        seconds = time.perf_counter() - start
+        print(f"sequences: {seconds:.1f} s, of which reading {read:.1f} s, peak memory {_peak():.2f} GB")
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9  # KiB on Linux
 
 
 def _word(rank: int) -> str:

@@ -7,7 +7,9 @@ Files (the contract between whatever prepares a dataset and every model; its JSO
   number, or one column `label_<class>` of 0 and 1 per class of a multilabel task. One row per sample, sorted by id.
 - `<cohort>.json` next to it: `CohortDescription`.
 - `<modality>.npy`: first axis = cohort rows; float32, float16 or uint8; C-contiguous, so that it memory-maps.
-  Sequences are padded at the end; `<modality>.lengths.npy` holds the number of real steps of each sample.
+  Sequences are padded at the end; `<modality>.lengths.npy` holds the number of real steps of each sample. Where steps
+  are words, `<modality>.words.json` may hold them for people to read: a list for each sample with a word for each step,
+  or without any where the sample has no word and its one step is 0.
   Volumes are stored without what surrounds the organ: samples [V] are the voxels inside a mask, in C order, scaled so
   that 0 is the mean; a batch has them in their places in volumes that are 0 elsewhere.
   Images are stored as the features [C, h, w] of a frozen network.

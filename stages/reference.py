@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FOLDS = 3  # of the train split
 CANDIDATES = [10.0**power for power in range(-6, 3)]  # strengths of the data against the penalty: C; of ridge 1 / alpha
+MAX_NUMBERS = 2**28  # of an image modality that is flattened: a linear model of more columns takes hours
+BLOCK_NUMBERS = 2**23  # read at a time
 SEARCH_TOLERANCE = 1e-3  # of fits that only choose among these
 
 
@@ -73,13 +75,32 @@ def score(features: "Prepared", dataset: str, name: str, logits: "dict[str, NDAr
 
 
 def vectors(features: "Prepared", modality: str, rows: "NDArray[Any]") -> "NDArray[Any]":
-    """Return samples of a modality as vectors [N, F]: flattened; of a sequence the mean over its real steps."""
+    """Return samples of a modality as vectors [N, F].
+
+    A sequence gives the mean over its real steps, an image the mean over its positions where all samples have more than
+    `MAX_NUMBERS` numbers; anything else is flattened.
+    """
     import numpy as np
 
-    own: NDArray[Any] = features.arrays[modality][rows]
-    if modality not in features.lengths:
-        return own.reshape(len(rows), -1)
-    lengths = features.lengths[modality][rows, None]
+    array = features.arrays[modality]
+    if modality in features.lengths:
+        return np.concatenate([_mean_steps(features, modality, part) for part in _blocks(array, rows)])
+    if features.kinds[modality] == "image" and array.size > MAX_NUMBERS:
+        return np.concatenate([array[part].mean(axis=(2, 3), dtype=float) for part in _blocks(array, rows)])
+    flat: NDArray[Any] = array[rows].reshape(len(rows), -1)
+    return flat
+
+
+def _blocks(array: "NDArray[Any]", rows: "NDArray[Any]") -> "list[NDArray[Any]]":
+    """Cut rows into blocks that fit into memory."""
+    size = max(1, BLOCK_NUMBERS // array[0].size)
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _mean_steps(features: "Prepared", modality: str, rows: "NDArray[Any]") -> "NDArray[Any]":
+    import numpy as np
+
+    own, lengths = features.arrays[modality][rows], features.lengths[modality][rows, None]
     is_real = np.arange(own.shape[1]) < lengths
     means: NDArray[Any] = np.einsum("ntf,nt->nf", own.astype(float), is_real.astype(float)) / lengths
     return means

@@ -4,12 +4,13 @@ import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
+from stages.shared.features import fitted_on_train
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
@@ -70,7 +71,7 @@ def mean_vectors(texts: list[str], path: Path, key: str) -> TextVectors:
     del vectors
     bad = ~np.isfinite(own).all(axis=1)
     if bad.any():
-        raise InputError(f"{path}: the vector of {str(names[is_known][bad][0])!r} is not finite: download it again")
+        raise InputError(f"{path}: vectors of {int(bad.sum())} of the texts' words are not finite: download it again")
     in_vectors = counts[:, is_known]
     known = in_vectors.sum(axis=1)
     means = (in_vectors @ own) / np.maximum(known, 1)[:, None]
@@ -102,3 +103,25 @@ def load_vectors(path: Path, key: str) -> "KeyedVectors":
             f"{path} is not a complete file in word2vec's {kind} format (a .txt file is read as text, any other as "
             "binary): download it again"
         ) from error
+
+
+def standardise(
+    means: NDArray[np.float32], is_known: NDArray[np.bool_], is_train: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Scale the mean vectors of texts with those of the train split; a text without a known word becomes 0.
+
+    Args:
+        means: [N, D].
+        is_known: [N], whether any word of a text has a vector; those of some train texts have.
+        is_train: [N].
+
+    Returns:
+        Vectors [N, D], and what was fitted, for the JSON.
+    """
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler().fit(means[is_train & is_known])
+    vectors = np.zeros_like(means)
+    vectors[is_known] = scaler.transform(means[is_known])
+    about = fitted_on_train(is_train & is_known, "means, scales")
+    return vectors, about | {"mean": scaler.mean_.tolist(), "scale": scaler.scale_.tolist()}

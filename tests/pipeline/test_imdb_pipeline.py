@@ -44,6 +44,9 @@ def test_imdb_runs_from_files_to_a_report_and_another_split_or_word_vectors_comp
     assert not planned(folder, environment)
 
     assert planned(folder, environment, **{"data.imdb.plot.vectors": "other.bin"}) >= {"movies", "features@plot"}
+    assert planned(folder, environment, **{"data.imdb.plot.tokens": True}) >= {"movies", "features@plot"}
+    of_poster = planned(folder, environment, **{"data.imdb.poster.layer": "convolution"})
+    assert of_poster & {"movies", "cohort", "features@plot", "features@poster"} == {"features@poster"}
     store = next((folder / "data/.images").glob("vgg16-*/keys.txt"))
     before = store.read_text()
     path = folder / "params.yaml"

@@ -12,6 +12,7 @@ from i2moe.base.errors import InputError
 from i2moe.data import FeatureSet
 from i2moe.metrics import chance, lead_metric
 from i2moe.selection import softmax
+from stages import reference as module
 from stages.reference import choose_strength, fit_linear, into_row_space, reference, vectors
 from stages.shared.base import paths
 from stages.shared.predictions import read
@@ -28,6 +29,31 @@ def test_a_sequence_gives_the_mean_of_its_real_steps_and_a_vector_itself(synthet
     rows = np.array([4, 1])
     assert vectors(features, "first", rows).tolist() == [sequences[4, 0].tolist(), sequences[1].mean(axis=0).tolist()]
     assert vectors(features, "second", rows).tolist() == features.arrays["second"][rows].tolist()
+
+
+def test_blocks_of_sequences_of_any_size_give_the_same(synthetic_dataset, monkeypatch):
+    folder, cohort = synthetic_dataset()
+    np.save(folder / "first.npy", np.random.default_rng(0).normal(size=(60, 3, 2)).astype(np.float16))
+    np.save(folder / "first.lengths.npy", np.resize([1, 3, 2], 60))
+    (folder / "first.json").write_text(json.dumps({"kind": "sequence", "shape": [3, 2]}))
+    features = FeatureSet(folder, cohort)
+    whole = vectors(features, "first", np.arange(60)[::-1])
+    monkeypatch.setattr(module, "BLOCK_NUMBERS", 20)
+    assert np.array_equal(vectors(features, "first", np.arange(60)[::-1]), whole)
+
+
+def test_an_image_is_flattened_or_where_there_are_too_many_numbers_the_mean_over_its_positions(
+    synthetic_dataset, monkeypatch
+):
+    folder, cohort = synthetic_dataset()
+    maps = np.arange(60 * 2 * 2 * 3, dtype=np.float16).reshape(60, 2, 2, 3)
+    np.save(folder / "first.npy", maps)
+    (folder / "first.json").write_text(json.dumps({"kind": "image", "shape": [2, 2, 3]}))
+    features = FeatureSet(folder, cohort)
+    rows = np.array([4, 1])
+    assert vectors(features, "first", rows).tolist() == maps[rows].reshape(2, 12).tolist()
+    monkeypatch.setattr(module, "MAX_NUMBERS", 60 * 12 - 1)
+    assert vectors(features, "first", rows).tolist() == [[50.5, 56.5], [14.5, 20.5]]
 
 
 def wide(samples, columns=1000, seed=0):

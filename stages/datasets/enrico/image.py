@@ -1,4 +1,4 @@
-"""Images of ENRICO: a screenshot or wireframe as the features of VGG-11's frozen convolutions."""
+"""Images of ENRICO: a screenshot or wireframe as the map that a frozen network makes of it."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +9,7 @@ from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest
 from i2moe.contract.cohort import read_cohort
 from stages.datasets.enrico.augment import draw_change, prepare_copy
-from stages.datasets.enrico.settings import ImageSettings, Settings
+from stages.datasets.enrico.settings import VGG, ImageSettings, Settings
 from stages.datasets.enrico.source import IMAGES, image_path
 from stages.shared.base import paths
 from stages.shared.base.command import run
@@ -21,8 +21,11 @@ from stages.shared.images.images import Extractor, Item
 from stages.shared.images.vgg import build_vgg, fingerprint, untrained_note
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from PIL import Image
 
+DRAWN = "wireframe"  # its colours name components
 CHANNELS, STRIDE = 512, 32  # of VGG-11's convolutions: five poolings halve height and width
 
 
@@ -56,11 +59,53 @@ def image(modality: Annotated[str, typer.Argument(help="screenshot or wireframe"
 
 
 def build_extractor(settings: ImageSettings, modality: str) -> Extractor:
-    """Build VGG-11's convolutions; images are resized to their input, and copies changed first."""
+    """Build the network; images are resized to its input, and copies changed first."""
+    if settings.encoder != VGG:
+        return build_vision(settings, modality)
     key = "data.enrico.image.weights"
     network = build_vgg("vgg11", settings.weights, settings.seed, key).get_submodule("features")
     size = (settings.width, settings.height)
-    is_drawn = modality == "wireframe"
+    return Extractor(
+        network=network,
+        prepare=preparation(settings, modality),
+        width=settings.width,
+        height=settings.height,
+        shape=(CHANNELS, settings.height // STRIDE, settings.width // STRIDE),
+        batch_size=settings.batch_size,
+        name=f"VGG-11's convolutions, weights {settings.weights}",
+        key=fingerprint(network, "vgg11", size),
+        remedy=remedy(modality),
+        note=untrained_note(settings.weights, "VGG-11", settings.seed),
+        augmentation=augmentation(settings, modality),
+    )
+
+
+def build_vision(settings: ImageSettings, modality: str) -> Extractor:
+    """Build a Hugging Face vision model, which returns a map of its patches.
+
+    Raises:
+        InputError: when it sees images of another size than the settings'.
+    """
+    from stages.shared.pretrained.vision import load_vision_tower
+
+    tower = load_vision_tower(settings.encoder, "data.enrico.image.encoder")
+    if (tower.height, tower.width) != (settings.height, settings.width):
+        raise InputError(
+            f"data.enrico.image.encoder: {settings.encoder} sees images of {tower.height} x {tower.width} pixels: set "
+            f"data.enrico.image.height to {tower.height} and data.enrico.image.width to {tower.width}"
+        )
+    return tower.extractor(
+        preparation(settings, modality),
+        "resize",
+        settings.batch_size,
+        remedy(modality),
+        augmentation(settings, modality),
+    )
+
+
+def preparation(settings: ImageSettings, modality: str) -> "Callable[[Image.Image, Item], Image.Image]":
+    """Return what makes a screen, or an augmented copy of it, as large as the network sees it."""
+    size = (settings.width, settings.height)
 
     def prepare(screen: "Image.Image", item: Item) -> "Image.Image":
         from PIL import Image
@@ -68,21 +113,19 @@ def build_extractor(settings: ImageSettings, modality: str) -> Extractor:
         if not item.copy:
             return screen.resize(size, Image.Resampling.BILINEAR)
         change = draw_change(settings.seed, item.sample_id, item.copy)
-        return prepare_copy(screen, change, settings.augment, size, is_drawn=is_drawn)
+        return prepare_copy(screen, change, settings.augment, size, is_drawn=modality == DRAWN)
 
-    return Extractor(
-        network=network,
-        prepare=prepare,
-        width=settings.width,
-        height=settings.height,
-        shape=(CHANNELS, settings.height // STRIDE, settings.width // STRIDE),
-        batch_size=settings.batch_size,
-        name=f"VGG-11's convolutions, weights {settings.weights}",
-        key=fingerprint(network, "vgg11", size),
-        remedy=f"unpack it again from {IMAGES[modality][0]}.zip, or list its screen under data.enrico.exclude",
-        note=untrained_note(settings.weights, "VGG-11", settings.seed),
-        augmentation=repr((sorted(settings.augment), settings.seed, is_drawn)),
-    )
+    return prepare
+
+
+def augmentation(settings: ImageSettings, modality: str) -> str:
+    """Name how copies are made."""
+    return repr((sorted(settings.augment), settings.seed, modality == DRAWN))
+
+
+def remedy(modality: str) -> str:
+    """Return what to do about a file that cannot be decoded."""
+    return f"unpack it again from {IMAGES[modality][0]}.zip, or list its screen under data.enrico.exclude"
 
 
 if __name__ == "__main__":

@@ -10,10 +10,14 @@ Modality = Literal["screenshot", "wireframe"]
 AugmentationName = Literal["horizontal_flip", "crop", "colour"]
 
 
-class ImageSettings(Strict):
-    """Screens as VGG-11's convolution features."""
+VGG = "vgg"  # an encoder; any other name is a Hugging Face model's
 
-    weights: str  # none | a name of torchvision's | a local file
+
+class ImageSettings(Strict):
+    """Screens as VGG-11's convolution features, or as a Hugging Face vision model's."""
+
+    encoder: str  # vgg | a local folder of a Hugging Face vision model, or its OWNER/NAME at the hub
+    weights: str  # of encoder vgg: none | a name of torchvision's | a local file
     seed: Annotated[int, Field(ge=0)]  # of weights `none`, and of augmentation
     height: Annotated[int, Field(ge=32)]  # pixels that the network sees
     width: Annotated[int, Field(ge=32)]

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
-from stages.datasets.imdb.settings import Settings
+from stages.datasets.imdb.settings import WORDS, Settings
 from stages.datasets.imdb.source import GENRES
 from stages.datasets.imdb.table import read_movies
 from stages.shared.base.command import run
@@ -59,7 +59,7 @@ def select(table: pd.DataFrame, settings: Settings) -> tuple[pd.DataFrame, list[
     }
     if has_plot:
         filters["without a plot"] = table["words"] > 0
-    if has_plot and settings.plot.unknown == "drop":
+    if has_plot and settings.plot.encoder == WORDS and settings.plot.unknown == "drop":
         filters["without a plot word that has a vector"] = table["known_words"] > 0
     if settings.split == "official":
         filters["in no official split"] = table["fold"] != ""

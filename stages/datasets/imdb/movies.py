@@ -3,49 +3,89 @@
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from i2moe.base.errors import InputError
+from stages.datasets.imdb.settings import WORDS as WORD_ENCODER
 from stages.datasets.imdb.settings import Settings
 from stages.datasets.imdb.source import Movies, find_hdf5, open_hdf5, read_folder, read_hdf5
-from stages.datasets.imdb.table import PLOTS, TABLE
+from stages.datasets.imdb.table import PLOTS, TABLE, TEXTS, WORD_IDS, WORD_VECTORS, WORDS
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.features import save
-from stages.shared.words import TextVectors, mean_vectors
+from stages.shared.word_steps import find_known_words
+from stages.shared.words import TextVectors, mean_vectors, tokenise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+LINE_BREAK = "<br />"  # in plots
 ROWS = 4096  # of the HDF5 read at a time
 
 
 def movies() -> None:
-    """Write data/interim/imdb: movies.json, one row per movie, and plots.npy [movies, D], untouched by any split."""
+    """Write data/interim/imdb, untouched by any split: movies.json, one row per movie, and what plots are made from.
+
+    That is plots.npy [movies, D] where a plot is the mean of word vectors; words.json, word_vectors.npy and
+    word_ids.npy where it is a sequence of them; texts.json for a Hugging Face encoder.
+    """
     settings = load_block("data.imdb", Settings)
     hdf5 = find_hdf5(settings.raw)
     official = settings.split == "official"
     found = read_hdf5(hdf5, official=official) if hdf5 else read_folder(settings.raw, official=official)
-    vectors = plot_vectors(found, settings, hdf5) if "plot" in settings.modalities else None
+    plots = read_plots(found, settings, hdf5) if "plot" in settings.modalities else None
     folder = paths.interim("imdb")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     table = found.table.assign(words=0, known_words=0)
-    if vectors:
-        table = table.assign(words=vectors.words, known_words=vectors.known)
-        save(folder / PLOTS, vectors.means)
-    (folder / TABLE).write_text(json.dumps(table.to_dict("records"), ensure_ascii=False) + "\n")
+    if plots:
+        table = table.assign(words=plots.words, known_words=plots.known)
+        for name, array in plots.arrays.items():
+            save(folder / name, array)
+        for name, texts in plots.texts.items():
+            _write_json(folder / name, texts)
+    _write_json(folder / TABLE, table.to_dict("records"))
     print(f"{folder}: {len(table)} movies")
 
 
-def plot_vectors(found: Movies, settings: Settings, hdf5: Path | None) -> TextVectors:
-    """Return the plots' mean vectors: those of the HDF5, or made from the plots' words."""
-    if hdf5:
-        return read_means(hdf5)
-    return mean_vectors(found.plots, Path(settings.raw) / settings.plot.vectors, "data.imdb.plot.vectors")
+class Plots(NamedTuple):
+    """How many words each plot has, how many of them are known, and the files that the plot stage reads."""
+
+    words: "NDArray[np.int64]"
+    known: "NDArray[np.int64]"
+    arrays: "dict[str, NDArray[Any]]"
+    texts: dict[str, list[str]]
+
+
+def read_plots(found: Movies, settings: Settings, hdf5: Path | None) -> Plots:
+    """Return the plots' mean vectors, those of the HDF5 or made from their words; or their words; or their texts.
+
+    Raises:
+        InputError: for an HDF5, which has no texts, where more than its means is wanted.
+    """
+    own = settings.plot
+    if hdf5 and (own.tokens or own.encoder != WORD_ENCODER):
+        raise InputError(
+            f"{hdf5} holds means of word vectors and no texts: set data.imdb.raw to the archive's folder, or "
+            "data.imdb.plot.encoder to words and data.imdb.plot.tokens to false"
+        )
+    if own.encoder != WORD_ENCODER:
+        words = np.array([len(tokenise(text)) for text in found.plots])
+        return Plots(words, words, {}, {TEXTS: [text.replace(LINE_BREAK, " ") for text in found.plots]})
+    path, key = Path(settings.raw) / own.vectors, "data.imdb.plot.vectors"
+    if own.tokens:
+        known = find_known_words(found.plots, path, key)
+        arrays = {WORD_VECTORS: known.vectors, WORD_IDS: known.ids}
+        return Plots(known.words, known.known, arrays, {WORDS: known.names})
+    means = read_means(hdf5) if hdf5 else mean_vectors(found.plots, path, key)
+    return Plots(means.words, means.known, {PLOTS: means.means}, {})
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False) + "\n")
 
 
 def read_means(path: Path) -> TextVectors:

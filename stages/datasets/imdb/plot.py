@@ -1,49 +1,134 @@
-"""Plots of MM-IMDb: mean word vectors, standardised with the train split."""
+"""Plots of MM-IMDb, scaled with the train split: means of word vectors, or sequences of words or of tokens' states."""
 
-from typing import Any
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
+from stages.datasets.imdb.settings import WORDS as WORD_ENCODER
 from stages.datasets.imdb.settings import Settings
 from stages.datasets.imdb.source import find_hdf5
-from stages.datasets.imdb.table import PLOTS, read_movies, read_rows
+from stages.datasets.imdb.table import PLOTS, TEXTS, WORD_IDS, WORD_VECTORS, WORDS, read_movies, read_rows
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.features import fitted_on_train, write_vectors
+from stages.shared.features import write_vectors
+from stages.shared.pretrained.text import TextEncoder
+from stages.shared.pretrained.token_store import embed
+from stages.shared.steps import Steps, write_steps, write_without_steps
+from stages.shared.words import standardise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def plot() -> None:
-    """Write data/features/imdb/plot.npy [N, D] and .json; a plot without a known word is 0, the mean train plot."""
-    from sklearn.preprocessing import StandardScaler
+    """Write data/features/imdb/plot.npy and .json, [N, D] or with .lengths.npy and .words.json [N, T, D].
 
+    A plot without a known word is 0, the mean train plot; as a sequence, it is one step of 0.
+    """
     settings = load_block("data.imdb", Settings)
     _, rows, is_train = read_rows()
-    path = paths.interim("imdb") / PLOTS
-    if not path.exists():
-        raise InputError(f"{path} is missing: run the movies stage first")
-    movies = read_movies().iloc[rows]
-    is_known = movies["known_words"].to_numpy() > 0
+    table = read_movies()
+    movies = table.iloc[rows]
+    words: Sequence[Sequence[str]]
+    if settings.plot.encoder != WORD_ENCODER:
+        steps, words, about = read_tokens(rows, settings)
+    elif settings.plot.tokens:
+        steps, words, about = read_words(table["known_words"].to_numpy(), rows, settings.plot.max_tokens)
+        known = _known_share(movies, settings)
+        about |= known | {"note": f"{known['note']}; {about['note']}"}
+    else:
+        vectors = np.load(_interim(PLOTS), mmap_mode="r")[rows]
+        is_known = movies["known_words"].to_numpy() > 0
+        write_means(vectors, is_known, is_train, settings, _known_share(movies, settings))
+        return
+    if settings.plot.tokens:
+        without = {"plots_without_known_word": int((steps.lengths == 0).sum())}
+        write_steps("imdb", "plot", steps, words, is_train, {"source": settings.raw, **about, **without})
+    else:
+        write_means(steps.means(), steps.lengths > 0, is_train, settings, about)
+
+
+def read_words(
+    known: NDArray[np.int64], rows: NDArray[np.int64], max_tokens: int
+) -> tuple[Steps, list[list[str]], dict[str, Any]]:
+    """Return plots as sequences of their first words that have a vector, these words, and a description.
+
+    Args:
+        known: words with a vector of each movie.
+        rows: of the samples among all movies [N].
+        max_tokens: words of a plot.
+    """
+    ids = np.load(_interim(WORD_IDS))
+    names = json.loads(_interim(WORDS).read_text())
+    first = (known.cumsum() - known)[rows]
+    lengths = np.minimum(known[rows], max_tokens)
+    words = [
+        [names[place] for place in ids[start : start + length]] for start, length in zip(first, lengths, strict=True)
+    ]
+    places = np.arange(lengths.sum()) + np.repeat(first - (lengths.cumsum() - lengths), lengths)
+    steps = Steps(np.load(_interim(WORD_VECTORS), mmap_mode="r"), ids[places].astype(np.int64), lengths)
+    return steps, words, _cut_off(int((known[rows] > max_tokens).sum()), max_tokens)
+
+
+def read_tokens(rows: NDArray[np.int64], settings: Settings) -> tuple[Steps, list[list[str]], dict[str, Any]]:
+    """Return plots as sequences of a Hugging Face encoder's last hidden states, their tokens, and a description.
+
+    Arguments as in `read_words`.
+    """
+    texts = json.loads(_interim(TEXTS).read_text())
+    encoder = TextEncoder(settings.plot.encoder, "data.imdb.plot.encoder")
+    cuts = list(encoder.cut([texts[row] for row in rows], settings.plot.max_tokens))
+    about = {"encoder": settings.plot.encoder, **_cut_off(sum(cut.is_cut for cut in cuts), settings.plot.max_tokens)}
+    return embed(cuts, encoder), [cut.tokens for cut in cuts], about
+
+
+def write_means(
+    vectors: NDArray[np.float32],
+    is_known: NDArray[np.bool_],
+    is_train: NDArray[np.bool_],
+    settings: Settings,
+    about: dict[str, Any],
+) -> None:
+    """Standardise mean vectors [N, D] with the train split and write them; 0 where no word is known [N].
+
+    Raises:
+        InputError: when no train plot has a known word.
+    """
     if not (is_train & is_known).any():
         raise InputError(f"{settings.raw}: no train plot has a word with a vector: is this the right file of vectors?")
-    vectors = np.load(path, mmap_mode="r")[rows]
-    scaler = StandardScaler().fit(vectors[is_train & is_known])
-    array = np.zeros_like(vectors)
-    array[is_known] = scaler.transform(vectors[is_known])
+    array, fitted = standardise(vectors, is_known, is_train)
     description = {
         "source": settings.raw,
-        **_words(movies, settings),
+        **about,
         "plots_without_known_word": int((~is_known).sum()),
-        "fitted": fitted_on_train(is_train & is_known, "means, scales")
-        | {"mean": scaler.mean_.tolist(), "scale": scaler.scale_.tolist()},
+        "fitted": fitted,
     }
+    write_without_steps("imdb", "plot")
     write_vectors("imdb", "plot", array, description)
     print(f"  {int((~is_known).sum())} plots without a known word are 0")
 
 
-def _words(movies: pd.DataFrame, settings: Settings) -> dict[str, Any]:
+def _interim(name: str) -> Path:
+    path = paths.interim("imdb") / name
+    if not path.exists():
+        raise InputError(f"{path} is missing: run the movies stage first")
+    return path
+
+
+def _cut_off(number: int, max_tokens: int) -> dict[str, Any]:
+    """Say how many plots are cut off."""
+    note = f"{number} plots have more than {max_tokens} tokens and are cut off there"
+    print(f"imdb plot: {note}")
+    return {"max_tokens": max_tokens, "plots_cut_off": number, "note": note}
+
+
+def _known_share(movies: pd.DataFrame, settings: Settings) -> dict[str, Any]:
     """Say how many of the plots' words have no vector; an HDF5 does not tell."""
     if find_hdf5(settings.raw):
         return {}

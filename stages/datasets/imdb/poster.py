@@ -1,70 +1,69 @@
-"""Posters of MM-IMDb: VGG-16's second layer of 4096 after ReLU, or the ready-made features of the HDF5."""
+"""Posters of MM-IMDb through VGG-16 or a Hugging Face vision model, or the ready-made features of the HDF5."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.datasets.imdb.settings import PosterSettings, Settings
+from i2moe.base.errors import InputError
+from stages.datasets.imdb.settings import VGG, PosterSettings, Settings
 from stages.datasets.imdb.source import DATASET, find_hdf5, open_hdf5
 from stages.datasets.imdb.table import read_rows
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.images.image_features import Scaled, write_image_features, write_scaled
 from stages.shared.images.images import Extractor, Item
-from stages.shared.images.vgg import build_vgg, fingerprint, untrained_note
+from stages.shared.images.vgg import vgg16_extractor
+from stages.shared.steps import write_without_steps
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-SIDE = 224  # pixels of the square that VGG-16 sees
-NUM_FEATURES = 4096
-LAST = 5  # modules of VGG's classifier: Linear, ReLU, Dropout, Linear, ReLU
+REMEDY = "unpack the archive again, or remove this movie's files"
 
 
 def poster() -> None:
-    """Write data/features/imdb/poster.npy [N, 4096] and .json."""
+    """Write data/features/imdb/poster.npy and .json: vectors [N, 4096], or maps [N, C, h, w]."""
     settings = load_block("data.imdb", Settings)
     table, rows, is_train = read_rows()
     hdf5 = find_hdf5(settings.raw)
+    if hdf5 and (settings.poster.encoder != VGG or settings.poster.layer != "classifier"):
+        raise InputError(
+            f"{hdf5} holds features of VGG's layer classifier and no images: set data.imdb.raw to the archive's "
+            "folder, or data.imdb.poster.encoder to vgg and data.imdb.poster.layer to classifier"
+        )
     if hdf5:
         write_ready_made(hdf5, rows, is_train)
-        return
-    folder = Path(settings.raw) / DATASET
-    items = [Item(folder / f"{movie}.jpeg", movie) for movie in table["sample_id"]]
-    description = {"kind": "vector", "source": str(folder)}
-    write_image_features("imdb", "poster", items, [], is_train, build_extractor(settings.poster), description)
+    else:
+        folder = Path(settings.raw) / DATASET
+        items = [Item(folder / f"{movie}.jpeg", movie) for movie in table["sample_id"]]
+        extractor = build_extractor(settings.poster)
+        kind = "vector" if len(extractor.shape) == 1 else "image"
+        description = {"kind": kind, "source": str(folder)}
+        write_image_features("imdb", "poster", items, [], is_train, extractor, description)
+    write_without_steps("imdb", "poster")
 
 
 def build_extractor(settings: PosterSettings) -> Extractor:
-    """Build VGG-16 up to its second layer of 4096, on the largest square in the middle of a poster."""
-    from torch import nn
-
-    vgg = build_vgg("vgg16", settings.weights, settings.seed, "data.imdb.poster.weights")
-    classifier = list(vgg.get_submodule("classifier").children())
-    network = nn.Sequential(
-        vgg.get_submodule("features"), vgg.get_submodule("avgpool"), nn.Flatten(), *classifier[:LAST]
-    )
-    return Extractor(
-        network=network,
-        prepare=prepare,
-        width=SIDE,
-        height=SIDE,
-        shape=(NUM_FEATURES,),
-        batch_size=settings.batch_size,
-        name=f"VGG-16 with weights {settings.weights}, second layer of {NUM_FEATURES} after ReLU",
-        key=f"vgg16-{fingerprint(network, 'fit', SIDE)}",
-        remedy="unpack the archive again, or remove this movie's files",
-        note=untrained_note(settings.weights, "VGG-16", settings.seed),
+    """Build the network that sees the largest square in the middle of a poster."""
+    if settings.encoder != VGG:
+        return build_vision(settings)
+    return vgg16_extractor(
+        settings.weights,
+        settings.seed,
+        settings.batch_size,
+        layer=settings.layer,
+        key="data.imdb.poster.weights",
+        remedy=REMEDY,
     )
 
 
-def prepare(image: "Image.Image", item: Item) -> "Image.Image":  # noqa: ARG001 (posters are not augmented)
-    """Cut the largest square from an image's middle, and resize it."""
+def build_vision(settings: PosterSettings) -> Extractor:
+    """Build a Hugging Face vision model, which returns a map of its patches."""
     from PIL import Image, ImageOps
 
-    return ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.BILINEAR)
+    from stages.shared.pretrained.vision import load_vision_tower
+
+    tower = load_vision_tower(settings.encoder, "data.imdb.poster.encoder")
+    size, method = (tower.width, tower.height), Image.Resampling(tower.resample)
+    return tower.extractor(lambda image, _: ImageOps.fit(image, size, method), "fit", settings.batch_size, REMEDY)
 
 
 def write_ready_made(path: Path, rows: NDArray[np.int64], is_train: NDArray[np.bool_]) -> None:

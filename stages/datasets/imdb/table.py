@@ -10,7 +10,9 @@ from i2moe.base.errors import InputError
 from i2moe.contract.cohort import read_cohort
 from stages.shared.base import paths
 
-TABLE, PLOTS = "movies.json", "plots.npy"
+TABLE, PLOTS = "movies.json", "plots.npy"  # one row per movie
+TEXTS = "texts.json"  # the plots, for a Hugging Face encoder
+WORDS, WORD_VECTORS, WORD_IDS = "words.json", "word_vectors.npy", "word_ids.npy"  # plots as sequences of known words
 
 
 def read_movies() -> pd.DataFrame:

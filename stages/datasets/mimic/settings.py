@@ -34,9 +34,9 @@ class LabSettings(Strict):
 
 
 class NoteSettings(Strict):
-    """Discharge notes: TF-IDF, then truncated SVD; or a local model's embeddings, which need no other key."""
+    """Discharge notes: TF-IDF, then truncated SVD; or a model's embeddings, which need no other key."""
 
-    model: str | None  # folder of a Hugging Face encoder and its tokenizer
+    model: str | None  # local folder of a Hugging Face encoder, or its OWNER/NAME at the hub
     min_notes: Positive  # train notes that hold a term
     max_terms: Positive
     dim: Positive

@@ -45,7 +45,7 @@ def write_image_features(
     if len(copies):
         about["copies"] = len(copies) // int(is_train.sum())
     source = str(items[0].path.parent)
-    scaled = Scaled(lambda part: np.asarray(features[part]), own, is_train, extractor.shape, source)
+    scaled = Scaled(lambda part: features[part].astype(np.float32), own, is_train, extractor.shape, source)
     if len(copies):
         shape = (int(is_train.sum()), about["copies"], *extractor.shape)
         path = paths.features(dataset) / f"{modality}.copies.npy"

@@ -56,58 +56,69 @@ class Extractor:
     key: str  # of network, weights and preparation: features of one key may share a store
     remedy: str  # for a file that cannot be decoded
     note: str | None  # what a reader of results must know
+    mean: tuple[float, float, float] = CHANNEL_MEAN  # of the pixels' channels that the network was trained on
+    std: tuple[float, float, float] = CHANNEL_STD
+    is_half: bool = False  # features are kept as float16
     augmentation: str = ""  # how `prepare` makes copies: copies made otherwise are others, plain images stay the same
 
 
 class Store:
-    """Features of single images, in the order they were made: `features.f32` [n, F] and `keys.txt`, one line each.
+    """Features of single items, in the order they were made: `features.f32` or `.f16` [n, F] and a line in `keys.txt`.
 
     Only ever appended to. What a kill left half written is cut off when the store is opened again.
     """
 
-    def __init__(self, folder: Path, num_features: int) -> None:
-        self.num_features = num_features
-        self.features, self.names = folder / "features.f32", folder / "keys.txt"
+    def __init__(self, folder: Path, num_features: int, dtype: type[np.floating] = np.float32) -> None:
+        self.num_features, self.dtype = num_features, np.dtype(dtype)
+        self.features, self.names = folder / f"features.f{8 * self.dtype.itemsize}", folder / "keys.txt"
+        bytes_per_row = self.dtype.itemsize * num_features
         folder.mkdir(parents=True, exist_ok=True)
         for path in (self.features, self.names):
             path.touch()
         lines = self.names.read_text().splitlines(keepends=True)
         self.keys = [line.rstrip("\n") for line in lines if line.endswith("\n")]
-        del self.keys[self.features.stat().st_size // (4 * num_features) :]
+        del self.keys[self.features.stat().st_size // bytes_per_row :]
         with self.names.open("r+") as stream:
             stream.truncate(sum(len(key) + 1 for key in self.keys))
         with self.features.open("r+b") as stream:
-            stream.truncate(len(self.keys) * 4 * num_features)
+            stream.truncate(len(self.keys) * bytes_per_row)
 
-    def append(self, keys: list[str], features: Floats) -> None:
+    def append(self, keys: list[str], features: NDArray[np.floating]) -> None:
         """Append features [n, F]; names come last, since they tell what is complete."""
         with self.features.open("ab") as stream:
-            stream.write(np.ascontiguousarray(features, dtype=np.float32).tobytes())
+            stream.write(np.ascontiguousarray(features, dtype=self.dtype).tobytes())
         with self.names.open("a") as stream:
             stream.write("".join(f"{key}\n" for key in keys))
         self.keys += keys
 
-    def array(self) -> Floats:
+    def array(self) -> NDArray[np.floating]:
         """Memory-map all features [n, F]."""
-        return np.memmap(self.features, np.float32, "r", shape=(len(self.keys), self.num_features))
+        if not self.keys:  # an empty file cannot be mapped
+            return np.empty((0, self.num_features), self.dtype)
+        return np.memmap(self.features, self.dtype, "r", shape=(len(self.keys), self.num_features))
 
 
-def embed(items: Sequence[Item], extractor: Extractor) -> tuple[Floats, Ints]:
+def embed(items: Sequence[Item], extractor: Extractor) -> tuple[NDArray[np.floating], Ints]:
     """Return features [n, F], memory-mapped, and the row of each item among them; only new images are computed.
 
     Raises:
         InputError: for the first file that is missing or cannot be decoded.
     """
-    store = Store(paths.image_features(extractor.key), int(np.prod(extractor.shape)))
+    dtype = np.float16 if extractor.is_half else np.float32
+    store = Store(paths.image_features(extractor.key), int(np.prod(extractor.shape)), dtype)
     keys = list(read_ahead(lambda item: _key(item, extractor), items, ahead=64))
     known = set(store.keys)
     new = {key: item for key, item in zip(keys, items, strict=True) if key not in known}
     if new:
+        size = len(new) * store.num_features * store.dtype.itemsize / 1e6
+        print(f"{len(new)} new images, {size:.0f} MB under {store.features.parent}")
         bar = tqdm(total=len(new), desc="images", unit="image", mininterval=1, delay=2, dynamic_ncols=True)
         with bar:
             for names, features in forward(new, extractor):
-                _check_finite(features, [new[name] for name in names], extractor)
-                store.append(names, features)
+                with np.errstate(over="ignore"):
+                    kept: NDArray[np.floating] = features.astype(dtype)
+                _check_finite(kept, [new[name] for name in names], extractor)
+                store.append(names, kept)
                 bar.update(len(names))
     position = {key: row for row, key in enumerate(store.keys)}
     return store.array(), np.array([position[key] for key in keys], dtype=np.int64)
@@ -121,7 +132,7 @@ def _key(item: Item, extractor: Extractor) -> str:
     return digest.hexdigest()
 
 
-def _check_finite(features: Floats, items: list[Item], extractor: Extractor) -> None:
+def _check_finite(features: NDArray[np.floating], items: list[Item], extractor: Extractor) -> None:
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
         path = items[int(np.flatnonzero(~finite)[0])].path
@@ -146,7 +157,7 @@ def forward(new: dict[str, Item], extractor: Extractor) -> Iterator[tuple[list[s
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     # Channels last: VGG on a CPU then takes two thirds of the time.
     network = extractor.network.eval().to(device).to(memory_format=torch.channels_last)
-    mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (CHANNEL_MEAN, CHANNEL_STD))
+    mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (extractor.mean, extractor.std))
     size = extractor.batch_size
     images = read_ahead(lambda item: decode(item, extractor), new.values(), ahead=size)
     names = iter(new)

@@ -3,14 +3,21 @@
 import hashlib
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from i2moe.base.errors import InputError, first_line
+from stages.shared.images.images import Extractor, Item
 
 if TYPE_CHECKING:
+    from PIL import Image
     from torch import nn
 
 UNTRAINED = "none"
+# VGG-16 on photographs, posters and the like
+SIDE = 224  # pixels of the square that it sees
+NUM_FEATURES = 4096
+MAP = (512, 7, 7)  # of its last convolution, after ReLU and pooling
+LAST = 5  # modules of its classifier: Linear, ReLU, Dropout, Linear, ReLU
 
 
 def build_vgg(architecture: str, weights: str, seed: int, key: str) -> "nn.Module":
@@ -73,10 +80,59 @@ def fingerprint(network: "nn.Module", *more: object) -> str:
     digest = hashlib.blake2b(repr(more).encode(), digest_size=12)
     for name, value in network.state_dict().items():
         digest.update(name.encode())
-        digest.update(value.contiguous().numpy())
+        digest.update(value.contiguous().cpu().numpy())
     return digest.hexdigest()
 
 
 def untrained_note(weights: str, network: str, seed: int) -> str | None:
     """Return what a reader must know of features by random weights; None for trained ones."""
     return f"untrained image features ({network} with random weights, seed {seed})" if weights == UNTRAINED else None
+
+
+def vgg16_extractor(
+    weights: str, seed: int, batch_size: int, *, layer: Literal["classifier", "convolution"], key: str, remedy: str
+) -> Extractor:
+    """Build VGG-16 up to a layer, on the largest square in the middle of an image.
+
+    Args:
+        weights: `none`, a name of torchvision's, or a local file of a state dict.
+        seed: of random weights.
+        batch_size: images.
+        layer: classifier, the second layer of 4096 after ReLU; or convolution, the last map after ReLU and pooling.
+        key: of params.yaml that names the weights, for errors.
+        remedy: for a file that cannot be decoded.
+
+    Raises:
+        InputError: as `build_vgg`.
+    """
+    vgg = build_vgg("vgg16", weights, seed, key)
+    is_map = layer == "convolution"
+    network = vgg.get_submodule("features") if is_map else up_to_4096(vgg)
+    words = "last convolution" if is_map else f"second layer of {NUM_FEATURES} after ReLU"
+    return Extractor(
+        network=network,
+        prepare=prepare,
+        width=SIDE,
+        height=SIDE,
+        shape=MAP if is_map else (NUM_FEATURES,),
+        batch_size=batch_size,
+        name=f"VGG-16 with weights {weights}, {words}",
+        key=f"vgg16-{fingerprint(network, 'fit', SIDE)}",
+        remedy=remedy,
+        note=untrained_note(weights, "VGG-16", seed),
+    )
+
+
+def up_to_4096(vgg: "nn.Module") -> "nn.Module":
+    """Return VGG-16 up to its second layer of 4096 and the ReLU after it."""
+    from torch import nn
+
+    classifier = list(vgg.get_submodule("classifier").children())
+    return nn.Sequential(vgg.get_submodule("features"), vgg.get_submodule("avgpool"), nn.Flatten(), *classifier[:LAST])
+
+
+def prepare(image: "Image.Image", item: Item) -> "Image.Image":  # noqa: ARG001 (nothing is augmented)
+    """Cut the largest square from an image's middle, and resize it."""
+    from PIL import Image, ImageOps
+
+    return ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.BILINEAR)

@@ -1,4 +1,4 @@
-"""Discharge notes of MIMIC-IV by visit, as TF-IDF and SVD fitted on train, or as a local model's embeddings."""
+"""Discharge notes of MIMIC-IV by visit, as TF-IDF and SVD fitted on train, or as a model's embeddings."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ from stages.datasets.mimic.settings import NoteSettings, Settings
 from stages.datasets.mimic.source import Source, open_source
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
+from stages.shared.pretrained.text import TextEncoder
 
 BLANK = re.compile(r"_{2,}")  # what de-identification leaves of a name, a date or a number
 NOTES_AT_ONCE = 500
@@ -99,43 +100,21 @@ def fit_terms(source: Source, settings: NoteSettings) -> tuple[Embed, dict[str, 
     return lambda texts: svd.transform(vectorizer.transform(texts)), about
 
 
-def load_model(folder: str) -> Embed:
-    """Load a Hugging Face encoder from a local folder; a note's embedding is the mean of its tokens' last states.
+def load_model(name: str) -> Embed:
+    """Load a Hugging Face encoder; a note's embedding is the mean of its tokens' last states.
 
     A note longer than the model's window is cut into windows, all of which count. The model stays as it is.
     """
-    try:
-        from transformers import AutoModel, AutoTokenizer
-    except ImportError as error:
-        raise InputError("data.mimic.note.model needs the package transformers: pip install 'i2moe[notes]'") from error
-    import torch
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"data.mimic.note.model: {folder} holds no Hugging Face model with its tokenizer: name its local folder"
-        ) from error
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model.to(device)
-    window = min(tokenizer.model_max_length, model.config.max_position_embeddings)
+    encoder = TextEncoder(name, "data.mimic.note.model")
 
     def embed(texts: list[str]) -> NDArray[np.float64]:
-        cut = tokenizer(
-            [clean(text) for text in texts], truncation=True, max_length=window, return_overflowing_tokens=True
-        )
-        note_of = np.array(cut.pop("overflow_to_sample_mapping"))
-        sums, counts = np.zeros((len(texts), model.config.hidden_size)), np.zeros(len(texts))
-        for start in range(0, len(note_of), WINDOWS_AT_ONCE):
-            part = {name: values[start : start + WINDOWS_AT_ONCE] for name, values in cut.items()}
-            tokens = tokenizer.pad(part, return_tensors="pt").to(device)
-            with torch.inference_mode():
-                states = model(**tokens).last_hidden_state
-            mask = tokens["attention_mask"].unsqueeze(-1)
-            own = note_of[start : start + WINDOWS_AT_ONCE]
-            np.add.at(sums, own, (states * mask).sum(dim=1).double().cpu().numpy())
-            np.add.at(counts, own, mask.sum(dim=(1, 2)).cpu().numpy())
+        note_of, windows = encoder.windows([clean(text) for text in texts])
+        sums, counts = np.zeros((len(texts), encoder.dim)), np.zeros(len(texts))
+        for start in range(0, len(windows), WINDOWS_AT_ONCE):
+            states = encoder.states(windows[start : start + WINDOWS_AT_ONCE])
+            for own, tokens in zip(note_of[start : start + WINDOWS_AT_ONCE], states, strict=True):
+                sums[own] += tokens.sum(axis=0, dtype=np.float64)
+                counts[own] += len(tokens)
         return sums / counts[:, None]
 
     return embed

@@ -34,6 +34,7 @@ SETTINGS = {
     "issues": "keep",
 }
 IMAGE = {
+    "encoder": "vgg",
     "weights": "none",
     "seed": 0,
     "height": 64,

@@ -90,7 +90,7 @@ def test_vectors_of_no_word_of_the_plots(project):
 
 def test_vectors_that_are_not_finite(project):
     write_vectors(project() / "vectors.bin", VECTORS | {"war": (np.nan, 0)})
-    fails(r"vectors.bin: the vector of 'war' is not finite", movies)
+    fails(r"vectors.bin: vectors of 1 of the texts' words are not finite: download it again", movies)
 
 
 def test_no_plot_at_all(project):

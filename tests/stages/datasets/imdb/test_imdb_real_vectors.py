@@ -29,8 +29,8 @@ PLOTS = {
 }
 
 
-def test_the_plot_stage_reads_glove_and_finds_which_plots_are_alike(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def run_stages(tmp_path, **plot_settings):
+    """Run the stages of the plots on these plots and GloVe, in the folder where the test stands."""
     dataset = Path("raw/dataset")
     dataset.mkdir(parents=True)
     for number, (movie, text) in enumerate(PLOTS.items()):
@@ -38,9 +38,14 @@ def test_the_plot_stage_reads_glove_and_finds_which_plots_are_alike(tmp_path, mo
         (dataset / f"{movie}.json").write_text(json.dumps({"genres": [*genres, "Drama"], "plot": [text]}))
     write_posters(dataset, PLOTS)
     (Path("raw") / GLOVE).symlink_to(VECTORS / GLOVE)
-    write_settings(tmp_path, raw="raw", plot={"vectors": GLOVE})
+    write_settings(tmp_path, raw="raw", plot={"vectors": GLOVE, **plot_settings})
     for stage in (movies, cohort, plot):
         stage()
+
+
+def test_the_plot_stage_reads_glove_and_finds_which_plots_are_alike(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_stages(tmp_path)
     assert np.load(paths.features("imdb") / "plot.npy").shape == (6, 50)
     unknown = read_movies().set_index("movie_id").eval("words - known_words")
     assert unknown["0000005"] >= 1  # qwrtzpx
@@ -53,6 +58,26 @@ def test_the_plot_stage_reads_glove_and_finds_which_plots_are_alike(tmp_path, mo
     assert likeness.argmax(axis=1).tolist() == [1, 0, 3, 2, likeness[4].argmax(), likeness[5].argmax()]
     assert likeness[4].argmax() in (0, 1)
     assert likeness[5].argmax() in (2, 3)
+
+
+def test_a_sequence_is_gloves_vectors_of_the_words_in_order_scaled_with_the_train_words(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_stages(tmp_path, tokens=True)
+    vectors = load_vectors(VECTORS / GLOVE, "vectors")
+    folder = paths.features("imdb")
+    words, about = (json.loads((folder / f"plot.{name}").read_text()) for name in ("words.json", "json"))
+    assert words == [[word for word in tokenise(text) if word in vectors] for text in PLOTS.values()]
+    assert words[0][:6] == ["the", "soldiers", "march", "to", "war", ","]
+    assert "qwrtzpx" not in words[4]
+    assert np.load(folder / "plot.lengths.npy").tolist() == list(map(len, words))
+    array = np.load(folder / "plot.npy")
+    assert array.shape == (6, max(map(len, words)), 50)
+    split = [line.split(",")[2] for line in paths.cohort("imdb").read_text().splitlines()[1:]]
+    train = np.concatenate([vectors[own] for own, part in zip(words, split, strict=True) if part == "train"])
+    assert about["fitted"]["steps"] == len(train)
+    for row, own in zip(array, words, strict=True):
+        expected = (vectors[own] - train.mean(axis=0)) / train.std(axis=0)
+        assert row[: len(own)] == pytest.approx(expected, abs=5e-3)
 
 
 def test_means_are_those_of_gensims_own_vectors():

@@ -12,7 +12,7 @@ from stages.datasets.mimic.measurements import measurements
 from stages.datasets.mimic.note.features import load_model, note
 from stages.shared.base import paths
 
-transformers = pytest.importorskip("transformers", reason="needs the extra 'notes'")
+transformers = pytest.importorskip("transformers", reason="needs the extra 'transformers'")
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "heart", "lung", "kidney", "spleen"]
 
 
@@ -64,6 +64,6 @@ def test_a_folder_without_a_model_is_refused(project):
     project(note={"model": "nowhere"})
     measurements()
     cohort()
-    with pytest.raises(InputError, match=r"data.mimic.note.model: nowhere holds no Hugging Face model"):
+    with pytest.raises(InputError, match=r"data.mimic.note.model: there is no folder nowhere"):
         note()
     assert not Path("data/features").exists()

@@ -6,6 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from stages.datasets.planted import generators
 from stages.datasets.planted.generators import Term, composite, copies, hdxor, logical, none, pure, switch, terms
+from stages.datasets.planted.tokens import COLUMNS, tokens
 
 BOTH = ("first", "second")
 NUM, HALF = 8000, 4000
@@ -131,3 +132,46 @@ def test_labels_of_nothing_follow_from_nothing():
     drawn = none(NUM, 0, num_classes=4)
     assert drawn.shares == {}
     assert known_by(drawn) == pytest.approx([0.25] * 3, abs=0.03)
+
+
+def planted_bits(drawn):
+    """Return the sign of every planted column [N, 3, 2], as 0 and 1."""
+    return np.stack(
+        [np.stack([drawn.inputs[name][:, place] > 0 for name, place in pair.columns], axis=-1) for pair in drawn.pairs],
+        axis=1,
+    ).astype(int)
+
+
+def test_the_label_of_tokens_has_the_bits_of_three_pairs_and_no_column_serves_two():
+    for seed in range(5):
+        drawn = tokens(200, seed, noise=0.01)
+        bits = planted_bits(drawn)
+        expected = (bits[:, 0].sum(axis=1) % 2) + 2 * bits[:, 1, 0] + 4 * (bits[:, 2].sum(axis=1) % 2)
+        assert np.array_equal(drawn.labels, expected)
+        assert np.array_equal(bits[:, 1, 0], bits[:, 1, 1])
+        assert len({column for pair in drawn.pairs for column in pair.columns}) == 6
+        modalities = [[name for name, _ in pair.columns] for pair in drawn.pairs]
+        assert modalities == [["first", "second"]] * 2 + [["first", "first"]]
+    assert len({tokens(10, seed).pairs for seed in range(5)}) == 5
+
+
+def test_of_tokens_each_column_is_a_fair_bit_and_only_copies_agree():
+    drawn = tokens(NUM, 0)
+    columns = np.concatenate([drawn.inputs[name] for name in BOTH], axis=1)
+    assert columns.shape == (NUM, 2 * COLUMNS)
+    assert columns.mean(axis=0) == pytest.approx(0, abs=0.05)
+    assert columns.var(axis=0) == pytest.approx(1.25, abs=0.05)  # of bits 1, of noise .25
+    (_, first), (_, second) = drawn.pairs[1].columns
+    expected = np.eye(2 * COLUMNS)
+    expected[first, COLUMNS + second] = expected[COLUMNS + second, first] = 1 / 1.25
+    assert np.corrcoef(columns.T) == pytest.approx(expected, abs=0.05)
+
+
+def test_who_can_know_which_bit_of_the_label_of_tokens():
+    drawn = tokens(NUM, 0)
+    alone = [linear_accuracy(drawn.inputs[name], (drawn.labels // 2) % 2) for name in BOTH]
+    assert alone == pytest.approx([0.977] * 2, abs=0.02)
+    columns = np.concatenate([drawn.inputs[name] for name in BOTH], axis=1)
+    assert [linear_accuracy(columns, drawn.labels // bit % 2) for bit in (1, 4)] == pytest.approx([0.5] * 2, abs=0.04)
+    assert np.bincount(drawn.labels) / NUM == pytest.approx([1 / 8] * 8, abs=0.015)
+    assert drawn.num_classes == 8

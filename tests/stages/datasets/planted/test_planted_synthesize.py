@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from i2moe.base.errors import InputError
 from i2moe.contract.cohort import read_cohort
 from i2moe.contract.descriptions import CohortDescription
+from i2moe.contract.planted import Planted, PlantedPair
 from i2moe.data import FeatureSet
 from stages.datasets.planted.synthesize import DATASETS, PURE, synthesize
 from stages.datasets.tables.cohort import cohort
@@ -25,8 +27,11 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+OF_TURNED_COLUMNS = [dataset for dataset in DATASETS if dataset != "planted-tokens"]
+
+
 @pytest.mark.usefixtures("project")
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", OF_TURNED_COLUMNS)
 def test_a_table_becomes_features_that_know_what_is_planted(dataset):
     synthesize(dataset)
     cohort(dataset)
@@ -45,6 +50,7 @@ def test_a_table_becomes_features_that_know_what_is_planted(dataset):
     some = {"planted-none": [], "planted-composite": [each[0], each[2]], "planted-switch": each}
     pure = {name: [own] for name, own in zip(PURE, each, strict=True)}
     assert roles == (pure | some)[dataset]
+    assert planted.pairs is None
     assert planted.rule == ("the label follows from nothing" if dataset == "planted-none" else planted.rule)
     assert len(found.classes) == (4 if dataset == "planted-composite" else 2) == planted.model_extra["classes"]
     assert load_params().label(dataset) == f"{dataset} (synthetic)"
@@ -53,13 +59,13 @@ def test_a_table_becomes_features_that_know_what_is_planted(dataset):
 @pytest.mark.usefixtures("project")
 def test_all_have_the_same_inputs_and_other_labels():
     tables = {}
-    for dataset in DATASETS:
+    for dataset in OF_TURNED_COLUMNS:
         synthesize(dataset)
         tables[dataset] = pd.read_csv(paths.synthetic(dataset) / "table.csv")
     inputs = [table.drop(columns="label") for table in tables.values()]
     assert all(inputs[0].equals(other) for other in inputs)
     labels = [tuple(table["label"]) for table in tables.values()]
-    assert len(set(labels)) == len(DATASETS)
+    assert len(set(labels)) == len(OF_TURNED_COLUMNS)
 
 
 @pytest.mark.usefixtures("project")
@@ -92,3 +98,57 @@ def test_four_classes_and_more_noise_are_settings(tmp_path):
 def test_another_name_is_an_error_with_the_nearest():
     with pytest.raises(InputError, match="did you mean 'planted-synergy'"):
         synthesize("planted-sinergy")
+
+
+@pytest.mark.usefixtures("project")
+def test_tokens_become_features_whose_planted_pairs_are_named_as_the_features_are():
+    synthesize("planted-tokens")
+    cohort("planted-tokens")
+    features("planted-tokens")
+    found = FeatureSet(paths.features("planted-tokens"), paths.cohort("planted-tokens"))
+    assert {name: values.shape for name, values in found.arrays.items()} == {"first": (120, 8), "second": (120, 8)}
+    planted = CohortDescription.read(paths.cohort("planted-tokens").with_suffix(".json")).planted
+    both = ["first", "second"]
+    assert [(pair.role, pair.modalities) for pair in planted.pairs] == [
+        ("synergy", both),
+        ("redundancy", both),
+        ("synergy", ["first", "first"]),
+    ]
+    for pair in planted.pairs:
+        for name, modality in zip(pair.features, pair.modalities, strict=True):
+            about = json.loads((paths.features("planted-tokens") / f"{modality}.json").read_text())
+            assert name in about["features"]
+            assert name in pair.words
+            assert name in planted.rule
+    assert [(term.role, term.share) for term in planted.terms] == [
+        (role, pytest.approx(1 / 3)) for role in ("synergy", "redundancy", "uniqueness")
+    ]
+    assert len(found.classes) == 8 == planted.model_extra["classes"]
+    assert planted.model_extra["best_accuracy"] == pytest.approx(0.9555**2 * 0.9977, abs=1e-3)
+
+
+@pytest.mark.usefixtures("project")
+def test_labels_of_tokens_follow_from_the_named_columns():
+    synthesize("planted-tokens")
+    folder = paths.synthetic("planted-tokens")
+    table, planted = pd.read_csv(folder / "table.csv"), Planted.read(folder / "planted.json")
+    bits = []
+    for pair in planted.pairs:
+        first, second = ((table[name] > 0).astype(int) for name in pair.features)
+        bits.append(first if pair.role == "redundancy" else first ^ second)
+    right = table["label"] == bits[0] + 2 * bits[1] + 4 * bits[2]
+    assert right.mean() > 0.8  # a sign is wrong in 2 % of the columns
+
+
+def test_a_planted_pair_has_two_features():
+    pair = {"role": "synergy", "modalities": ["first", "second"], "features": ["first_1", "second_0"], "words": "one"}
+    assert PlantedPair.model_validate(pair).features == ["first_1", "second_0"]
+    for wrong in (
+        {"features": ["first_1"]},
+        {"features": ["first_1", "first_1"]},
+        {"features": ["a", "b", "c"]},
+        {"modalities": ["first"]},
+        {"role": "uniqueness"},
+    ):
+        with pytest.raises(ValidationError):
+            PlantedPair.model_validate(pair | wrong)

@@ -1,0 +1,1 @@
+"""Frozen Hugging Face encoders of texts and of images."""
