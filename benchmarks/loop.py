@@ -77,7 +77,13 @@ class PlainAttention:
     def __init__(self, layer: SelfAttention) -> None:
         self.layer = (layer,)  # in a tuple, so that the layer is not its own child
 
-    def __call__(self, tokens: Tensor, projected: Tensor | None = None) -> Tensor:
+    def __call__(
+        self,
+        tokens: Tensor,
+        projected: Tensor | None = None,
+        padding: Tensor | None = None,
+        maps: list[Tensor] | None = None,
+    ) -> Tensor:
         """Map tokens [B, N, H] to [B, N, H]."""
         (layer,) = self.layer
         batch, length, width = tokens.shape
@@ -85,7 +91,12 @@ class PlainAttention:
         heads = heads.view(batch, length, 3, layer.num_heads, width // layer.num_heads)
         query, key, value = heads.permute(2, 0, 3, 1, 4).unbind(0)  # each [B, heads, N, H / heads]
         scores = (query @ key.transpose(2, 3)) * query.shape[-1] ** -0.5
-        mixed = layer.dropout(scores.softmax(dim=3)) @ value
+        if padding is not None:
+            scores = scores.masked_fill(padding.view(batch, 1, 1, length), torch.finfo(scores.dtype).min)
+        attention = scores.softmax(dim=3)
+        if maps is not None:
+            maps.append(attention)
+        mixed = layer.dropout(attention) @ value
         attended = layer.output(mixed.transpose(1, 2).reshape(batch, length, width))
         return tokens + layer.dropout(attended)  # type: ignore[no-any-return]
 

@@ -14,6 +14,7 @@ from i2moe.model.config import ModelConfig
 from i2moe.model.multimodal import MultimodalModel, build_model
 from i2moe.model.pruning import parts_to_keep
 from i2moe.model.sealed import Said, SealedMixture
+from i2moe.model.tokens import sum_over_samples
 
 EVALUATION_BATCH = 256
 
@@ -134,17 +135,22 @@ def predict(model: MultimodalModel, features: FeatureSet, split: str) -> Predict
 
 
 def mean_tokens(model: MultimodalModel, features: FeatureSet) -> list[Tensor]:
-    """Return each modality's mean tokens [1, P, H] over the train split, encoders in evaluation mode."""
+    """Return each modality's mean tokens [1, P, H] over the train split, encoders in evaluation mode.
+
+    Of padded tokens that is one, [1, 1, H], the mean over all tokens of all samples.
+    """
     was_training = model.training
     model.eval()
     sums: list[Tensor] = []
+    counts: list[Tensor | int] = []
     with torch.no_grad():
         for batch in features.loader("train", EVALUATION_BATCH):
             moved = to_device(batch, device_of(model))
-            own = [tokens.sum(dim=0, keepdim=True) for tokens in model.tokens(moved)]
-            sums = own if not sums else [total + part for total, part in zip(sums, own, strict=True)]
+            own, seen = zip(*(sum_over_samples(tokens) for tokens in model.tokens(moved)), strict=True)
+            sums = [total + part for total, part in zip(sums, own, strict=True)] if sums else list(own)
+            counts = [total + part for total, part in zip(counts, seen, strict=True)] if counts else list(seen)
     model.train(was_training)
-    return [total / len(features.rows("train")) for total in sums]
+    return [total / count for total, count in zip(sums, counts, strict=True)]
 
 
 def _stack(parts: list[Tensor | None]) -> NDArray[np.float32]:

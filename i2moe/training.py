@@ -22,6 +22,7 @@ from i2moe.model.config import ModelConfig
 from i2moe.model.interaction import InteractionMoE, Prediction
 from i2moe.model.losses import task_loss, total_loss
 from i2moe.model.multimodal import MultimodalModel
+from i2moe.model.tokens import Tokens, in_place_of, sum_over_samples
 from i2moe.selection import check_selection, compute_metrics
 
 
@@ -96,6 +97,9 @@ class TrainingModule(lightning.LightningModule):
         if self.config.modality_dropout:
             parts["missing_loss"] = self._missing_loss(tokens, batch.labels)
             total = total + self.config.modality_dropout * parts["missing_loss"]
+        if prediction.decorrelation_loss is not None:
+            parts["decorrelation_loss"] = prediction.decorrelation_loss
+            total = total + self.config.decorrelation_weight * prediction.decorrelation_loss
         parts["total_loss"] = total
         if prediction.balance_loss is not None:
             parts["balance_loss"] = prediction.balance_loss
@@ -158,13 +162,14 @@ class TrainingModule(lightning.LightningModule):
     def _task_loss(self, prediction: Prediction, labels: Tensor) -> Tensor:
         return task_loss(self.features.task, prediction.logits, labels, self.class_weights)
 
-    def _missing_loss(self, tokens: list[Tensor], labels: Tensor) -> Tensor:
+    def _missing_loss(self, tokens: list[Tokens], labels: Tensor) -> Tensor:
         """Return the task loss without one modality, drawn for the batch, whose tokens are at their mean over it.
 
         The fusion method runs as it does when it is explained, without dropout and without views of its experts.
         """
         lost = int(torch.randint(len(tokens), ()))
-        mean = tokens[lost].mean(dim=0, keepdim=True).detach().expand_as(tokens[lost])
+        total, count = sum_over_samples(tokens[lost])
+        mean = in_place_of((total / count).detach(), tokens[lost])
         self.model.fusion.eval()
         prediction = self.model.predict([mean if index == lost else own for index, own in enumerate(tokens)])
         self.model.fusion.train()

@@ -15,14 +15,16 @@ SETTINGS = {
     "mult": {"num_layers": 2, "num_heads": 2},
     "interpretcc": {"temperature": 1.0, "threshold": 0.5},
     "switchgate": {"num_layers": 2, "num_heads": 2, "num_experts": 3, "capacity_factor": 1.2},
+    "dense": {"num_layers": 2, "num_heads": 2},
+    "gshard": {"num_layers": 2, "num_heads": 2, "num_experts": 4, "capacity_factor": 1.2},
     "moepp": {"num_layers": 2, "num_heads": 2, "num_experts": 6, "capacity_factor": 1.1, "tau": 0.75},
 }
 METHODS = list(SETTINGS)
-SPARSE = ["switchgate", "moepp"]
+SPARSE = ["switchgate", "moepp", "gshard"]
 
 
-def fusion(method="mult", *, modalities=3, patches=2, width=8, outputs=4, dropout=0.0, **own):
-    sizes = Sizes(modalities, patches, width, outputs, dropout)
+def fusion(method="mult", *, modalities=3, patches=2, width=8, outputs=4, dropout=0.0, num_tokens=(), **own):
+    sizes = Sizes(modalities, patches, width, outputs, dropout, num_tokens)
     return import_fusion(FUSION_CONFIGS[method].module)(sizes, **(SETTINGS[method] | own))
 
 

@@ -18,6 +18,7 @@ from i2moe.model.losses import task_loss, total_loss
 from i2moe.model.multimodal import MultimodalModel, build_model
 from i2moe.model.pruning import parts_to_keep
 from i2moe.model.sealed import SealedMixture
+from i2moe.model.tokens import Tokens, in_place_of, values_of
 from stages.datasets.planted.generators import Drawn
 
 Row = dict[str, Any]
@@ -41,7 +42,7 @@ def measure(case: Case) -> Row:
     row["accuracy"] = accuracy(logits, test.labels)
     if isinstance(model.fusion, SealedMixture):
         row |= of_parts(model.fusion, tokens, test.labels, drawn, case.sizes)
-        mean = [own.mean(dim=0, keepdim=True) for own in model.tokens(splits[0])]
+        mean = [values_of(own).mean(dim=0, keepdim=True) for own in model.tokens(splits[0])]
         row |= of_experts(model.fusion, tokens, mean, test.labels)
     return row
 
@@ -117,7 +118,7 @@ def validate(model: MultimodalModel, train_split: Batch, validation: Batch, case
 
 @torch.no_grad()
 def of_parts(
-    mixture: SealedMixture, tokens: list[Tensor], labels: Tensor, drawn: Drawn, sizes: tuple[int, int, int]
+    mixture: SealedMixture, tokens: list[Tokens], labels: Tensor, drawn: Drawn, sizes: tuple[int, int, int]
 ) -> Row:
     """Return the shares of the parts, their distance from the planted ones, and how often a sample's own is right."""
     said = mixture.listen(tokens)
@@ -151,12 +152,14 @@ def constant_loss(mixture: SealedMixture, labels: Tensor) -> float:
 
 
 @torch.no_grad()
-def of_experts(mixture: SealedMixture, tokens: list[Tensor], mean: list[Tensor], labels: Tensor) -> Row:
+def of_experts(mixture: SealedMixture, tokens: list[Tokens], mean: list[Tensor], labels: Tensor) -> Row:
     """Return of each expert by itself whether it is alive, and whether it uses modalities as its name says."""
     chance = float(torch.bincount(labels).max() / len(labels))
     scores = []
     for inside in subsets(len(tokens)):
-        seen = [own if is_in else other.expand_as(own) for own, other, is_in in zip(tokens, mean, inside, strict=True)]
+        seen = [
+            own if is_in else in_place_of(other, own) for own, other, is_in in zip(tokens, mean, inside, strict=True)
+        ]
         parts = mixture(seen).expert_logits
         assert parts is not None  # noqa: S101 (a sealed mixture has experts)
         scores.append([accuracy(mixture.constant + part, labels) for part in parts.unbind(dim=1)])

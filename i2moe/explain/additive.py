@@ -17,6 +17,7 @@ from torch import Tensor
 from i2moe.data import FeatureSet
 from i2moe.inference import EVALUATION_BATCH, device_of, label_scale, to_device
 from i2moe.model.multimodal import MultimodalModel
+from i2moe.model.tokens import Tokens, num_samples, samples
 from i2moe.selection import Floats
 
 DONORS = 16  # other samples over which expectations are taken
@@ -58,13 +59,13 @@ def additive_projection(model: MultimodalModel, features: FeatureSet, split: str
     return Projection(positions, *((one.double().cpu().numpy() * std + mean) for one in (logits, additive)))
 
 
-def _given(model: MultimodalModel, tokens: list[Tensor], others: list[Tensor], index: int) -> Tensor:
+def _given(model: MultimodalModel, tokens: list[Tokens], others: list[Tokens], index: int) -> Tensor:
     """Return E[f | x_m] for modality m of some samples, [n, C]: its mean over the others' further modalities."""
-    num_samples, num_others = len(tokens[index]), len(others[index])
-    sample = torch.arange(num_samples).repeat_interleave(num_others)
-    other = torch.arange(num_others).repeat(num_samples)
+    num_own, num_others = num_samples(tokens[index]), num_samples(others[index])
+    sample = torch.arange(num_own).repeat_interleave(num_others)
+    other = torch.arange(num_others).repeat(num_own)
     parts = []
     for own, donor in zip(torch.split(sample, EVALUATION_BATCH), torch.split(other, EVALUATION_BATCH), strict=True):
-        mixed = [part[own] if m == index else others[m][donor] for m, part in enumerate(tokens)]
+        mixed = [samples(part, own) if m == index else samples(others[m], donor) for m, part in enumerate(tokens)]
         parts.append(model.predict(mixed).logits)
-    return torch.unflatten(torch.cat(parts), 0, (num_samples, num_others)).mean(dim=1)
+    return torch.unflatten(torch.cat(parts), 0, (num_own, num_others)).mean(dim=1)

@@ -3,7 +3,8 @@
 Absent modalities are replaced after the encoder, in one of three ways: by their mean tokens over the train split
 (`mean`), by the tokens of another sample, drawn from the train split and the same for all absent modalities
 (`sample`), or by zeros (`zero`). On data with planted interactions the mean finds them best: the tokens of another
-sample contradict a copy that is left, and zeros may lie far from all that the model has seen.
+sample contradict a copy that is left, and zeros may lie far from all that the model has seen. Tokens with padding keep
+it under `mean` and `zero`, so that the model still sees how many there were.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from i2moe.explain.subsets import subsets
 from i2moe.inference import EVALUATION_BATCH, device_of, label_scale, mean_tokens, to_device
 from i2moe.model.interaction import Prediction
 from i2moe.model.multimodal import MultimodalModel
+from i2moe.model.tokens import Tokens, in_place_of, num_samples, values_of, with_values
 
 REPLACEMENTS = ("mean", "sample", "zero")
 
@@ -74,7 +76,7 @@ def coalition_logits(
     return {name: _together(own, features) for name, own in parts.items()}
 
 
-def _seen(inside: NDArray[np.bool_], tokens: list[Tensor], absent: list[Tensor]) -> list[Tensor]:
+def _seen(inside: NDArray[np.bool_], tokens: list[Tokens], absent: list[Tokens]) -> list[Tokens]:
     return [own if kept else gone for kept, own, gone in zip(inside, tokens, absent, strict=True)]
 
 
@@ -82,16 +84,16 @@ def _absent(
     replacement: str,
     model: MultimodalModel,
     features: FeatureSet,
-    tokens: list[Tensor],
+    tokens: list[Tokens],
     means: list[Tensor],
     generator: np.random.Generator,
-) -> list[Tensor]:
+) -> list[Tokens]:
     """Return what stands in for each modality of a batch, [B, P, H] each."""
     if replacement == "zero":
-        return [torch.zeros_like(own) for own in tokens]
+        return [with_values(own, torch.zeros_like(values_of(own))) for own in tokens]
     if replacement == "mean":
-        return [mean.expand_as(own) for mean, own in zip(means, tokens, strict=True)]
-    donors = generator.choice(features.rows("train"), size=len(tokens[0]))
+        return [in_place_of(mean, own) for mean, own in zip(means, tokens, strict=True)]
+    donors = generator.choice(features.rows("train"), size=num_samples(tokens[0]))
     return model.tokens(to_device(features.__getitems__(donors.tolist()), device_of(model)))
 
 

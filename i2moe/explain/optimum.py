@@ -18,6 +18,7 @@ from i2moe.inference import EVALUATION_BATCH, device_of, mean_tokens, to_device
 from i2moe.model.interaction import InteractionMoE
 from i2moe.model.losses import INTERACTION_LOSSES
 from i2moe.model.multimodal import MultimodalModel
+from i2moe.model.tokens import Tokens, in_place_of, values_of, with_values
 
 NEAR = 0.05  # of a role loss to its least value
 SPREAD = 0.1  # standard deviation of logits over samples that is next to none; for numbers in deviations of the labels
@@ -74,7 +75,7 @@ def role_losses(model: MultimodalModel, features: FeatureSet, split: str, seed: 
     return found
 
 
-def _views(model: MultimodalModel, tokens: list[Tensor], means: list[Tensor], generator: torch.Generator) -> Tensor:
+def _views(model: MultimodalModel, tokens: list[Tokens], means: list[Tensor], generator: torch.Generator) -> Tensor:
     """Return the experts' logits on the intact view and on each without one modality, [E, V, B, C]."""
     replacements = [_replacement(model, own, means, index, generator) for index, own in enumerate(tokens)]
     seen = [tokens] + [
@@ -86,13 +87,14 @@ def _views(model: MultimodalModel, tokens: list[Tensor], means: list[Tensor], ge
 
 
 def _replacement(
-    model: MultimodalModel, tokens: Tensor, means: list[Tensor], index: int, generator: torch.Generator
-) -> Tensor:
+    model: MultimodalModel, tokens: Tokens, means: list[Tensor], index: int, generator: torch.Generator
+) -> Tokens:
     """Return what training puts in place of a modality, [B, P, H]."""
     match model.fusion.config.replacement:  # type: ignore[union-attr]
         case "random":
-            return torch.randn(tokens.shape, generator=generator).to(tokens)
+            values = values_of(tokens)
+            return with_values(tokens, torch.randn(values.shape, generator=generator).to(values))
         case "mean":
-            return means[index].expand_as(tokens)
+            return in_place_of(means[index], tokens)
         case _:
-            return torch.zeros_like(tokens)
+            return with_values(tokens, torch.zeros_like(values_of(tokens)))

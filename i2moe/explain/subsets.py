@@ -72,13 +72,14 @@ def interaction_indices(values: Array) -> Floats:
     """
     members = subsets(_players(values))
     num_players = members.shape[1]
-    coefficients = np.zeros((len(pairs(num_players)), len(members)))
+    orders = factorial(num_players - 1)
+    weights = np.array(
+        [factorial(size) * factorial(num_players - size - 2) / orders for size in range(num_players - 1)]
+    )
+    coefficients = np.empty((len(pairs(num_players)), len(members)))
     for index, pair in enumerate(pairs(num_players)):
-        for row, inside in enumerate(members):
-            both = int(inside[list(pair)].sum())
-            others = int(inside.sum()) - both
-            weight = factorial(others) * factorial(num_players - others - 2) / factorial(num_players - 1)
-            coefficients[index, row] = -weight if both == 1 else weight
+        both = members[:, pair].sum(axis=1)
+        coefficients[index] = np.where(both == 1, -1, 1) * weights[members.sum(axis=1) - both]
     return np.asarray(values @ coefficients.T)
 
 

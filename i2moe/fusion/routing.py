@@ -185,7 +185,9 @@ def without_autocast(device: torch.device) -> AbstractContextManager[Any]:
     return torch.autocast(device.type, enabled=False) if available else nullcontext()
 
 
-def balance_loss(probabilities: Tensor, choices: Tensor, penalties: Tensor, num_groups: int = 1) -> Tensor:
+def balance_loss(
+    probabilities: Tensor, choices: Tensor, penalties: Tensor, num_groups: int = 1, padding: Tensor | None = None
+) -> Tensor:
     """Return Σ penalty · (share of tokens that choose the expert) · (mean probability of the expert), mean over groups.
 
     It is computed in each group by itself, as its capacity is: views that crowd different experts do not cancel out.
@@ -196,10 +198,18 @@ def balance_loss(probabilities: Tensor, choices: Tensor, penalties: Tensor, num_
         choices: [n, k].
         penalties: [E].
         num_groups: G.
+        padding: [n], True where there is no token; its choices are not among the experts.
     """
     is_chosen = choices.unsqueeze(-1) == torch.arange(penalties.shape[-1], device=choices.device)  # [n, k, E]
     chosen = is_chosen.any(dim=-2).to(probabilities.dtype)
-    shares, means = (
-        torch.unflatten(each, -2, (num_groups, -1)).mean(dim=-2) for each in (chosen, probabilities)
-    )  # [G, E]
+    if padding is None:
+        shares, means = (
+            torch.unflatten(each, -2, (num_groups, -1)).mean(dim=-2) for each in (chosen, probabilities)
+        )  # [G, E]
+    else:
+        probabilities = probabilities.masked_fill(padding.unsqueeze(-1), 0)
+        count = torch.unflatten(~padding, -1, (num_groups, -1)).sum(dim=-1, keepdim=True).clamp(min=1)
+        shares, means = (
+            torch.unflatten(each, -2, (num_groups, -1)).sum(dim=-2) / count for each in (chosen, probabilities)
+        )
     return (penalties.unsqueeze(-2) * shares * means).sum(dim=-1).mean(dim=-1)

@@ -42,19 +42,46 @@ class SelfAttention(nn.Module):
         """Map tokens [B, N, H] to queries, keys and values [B, N, 3H]: the part that mixes no tokens."""
         return self.query_key_value(self.norm(tokens))  # type: ignore[no-any-return]
 
-    def forward(self, tokens: Tensor, projected: Tensor | None = None) -> Tensor:
-        """Map tokens [B, N, H], and their `project` where it is known already, to [B, N, H]."""
+    def forward(
+        self,
+        tokens: Tensor,
+        projected: Tensor | None = None,
+        padding: Tensor | None = None,
+        maps: list[Tensor] | None = None,
+    ) -> Tensor:
+        """Map tokens [B, N, H] to [B, N, H].
+
+        Args:
+            tokens: [B, N, H].
+            projected: what `project` makes of them, where it is known already.
+            padding: [B, N], True where there is no token: none attends to it.
+            maps: a list to which the attention [B, heads, N, N] is appended.
+        """
         heads = self.project(tokens) if projected is None else projected
         heads = torch.unflatten(heads, -1, (3, self.num_heads, -1)).transpose(-4, -2)  # [B, heads, 3, N, H / heads]
         query, key, value = heads.unbind(-3)
-        if may_use_fast_kernels(query) and not self.training:
+        mask = None if padding is None else _mask(padding, query)
+        if maps is None and may_use_fast_kernels(query) and not self.training:
             one, two, three = (each.flatten(0, -4) for each in (query, key, value))  # the fused kernel has 4 axes
-            mixed = functional.scaled_dot_product_attention(one, two, three).view(query.shape)
+            flat = None if mask is None else mask.expand(*query.shape[:-3], *mask.shape[-3:]).flatten(0, -4)
+            mixed = functional.scaled_dot_product_attention(one, two, three, flat).view(query.shape)
         else:
             scores = (query @ key.transpose(-2, -1)) * query.shape[-1] ** -0.5
-            mixed = self.dropout(scores.softmax(dim=-1)) @ value
+            attention = (scores if mask is None else scores + mask).softmax(dim=-1)
+            if maps is not None:
+                maps.append(attention)
+            mixed = self.dropout(attention) @ value
         attended = self.output(mixed.transpose(-3, -2).flatten(-2))
         return tokens + self.dropout(attended)  # type: ignore[no-any-return]
+
+
+def _mask(padding: Tensor, query: Tensor) -> Tensor:
+    """Return what is added to scores for keys with this padding [B, N]: [B, 1, 1, N].
+
+    Less than any score, but finite: a sample that has no token at all then attends to all alike, not to NaN.
+    """
+    least = torch.finfo(query.dtype).min / 2
+    return padding[..., None, None, :].to(query.dtype) * least
 
 
 class FeedForward(nn.Module):
@@ -79,9 +106,15 @@ class TransformerLayer(nn.Module):
         self.attention = SelfAttention(hidden_dim, num_heads, dropout, bias=bias)
         self.feed_forward = FeedForward(hidden_dim, mlp_dim, dropout)
 
-    def forward(self, tokens: Tensor, projected: Tensor | None = None) -> Tensor:
-        """Map tokens [B, N, H], and their queries, keys and values where they are known already, to [B, N, H]."""
-        return self.feed_forward(self.attention(tokens, projected))  # type: ignore[no-any-return]
+    def forward(
+        self,
+        tokens: Tensor,
+        projected: Tensor | None = None,
+        padding: Tensor | None = None,
+        maps: list[Tensor] | None = None,
+    ) -> Tensor:
+        """Map tokens [B, N, H] to [B, N, H]; arguments as those of `SelfAttention`."""
+        return self.feed_forward(self.attention(tokens, projected, padding, maps))  # type: ignore[no-any-return]
 
 
 class TokenFusion(Fusion):

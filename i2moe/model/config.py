@@ -41,6 +41,13 @@ else:
     AnyFusionConfig = Annotated[Union[tuple(_TAGGED)], Discriminator(_method_of)]  # noqa: UP007 (made from a list)
 
 
+class DecorrelateConfig(Strict):
+    """A penalty on experts whose latents say the same: `i2moe.model.decorrelation`."""
+
+    kind: Literal["cosine", "cka", "barlow"]
+    weight: PositiveNumber
+
+
 class InteractionConfig(Strict):
     """What turns a fusion method into an I2MoE; all but the first key are for the ablations of section 7."""
 
@@ -50,6 +57,7 @@ class InteractionConfig(Strict):
     experts: Literal["all", "synergy-redundancy"] = "all"
     views: Literal["all", "two"] = "all"  # perturb every modality, or two drawn anew for each sample
     replacement: Literal["random", "mean", "zero"] = "random"  # Table 5
+    decorrelate: DecorrelateConfig | None = None
 
     @model_validator(mode="after")
     def _supervise_logits(self) -> Self:
@@ -71,6 +79,7 @@ class ReweightingConfig(Strict):
     hidden_dim: Positive
     num_layers: Positive
     temperature: PositiveNumber
+    normalise: bool = False  # each modality's mean token to length 1
 
 
 AnyReweightingConfig = Annotated[
@@ -85,9 +94,10 @@ class ModelConfig(Strict):
     An I2MoE where `interaction` is given, a sealed mixture where `sealed` is.
     """
 
-    encoder: Literal["mlp", "maxout", "lstm", "gru", "patch"]
+    encoder: Literal["mlp", "maxout", "lstm", "gru", "patch", "token"]
     encoder_dim: Positive
     num_patches: Positive
+    vector_tokens: Positive = 64  # of encoder token: a vector with more features has tokens of several each
     hidden_dim: Positive
     dropout: Probability
     fusion: AnyFusionConfig
@@ -124,6 +134,12 @@ class ModelConfig(Strict):
                 f"fusion.num_heads {heads} does not divide {name} {width}; "
                 f"allowed: {', '.join(map(str, divisors))}; did you mean {best}?"
             )
+        if self.encoder == "token" and not self.fusion.takes_sequences:
+            able = [method for method, cls in FUSION_CONFIGS.items() if cls.takes_sequences]
+            raise ValueError(
+                f"encoder token gives each modality its own number of tokens, which fusion.method {self.fusion.method} "
+                f"does not take; allowed: {', '.join(able)}, or a module of your own as module:Class"
+            )
         if (self.interaction is None) != (self.reweighting is None):
             raise ValueError("an I2MoE needs both `interaction` and `reweighting`; a vanilla model has neither")
         if self.interaction is not None and self.sealed is not None:
@@ -135,3 +151,9 @@ class ModelConfig(Strict):
         """How much the experts' own losses weigh next to that of the prediction: λ; 0 for a vanilla model."""
         mixture = self.interaction or self.sealed
         return mixture.loss_weight if mixture else 0.0
+
+    @property
+    def decorrelation_weight(self) -> float:
+        """How much the penalty on alike experts weighs next to the loss of the prediction; 0 where there is none."""
+        decorrelate = self.interaction.decorrelate if self.interaction else None
+        return decorrelate.weight if decorrelate else 0.0

@@ -1,6 +1,7 @@
 """What every fusion method shares: its interface, its sizes, what it returns, and how it is built.
 
-Shapes: B samples, M modalities, P tokens per modality, H hidden_dim, C outputs, D width of the fused latent.
+Shapes: B samples, M modalities, P tokens per modality, N tokens of all modalities, H hidden_dim, C outputs, D width of
+the fused latent.
 """
 
 import importlib
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from i2moe.base.errors import InputError
 from i2moe.model.fusion_config import FusionConfig, OwnFusionConfig
+from i2moe.model.tokens import Padded, Tokens, values_of
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,13 @@ class Sizes:
     hidden_dim: int  # H
     num_outputs: int  # C
     dropout: float  # for the method to use
+    num_tokens: tuple[int, ...] = ()  # of each modality, padding included; none: P of each
+    is_padded: tuple[bool, ...] = ()  # the modality's tokens are `Padded`; none: no modality's are
+
+    @property
+    def token_counts(self) -> tuple[int, ...]:
+        """Return how many tokens each modality has, padding included."""
+        return self.num_tokens or (self.num_patches,) * self.num_modalities
 
 
 class Fused(NamedTuple):
@@ -49,8 +58,11 @@ class Fusion(nn.Module, ABC):
 
     takes_stacked: ClassVar[bool] = False
 
-    def embed(self, tokens: list[Tensor]) -> list[Any]:
-        """Map each of M token tensors [B, P, H] to a tensor, or a tuple of tensors, with B rows."""
+    def embed(self, tokens: list[Any]) -> list[Any]:
+        """Map each of M token tensors [B, P, H] to a tensor, or a tuple of tensors, with B rows.
+
+        A method whose settings say that it `takes_sequences` is given `i2moe.model.tokens.Padded` for some modalities.
+        """
         return list(tokens)
 
     @abstractmethod
@@ -61,9 +73,34 @@ class Fusion(nn.Module, ABC):
         """Fuse V views of a batch, one after the other along the rows; most methods need not tell them apart."""
         return self.fuse(embedded)
 
-    def forward(self, tokens: list[Tensor]) -> Fused:
+    def forward(self, tokens: list[Any]) -> Fused:
         """Fuse M token tensors [B, P, H]."""
         return self.fuse(self.embed(tokens))
+
+
+class AttentionFusion(Fusion):
+    """A fusion method that can tell where it attends to, for explanations."""
+
+    @abstractmethod
+    def with_attention(self, tokens: list[Any]) -> tuple[Fused, list[Tensor]]:
+        """Fuse, and return each layer's attention [B, heads, N, N], from queries to keys, all modalities in a row.
+
+        The maps lie on the way to the logits, so that `torch.autograd.grad` gives the logits' gradients by them.
+        """
+
+
+def attends(fusion: nn.Module) -> AttentionFusion:
+    """Return the method, which must be one that can tell where it attends to.
+
+    Raises:
+        InputError: where it is not.
+    """
+    if not isinstance(fusion, AttentionFusion):
+        raise InputError(
+            f"{type(fusion).__name__} tells no attention: take fusion.method dense or gshard, or let a method of your "
+            "own be a subclass of `i2moe.model.fusion.AttentionFusion`"
+        )
+    return fusion
 
 
 def build_fusion(config: FusionConfig, sizes: Sizes) -> nn.Module:
@@ -108,15 +145,28 @@ def import_fusion(path: str) -> type[nn.Module]:
 
 
 def _check_shape(path: str, fusion: nn.Module, sizes: Sizes) -> None:
-    """Refuse a module that does not map M tensors [B, P, H] to logits [B, C]."""
-    tokens = [torch.zeros(2, sizes.num_patches, sizes.hidden_dim)] * sizes.num_modalities
-    with torch.no_grad():
-        output = fusion.eval()(tokens)
+    """Refuse a module that does not map the tokens of M modalities to logits [B, C]."""
+    tokens: list[Tokens] = [torch.zeros(2, count, sizes.hidden_dim) for count in sizes.token_counts]
+    for index, is_padded in enumerate(sizes.is_padded):
+        if is_padded:
+            values = values_of(tokens[index])
+            tokens[index] = Padded(values, torch.arange(values.shape[1]).expand(2, -1) > 0)
+    try:
+        with torch.no_grad():
+            output = fusion.eval()(tokens)
+    except (AttributeError, TypeError) as error:
+        if not any(sizes.is_padded):
+            raise
+        raise InputError(
+            f"fusion.method {path}: it does not take the tokens of sequences, `i2moe.model.tokens.Padded` ({error}); "
+            "let it take them, or use an encoder that makes num_patches tokens of a sequence"
+        ) from error
     fusion.train()
+    given = ", ".join(dict.fromkeys(str(list(values_of(own).shape)) for own in tokens))
     logits = output.logits if isinstance(output, Fused) else output
     shape = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-    if shape != [len(tokens[0]), sizes.num_outputs]:
+    if shape != [2, sizes.num_outputs]:
         raise InputError(
-            f"fusion.method {path}: for {len(tokens)} tensors {list(tokens[0].shape)} it returns {shape}; "
-            f"allowed: logits {[len(tokens[0]), sizes.num_outputs]}, one row per sample and one column per output"
+            f"fusion.method {path}: for {len(tokens)} tensors {given} it returns {shape}; "
+            f"allowed: logits {[2, sizes.num_outputs]}, one row per sample and one column per output"
         )

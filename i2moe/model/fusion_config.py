@@ -11,6 +11,7 @@ class FusionConfig(Strict):
     """Base of the fusion methods' settings: which method, and the keyword arguments of its class."""
 
     module: ClassVar[str]  # where the class is, `module:Class`
+    takes_sequences: ClassVar[bool] = False  # modalities may have different numbers of tokens, and padding
     method: str
 
     @property
@@ -31,6 +32,7 @@ class OwnFusionConfig(FusionConfig):
     """A fusion module of your own, `module:Class`; all other keys are keyword arguments of the class."""
 
     model_config = ConfigDict(extra="allow")
+    takes_sequences: ClassVar[bool] = True  # or it is refused when it is built
 
     method: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
 

@@ -5,17 +5,20 @@ Shapes: B samples, M modalities, P tokens per modality, H hidden_dim, C outputs,
 
 import copy
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from i2moe.base.errors import InputError
 from i2moe.model.config import InteractionConfig
+from i2moe.model.decorrelation import PENALTIES
 from i2moe.model.experts import Experts, Views
 from i2moe.model.fusion import Fused
 from i2moe.model.losses import RoleLosses, interaction_losses
+from i2moe.model.tokens import Tokens, in_place_of, mean_of, num_samples, values_of, with_values
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Prediction:
     weights: Tensor | None = None  # [B, E], each row sums to 1; none where experts add up
     interaction_losses: dict[str, Tensor] = field(default_factory=dict)  # by expert name, in training only
     balance_loss: Tensor | None = None  # scalar; mean over the experts of an I2MoE
+    decorrelation_loss: Tensor | None = None  # scalar, in training only, of an I2MoE that decorrelates its experts
 
 
 def expert_names(modalities: list[str], experts: str = "all") -> list[str]:
@@ -46,9 +50,18 @@ class Reweighting(nn.Module):
     """MLP from the modality means to one weight per expert: softmax(MLP(concatenated means) / temperature)."""
 
     def __init__(
-        self, in_dim: int, num_experts: int, *, hidden_dim: int, num_layers: int, temperature: float, dropout: float
+        self,
+        in_dim: int,
+        num_experts: int,
+        *,
+        hidden_dim: int,
+        num_layers: int,
+        temperature: float,
+        dropout: float,
+        normalise: bool = False,
     ) -> None:
         super().__init__()
+        self.normalise = normalise
         self.temperature = temperature
         widths = [in_dim] + [hidden_dim] * (num_layers - 1)
         layers: list[nn.Module] = []
@@ -56,10 +69,12 @@ class Reweighting(nn.Module):
             layers += [nn.Linear(width, next_width), nn.ReLU(), nn.Dropout(dropout)]
         self.mlp = nn.Sequential(*layers, nn.Linear(widths[-1], num_experts))
 
-    def forward(self, tokens: list[Tensor]) -> Tensor:
-        """Map M token tensors [B, P, H] to weights [B, E]."""
-        means = torch.cat([modality.mean(dim=1) for modality in tokens], dim=1)
-        return torch.softmax(self.mlp(means) / self.temperature, dim=1)
+    def forward(self, tokens: list[Tokens]) -> Tensor:
+        """Map the tokens [B, P, H] of M modalities to weights [B, E]."""
+        means = [mean_of(modality) for modality in tokens]
+        if self.normalise:
+            means = [functional.normalize(mean, dim=1) for mean in means]
+        return torch.softmax(self.mlp(torch.cat(means, dim=1)) / self.temperature, dim=1)
 
 
 class GlobalWeights(nn.Module):
@@ -69,9 +84,9 @@ class GlobalWeights(nn.Module):
         super().__init__()
         self.scores = nn.Parameter(torch.zeros(num_experts))
 
-    def forward(self, tokens: list[Tensor]) -> Tensor:
-        """Return weights [B, E] for M token tensors [B, P, H]."""
-        return torch.softmax(self.scores, dim=0).expand(len(tokens[0]), -1)
+    def forward(self, tokens: list[Tokens]) -> Tensor:
+        """Return weights [B, E] for the tokens [B, P, H] of M modalities."""
+        return torch.softmax(self.scores, dim=0).expand(num_samples(tokens[0]), -1)
 
 
 class Mixture(nn.Module, ABC):
@@ -82,8 +97,8 @@ class Mixture(nn.Module, ABC):
         self.expert_names = expert_names
 
     @abstractmethod
-    def forward(self, tokens: list[Tensor], labels: Tensor | None = None) -> Prediction:
-        """Predict from M token tensors [B, P, H]; in training also compute the experts' losses."""
+    def forward(self, tokens: list[Tokens], labels: Tensor | None = None) -> Prediction:
+        """Predict from the tokens [B, P, H] of M modalities; in training also compute the experts' losses."""
 
 
 class InteractionMoE(Mixture):
@@ -104,9 +119,9 @@ class InteractionMoE(Mixture):
         """Build the mixture.
 
         Args:
-            fusion: maps M token tensors [B, P, H] to logits [B, C], or to `Fused`.
-            reweighting: maps the same tensors to the experts' weights [B, E].
-            modalities: names, in the order of the token tensors; they name the experts.
+            fusion: maps the tokens [B, P, H] of M modalities to logits [B, C], or to `Fused`.
+            reweighting: maps the same tokens to the experts' weights [B, E].
+            modalities: names, in the order of the tokens; they name the experts.
             losses: the role losses of the task.
             config: which experts there are, and how they are perturbed and compared.
 
@@ -121,59 +136,81 @@ class InteractionMoE(Mixture):
         self.config = config
         self.experts = Experts([copy.deepcopy(fusion) for _ in self.expert_names])
         self.reweighting = reweighting
-        self.mean_tokens: list[Tensor] | None = None  # M tensors [1, P, H]; whoever trains with `mean` sets them
+        self.mean_tokens: list[Tensor] | None = None  # M tensors [1, P or 1, H]; whoever trains with `mean` sets them
 
-    def forward(self, tokens: list[Tensor], labels: Tensor | None = None) -> Prediction:
+    def forward(self, tokens: list[Tokens], labels: Tensor | None = None) -> Prediction:
         """Predict; in training also run the perturbed views and compute the interaction losses, unless weighted 0.
 
         Args:
-            tokens: M tensors [B, P, H], in modality order.
+            tokens: [B, P, H] of M modalities, in order; padded ones keep their padding where they are replaced.
             labels: as `task_loss` takes them; for role losses that look at labels, in training.
         """
         weights = self.reweighting(tokens)
         views = self._views(tokens) if self.training and self.config.loss_weight else None
         fused = self.experts(tokens, views)
-        batch = len(tokens[0])
+        batch = num_samples(tokens[0])
         expert_logits = fused.logits[:, :batch]  # [E, B, C]; the intact view comes first
         losses = {}
         if views is not None:
             compared = torch.unflatten(self._compared(fused), 1, (-1, batch))  # [E, V, B, ·]
             role_losses = self.losses.given(labels)
             losses = interaction_losses(compared, self.expert_names, len(tokens), role_losses, views.replaced)
-        return Prediction(
-            logits=torch.einsum("ebc,be->bc", expert_logits, weights),
-            expert_logits=expert_logits.transpose(0, 1),
-            weights=weights,
+        return replace(
+            _mix(expert_logits, weights, fused.balance_loss),
             interaction_losses=losses,
-            balance_loss=None if fused.balance_loss is None else fused.balance_loss.mean(),
+            decorrelation_loss=self._decorrelation(fused, batch) if self.training else None,
         )
+
+    def with_attention(self, tokens: list[Tokens]) -> tuple[Prediction, list[list[Tensor]]]:
+        """Predict without views, and return the attention of each expert's layers, [B, heads, N, N]."""
+        fused, maps = self.experts.with_attention(tokens)
+        return _mix(fused.logits, self.reweighting(tokens), fused.balance_loss), maps
 
     def _compared(self, fused: Fused) -> Tensor:
         """Return what the interaction losses compare, [E, V·B, ·]: logits, or the latents of Latent-Contrastive."""
-        if self.config.compare == "logits":
-            return fused.logits
-        if fused.latent is None:
-            raise InputError(
-                "interaction.compare: latent needs a fusion method that returns `i2moe.model.fusion.Fused`"
-            )
-        return fused.latent
+        return fused.logits if self.config.compare == "logits" else _latent_of(fused, "compare: latent")
 
-    def _views(self, tokens: list[Tensor]) -> Views:
+    def _decorrelation(self, fused: Fused, batch: int) -> Tensor | None:
+        """Return the penalty on the experts' latents of the intact view, if there is one."""
+        if self.config.decorrelate is None:
+            return None
+        return PENALTIES[self.config.decorrelate.kind](_latent_of(fused, "decorrelate")[:, :batch])
+
+    def _views(self, tokens: list[Tokens]) -> Views:
         """Decide what replaces the modalities (Equations 2 and 3; Table 5), and which of them in which view.
 
         Noise is N(0, 1) and drawn anew for every expert and pass. Less-Forward draws two modalities per sample.
         """
+        values = [values_of(own) for own in tokens]
         match self.config.replacement:
             case "random":
                 num_experts = len(self.expert_names)
-                replacements = [torch.randn_like(own.expand(num_experts, *own.shape)) for own in tokens]
+                instead = [torch.randn_like(own.expand(num_experts, *own.shape)) for own in values]
+                replacements = [with_values(*pair) for pair in zip(tokens, instead, strict=True)]
             case "zero":
-                replacements = [torch.zeros_like(own) for own in tokens]
+                replacements = [with_values(own, torch.zeros_like(values_of(own))) for own in tokens]
             case "mean":
                 if self.mean_tokens is None:
                     raise RuntimeError("set `mean_tokens` before a training pass with replacement `mean`")
-                replacements = [mean.expand_as(own) for mean, own in zip(self.mean_tokens, tokens, strict=True)]
+                replacements = [in_place_of(*pair) for pair in zip(self.mean_tokens, tokens, strict=True)]
         if self.config.views == "all":
             return Views(replacements, None)
-        order = torch.rand(len(tokens[0]), len(tokens), device=tokens[0].device).argsort(dim=1)
+        order = torch.rand(len(values[0]), len(tokens), device=values[0].device).argsort(dim=1)
         return Views(replacements, order[:, :2].t())
+
+
+def _mix(expert_logits: Tensor, weights: Tensor, balance_loss: Tensor | None) -> Prediction:
+    """Return the prediction of experts with logits [E, B, C] and weights [B, E]."""
+    return Prediction(
+        logits=torch.einsum("ebc,be->bc", expert_logits, weights),
+        expert_logits=expert_logits.transpose(0, 1),
+        weights=weights,
+        balance_loss=None if balance_loss is None else balance_loss.mean(),
+    )
+
+
+def _latent_of(fused: Fused, key: str) -> Tensor:
+    """Return the latents, which a setting of `interaction` needs."""
+    if fused.latent is None:
+        raise InputError(f"interaction.{key} needs a fusion method that returns `i2moe.model.fusion.Fused`")
+    return fused.latent

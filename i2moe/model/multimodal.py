@@ -6,12 +6,13 @@ from torch import Tensor, nn
 
 from i2moe.data import Batch
 from i2moe.model.config import ModelConfig
-from i2moe.model.encoders.build import build_encoder
-from i2moe.model.fusion import Fused, Sizes, build_fusion
+from i2moe.model.encoders.build import build_encoder, count_tokens, is_padded
+from i2moe.model.fusion import Fused, Sizes, attends, build_fusion
 from i2moe.model.interaction import GlobalWeights, InteractionMoE, Mixture, Prediction, Reweighting, expert_names
 from i2moe.model.losses import INTERACTION_LOSSES
 from i2moe.model.roles import RoleSupervision
 from i2moe.model.sealed import WORDS, SealedMixture
+from i2moe.model.tokens import Tokens
 
 
 class MultimodalModel(nn.Module):
@@ -23,7 +24,7 @@ class MultimodalModel(nn.Module):
         Args:
             encoders: by modality, in order; each maps its array [B, …] to tokens [B, P, H], and those of sequences
                 take the lengths [B] too.
-            fusion: maps the M token tensors to logits [B, C] or to `Fused`, or is a `Mixture`.
+            fusion: maps the tokens of M modalities to logits [B, C] or to `Fused`, or is a `Mixture`.
         """
         super().__init__()
         self.modalities = list(encoders)
@@ -39,16 +40,16 @@ class MultimodalModel(nn.Module):
         """Predict a batch; in training, experts may learn from its labels, which are standardised for regression."""
         return self.predict(self.tokens(batch), batch.labels)
 
-    def tokens(self, batch: Batch) -> list[Tensor]:
-        """Return the M token tensors [B, P, H] of a batch."""
-        tokens = []
+    def tokens(self, batch: Batch) -> list[Tokens]:
+        """Return the tokens [B, P, H] of each of the M modalities of a batch."""
+        tokens: list[Tokens] = []
         for name, encoder in zip(self.modalities, self.encoders, strict=True):
             lengths = [batch.lengths[name]] if name in batch.lengths else []
             tokens.append(encoder(batch.inputs[name], *lengths))
         return tokens
 
-    def predict(self, tokens: list[Tensor], labels: Tensor | None = None) -> Prediction:
-        """Predict from M token tensors [B, P, H]; labels are for training."""
+    def predict(self, tokens: list[Tokens], labels: Tensor | None = None) -> Prediction:
+        """Predict from the tokens [B, P, H] of M modalities; labels are for training."""
         if isinstance(self.fusion, Mixture):
             return self.fusion(tokens, labels)  # type: ignore[no-any-return]
         output = self.fusion(tokens)
@@ -57,6 +58,22 @@ class MultimodalModel(nn.Module):
             if isinstance(output, Fused)
             else Prediction(output)
         )
+
+    def predict_with_attention(self, tokens: list[Tokens]) -> tuple[Prediction, list[list[Tensor]]]:
+        """Predict from the tokens of M modalities, and tell where that attends to.
+
+        Returns:
+            The prediction, and the attention maps of each expert (of a vanilla method, of the one that it is) by layer:
+            [B, heads, N, N], from queries to keys, the tokens of all modalities in a row, before dropout. Gradients of
+            the prediction by them can be taken, in evaluation mode too.
+
+        Raises:
+            InputError: for a model whose fusion method is no `i2moe.model.fusion.AttentionFusion`.
+        """
+        if isinstance(self.fusion, InteractionMoE):
+            return self.fusion.with_attention(tokens)
+        fused, maps = attends(self.fusion).with_attention(tokens)
+        return Prediction(fused.logits, balance_loss=fused.balance_loss), [maps]
 
 
 def build_model(
@@ -80,10 +97,11 @@ def build_model(
             num_patches=config.num_patches,
             hidden_dim=config.hidden_dim,
             dropout=config.dropout,
+            vector_tokens=config.vector_tokens,
         )
         for name, kind in kinds.items()
     }
-    sizes = Sizes(len(kinds), config.num_patches, config.hidden_dim, num_outputs, config.dropout)
+    sizes = sizes_of(config, kinds, shapes, num_outputs)
     if config.sealed is not None:
         fusion = build_fusion(config.fusion, replace(sizes, num_outputs=WORDS * num_outputs))
         sealed = SealedMixture(fusion, list(kinds), task, num_outputs, config.sealed, config.class_weights)
@@ -103,3 +121,26 @@ def build_model(
     losses = RoleSupervision(task) if is_supervised else INTERACTION_LOSSES[task]
     mixture = InteractionMoE(fusion, reweighting, list(kinds), losses, config.interaction)
     return MultimodalModel(encoders, mixture)
+
+
+def sizes_of(config: ModelConfig, kinds: dict[str, str], shapes: dict[str, tuple[int, ...]], num_outputs: int) -> Sizes:
+    """Return what the fusion method must know; arguments as in `build_model`."""
+    counts = (
+        count_tokens(
+            kind,
+            shapes[name],
+            encoder=config.encoder,
+            num_patches=config.num_patches,
+            vector_tokens=config.vector_tokens,
+        )
+        for name, kind in kinds.items()
+    )
+    return Sizes(
+        num_modalities=len(kinds),
+        num_patches=config.num_patches,
+        hidden_dim=config.hidden_dim,
+        num_outputs=num_outputs,
+        dropout=config.dropout,
+        num_tokens=tuple(counts),
+        is_padded=tuple(is_padded(kind, config.encoder) for kind in kinds.values()),
+    )

@@ -32,6 +32,7 @@ from i2moe.model.config import SealedConfig
 from i2moe.model.experts import Experts
 from i2moe.model.interaction import Mixture, Prediction, expert_names
 from i2moe.model.losses import best_constant_logits, imitation_losses, sample_losses
+from i2moe.model.tokens import Padded, Tokens
 
 WORDS = 4  # what a modality's module says: belief, echo, own, shadow
 RIDGE = 1e-4  # in the fit of the projection, of a mean diagonal element
@@ -71,8 +72,8 @@ class SealedMixture(Mixture):
         """Build the mixture.
 
         Args:
-            fusion: maps M token tensors [B, P, H] to logits [B, 4C], or to `Fused`.
-            modalities: names, in the order of the token tensors.
+            fusion: maps the tokens [B, P, H] of M modalities to logits [B, 4C], or to `Fused`.
+            modalities: names, in the order of the tokens.
             task: binary | multiclass | multilabel | regression.
             num_outputs: C.
             config: when a part stays.
@@ -103,11 +104,11 @@ class SealedMixture(Mixture):
         """Set the constant prediction from the labels of the train split, as `task_loss` takes them."""
         self.constant = best_constant_logits(self.task, labels, len(self.constant), self.class_weights)
 
-    def forward(self, tokens: list[Tensor], labels: Tensor | None = None) -> Prediction:
+    def forward(self, tokens: list[Tokens], labels: Tensor | None = None) -> Prediction:
         """Predict; in training also compute every expert's losses.
 
         Args:
-            tokens: M tensors [B, P, H], in modality order.
+            tokens: [B, P, H] of M modalities, in order.
             labels: as `task_loss` takes them; needed in training alone, where the logits let the joint expert learn and
                 no other one.
         """
@@ -124,9 +125,12 @@ class SealedMixture(Mixture):
             balance_loss=said.balance_loss,
         )
 
-    def listen(self, tokens: list[Tensor]) -> Said:
-        """Run the module of each modality on its tokens, with zeros for all others, and the joint one on all tokens."""
-        fused = self.experts([own * seen.view(-1, 1, 1, 1) for own, seen in zip(tokens, self.seen.t(), strict=True)])
+    def listen(self, tokens: list[Tokens]) -> Said:
+        """Run the module of each modality on its tokens, with zeros for all others, and the joint one on all tokens.
+
+        Of others that are padded a module sees padding alone: how many tokens there are would say something too.
+        """
+        fused = self.experts([_seen_by(own, seen) for own, seen in zip(tokens, self.seen.t(), strict=True)])
         words = torch.unflatten(fused.logits, 2, (WORDS, -1))  # [M + 1, B, 4, C]
         if self.task in ("binary", "multiclass"):  # a shift common to all classes says nothing
             words = words - words.mean(dim=3, keepdim=True)
@@ -209,6 +213,13 @@ class SealedMixture(Mixture):
             return losses.mean()
         weights = self.class_weights[labels]
         return (losses if weighted else losses * weights).mean() / weights.mean()
+
+
+def _seen_by(tokens: Tokens, seen: Tensor) -> Tokens:
+    """Return what each module sees of one modality, [M + 1, B, P, H]; `seen` [M + 1] is 1 where it does, else 0."""
+    if isinstance(tokens, Padded):
+        return Padded(_seen_by(tokens.values, seen), tokens.padding | (seen == 0).view(-1, 1, 1))  # type: ignore[arg-type]
+    return tokens * seen.view(-1, 1, 1, 1)
 
 
 def _shadow_loss(joint: Tensor, shadow: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "resampling": {"selection"},
     "prepared": {"base", "contract"},
     "data": {"prepared"},
-    "fusion": {"base", "model.fusion", "model.fusion_config"},  # what a method must be
+    "fusion": {"base", "model.fusion", "model.fusion_config", "model.tokens"},  # what a method must be
     "model": {"base", "data", "fusion"},  # finds the methods' settings
     "inference": {"base", "data", "model"},
     "explain": {"data", "inference", "metrics", "model", "resampling", "selection"},

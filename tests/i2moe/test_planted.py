@@ -20,6 +20,8 @@ FUSES = {
     "late": {},
     "lrmf": {"rank": 4, "fused_dim": 16, "mlp_dim": 16},
     "mult": {},
+    "dense": {},
+    "gshard": {},
     "interpretcc": {},
     "switchgate": {"num_experts": 2},
     "moepp": {},

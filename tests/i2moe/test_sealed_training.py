@@ -99,7 +99,8 @@ def test_predictions_of_experts_without_weights_are_read_back(explained):
 def test_a_sealed_mixture_has_the_explanations_that_apply_to_it(explained):
     tables = {name: compute(explained) for name, compute in METHODS.items()}
     assert {name for name, table in tables.items() if table is None} == {
-        "experts", "expert_seeds", "gate", "agreement", "example", "weights_replaced", "behaviour", "role_loss", "local"
+        "experts", "expert_seeds", "gate", "agreement", "example", "weights_replaced", "behaviour", "role_loss",
+        "similarity", "local",
     }  # fmt: skip
     for name in ("parts", "sample_parts", "shares"):
         assert set(EXPLANATIONS[name].columns) <= set(tables[name])
@@ -122,6 +123,10 @@ def test_other_models_have_no_parts(synthetic_dataset, tmp_path):
     explained = Explained(features, read(path, features.classes, "test"), [model])
     assert METHODS["parts"](explained) is None
     assert METHODS["sample_parts"](explained) is None
+    alike = METHODS["similarity"](explained)
+    assert set(EXPLANATIONS["similarity"].columns) == set(alike)
+    assert alike[alike["expert"] == alike["other"]]["cka"].tolist() == pytest.approx([1.0] * len(model.expert_names))
+    assert len(alike) == len(model.expert_names) ** 2
 
 
 def test_the_page_says_which_parts_stay_and_what_their_gains_are_not():
@@ -138,3 +143,14 @@ def test_the_page_says_which_parts_stay_and_what_their_gains_are_not():
 def test_a_model_is_sealed_or_an_i2moe():
     with pytest.raises(ValueError, match="an I2MoE or `sealed`"):
         train(None, None, SEALED | ROLES)
+
+
+def test_explanations_name_the_seeds_of_the_predictions_whatever_order_they_were_trained_in(explained, tmp_path):
+    features = explained.features
+    logits = explained.predictions.logits[0]
+    path = tmp_path / "unsorted.parquet"
+    pd.concat([frame(features, "test", seed, logits + seed) for seed in (7, 2)]).to_parquet(path)
+    predictions = read(path, features.classes, "test")
+    assert predictions.seeds == [2, 7]
+    np.testing.assert_allclose(predictions.logits, [logits + 2, logits + 7])
+    assert Explained(features, predictions, explained.models * 2).seeds == [2, 7]

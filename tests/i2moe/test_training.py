@@ -116,7 +116,7 @@ def test_every_model_trains_two_epochs_and_its_checkpoint_loads_and_predicts(syn
     losses = {name.removeprefix("train_") for name in curves[0] if name.startswith("train_")}
     num_experts = 0 if own.interaction is None else 2 if own.interaction.experts == "synergy-redundancy" else 4
     num_losses = num_experts if own.interaction and own.interaction.loss_weight else 0
-    is_sparse = own.fusion.method in ("switchgate", "moepp")
+    is_sparse = own.fusion.method in SPARSE
     assert losses >= {"total_loss", "task_loss"}
     assert ("balance_loss" in losses) == is_sparse
     assert len(losses) == 2 + num_losses + is_sparse

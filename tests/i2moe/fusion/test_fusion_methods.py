@@ -303,6 +303,8 @@ def test_a_views_place_in_the_batch_does_not_decide_what_is_dropped(method, monk
 @every_method
 def test_a_mixtures_prediction_in_training_is_that_of_the_intact_view(method, monkeypatch):
     no_noise(monkeypatch)
+    if method == "gshard":
+        monkeypatch.setattr(torch, "rand_like", torch.zeros_like)  # no second expert is left out
     model = different(mixture(method, **({"capacity_factor": 1000.0} if method in SPARSE else {})))
     own = tokens()
     training, evaluation = model(own), model.eval()(own)
@@ -319,7 +321,7 @@ def test_a_mixtures_balance_loss_is_the_mean_over_its_experts(method):
     assert model(own).balance_loss.item() == pytest.approx(by_expert.mean().item())
 
 
-@pytest.mark.parametrize("method", SPARSE)
+@pytest.mark.parametrize("method", ["switchgate", "moepp"])
 def test_the_balance_loss_is_the_mean_over_layers(method):
     model = different(fusion(method, num_layers=3)).eval()
     seen = []

@@ -24,6 +24,8 @@ OWN = """
     import torch
     from torch import nn
 
+    from i2moe.model.tokens import mean_of
+
 
     class Product(nn.Module):
         def __init__(self, sizes, *, power=1):
@@ -35,6 +37,12 @@ OWN = """
         def forward(self, tokens):
             joint = torch.stack([modality.mean(dim=1) for modality in tokens]).prod(dim=0)
             return self.head(self.dropout(joint ** self.power))
+
+
+    class AnyTokens(Product):
+        def forward(self, tokens):
+            joint = torch.stack([mean_of(modality) for modality in tokens]).prod(dim=0)
+            return self.head(self.dropout(joint))
 
 
     class TooWide(Product):
@@ -158,6 +166,13 @@ def test_a_mistake_is_told_in_the_terms_of_params_yaml(settings, fragments):
         build(config(**settings))
     for fragment in ["fusion.method ", *fragments]:
         assert fragment in str(caught.value)
+
+
+def test_a_module_that_cannot_take_the_tokens_of_sequences_is_refused_and_one_that_can_is_not():
+    sizes = Sizes(2, 2, 8, 3, 0.1, num_tokens=(4, 6), is_padded=(False, True))
+    with pytest.raises(InputError, match=r"own_fusion:Product: it does not take the tokens of sequences, .*Padded"):
+        build_fusion(config().fusion, sizes)
+    assert build_fusion(config("own_fusion:AnyTokens").fusion, sizes).training
 
 
 def test_the_shape_is_checked_without_drawing_random_numbers():

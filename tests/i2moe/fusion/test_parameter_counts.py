@@ -17,6 +17,8 @@ CLOSED_FORMS = {
     "switchgate": lambda m, p, h, c: (
         2 * (8 * h**2 + 8 * h - (4 * h**2 + 3 * h) + 3 * (4 * h**2 + 3 * h) + 3 * h + 3) + (m * h * c + c) + m * p * h
     ),
+    "dense": lambda m, _p, h, c: 2 * (8 * h**2 + 8 * h) + (m * h * c + c),
+    "gshard": lambda m, _p, h, c: 2 * (8 * h**2 + 8 * h) + 3 * (4 * h**2 + 3 * h) + 4 * h + 4 + (m * h * c + c),
     "moepp": lambda m, p, h, c: (
         2 * (4 * h**2 + 5 * h + 8 * 6 * h + 9 * 36 + 192 * h * 2 + 6 * h) - 36 + m * h * c + c + m * p * h
     ),

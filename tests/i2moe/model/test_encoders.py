@@ -9,7 +9,9 @@ from i2moe.model.encoders.vector import BatchNorm, Maxout, PatchEmbedding
 
 
 def build(kind="vector", shape=(10,), encoder="mlp"):
-    return build_encoder(kind, shape, encoder=encoder, encoder_dim=16, num_patches=4, hidden_dim=6, dropout=0.5)
+    return build_encoder(
+        kind, shape, encoder=encoder, encoder_dim=16, num_patches=4, hidden_dim=6, dropout=0.5, vector_tokens=3
+    )
 
 
 def test_patch_embedding_pads_at_the_end_and_shares_its_projection():

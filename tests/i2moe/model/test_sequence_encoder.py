@@ -12,7 +12,14 @@ LENGTHS = torch.tensor([1, 5, 3])
 
 def build(encoder="lstm", kind="sequence", shape=(5, 4)):
     torch.manual_seed(0)
-    options = {"encoder": encoder, "encoder_dim": 16, "num_patches": 4, "hidden_dim": 6, "dropout": 0.5}
+    options = {
+        "encoder": encoder,
+        "encoder_dim": 16,
+        "num_patches": 4,
+        "hidden_dim": 6,
+        "dropout": 0.5,
+        "vector_tokens": 3,
+    }
     return build_encoder(kind, shape, **options).eval()
 
 
@@ -93,8 +100,8 @@ def test_a_gpu_gives_the_same_tokens(recurrent, monkeypatch):
 @pytest.mark.parametrize(
     ("kind", "encoder", "message"),
     [
-        ("sequence", "mlp", r"encoder 'mlp' does not take arrays of kind sequence; allowed: lstm, gru, patch"),
-        ("vector", "lstm", r"encoder 'lstm' does not take arrays of kind vector; allowed: mlp, maxout, patch"),
+        ("sequence", "mlp", r"encoder 'mlp' does not take arrays of kind sequence; allowed: lstm, gru, patch, token"),
+        ("vector", "lstm", r"encoder 'lstm' does not take arrays of kind vector; allowed: mlp, maxout, patch, token"),
     ],
 )
 def test_an_encoder_for_another_kind_of_array_is_refused(kind, encoder, message):

@@ -10,7 +10,14 @@ from i2moe.model.encoders.build import build_encoder
 
 def build(shape=(24, 25, 30), encoder="mlp", encoder_dim=8):
     torch.manual_seed(0)
-    options = {"encoder": encoder, "encoder_dim": encoder_dim, "num_patches": 4, "hidden_dim": 6, "dropout": 0.5}
+    options = {
+        "encoder": encoder,
+        "encoder_dim": encoder_dim,
+        "num_patches": 4,
+        "hidden_dim": 6,
+        "dropout": 0.5,
+        "vector_tokens": 3,
+    }
     return build_encoder("volume", shape, **options)
 
 

@@ -1,0 +1,16 @@
+"""Settings of Dense."""
+
+from typing import ClassVar, Literal
+
+from i2moe.base.strict import Positive
+from i2moe.model.fusion_config import FusionConfig
+
+
+class DenseConfig(FusionConfig):
+    """Settings of `i2moe.fusion.dense.Dense`."""
+
+    module: ClassVar[str] = "i2moe.fusion.dense:Dense"
+    takes_sequences: ClassVar[bool] = True
+    method: Literal["dense"]
+    num_layers: Positive
+    num_heads: Positive
