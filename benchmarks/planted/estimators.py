@@ -1,14 +1,17 @@
 """Whether the estimators themselves are right: on laws and games whose truth is known in closed form."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import combinations, permutations, product
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from i2moe.explain.partial_information import partial_information
 from i2moe.explain.subsets import interaction_indices, pairs, subsets
-from i2moe.selection import Floats
+from i2moe.explain.tokens.interaction import Estimate, Sampling, interaction_index
+from i2moe.selection import Bools, Floats
 
 # x0 shows bits a and r, x1 shows b and r; the label, and bits of uniqueness (two), synergy and redundancy (BROJA).
 AND = 2 - 0.75 * np.log2(3)
@@ -67,46 +70,47 @@ def index_over_orders(values: Floats, pair: tuple[int, int]) -> Floats:
     return np.asarray(np.mean(gains, axis=0))
 
 
-PLAYERS, PAIRS_OF_A_KIND, CONTEXTS = 16, 2, 2
-Game = Callable[[NDArray[np.bool_]], Floats]  # of subsets [K, n]
+PLAYERS, PAIRS_OF_A_KIND, GAMES = 16, 2, 10
+ALL_PAIRS = np.array(list(combinations(range(PLAYERS), 2)))
+# Two contexts of each of 120 pairs, with four evaluations each: 960 of a game.
+FEW = Sampling(tolerance=0.0, round=2, most=2)
 
 
-def planted_game(generator: np.random.Generator) -> tuple[Game, set[tuple[int, int]], set[tuple[int, int]]]:
-    """Return a game of 16 players with two pairs that must come together and two that stand in for each other."""
-    chosen = generator.permutation(PLAYERS)[: 4 * PAIRS_OF_A_KIND].reshape(-1, 2)
-    chosen.sort(axis=1)
-    together, either = chosen[:PAIRS_OF_A_KIND], chosen[PAIRS_OF_A_KIND:]
+@dataclass(frozen=True)
+class PlantedGames:
+    """Games of 16 players, one for each seed: two pairs must come together, of two pairs one player is enough."""
 
-    def game(inside: NDArray[np.bool_]) -> Floats:
-        score = sum(inside[:, pair].all(axis=1) for pair in together) + sum(
-            inside[:, pair].any(axis=1) for pair in either
+    together: NDArray[np.int64]  # [S, 2, 2]
+    either: NDArray[np.int64]  # [S, 2, 2]
+
+    def __call__(self, keep: Bools, rows: NDArray[np.int64]) -> Floats:
+        """Return the values [S, R] of coalitions [S, R, n]: the logistic function of the number of pairs, less 2."""
+        together, either = (
+            np.take_along_axis(keep[..., None, :], own[rows][:, None], axis=-1) for own in (self.together, self.either)
         )
-        return np.asarray(1 / (1 + np.exp(2.0 - np.asarray(score, float))))
-
-    return game, {(int(i), int(j)) for i, j in together}, {(int(i), int(j)) for i, j in either}
+        return np.asarray(expit(together.all(axis=-1).sum(axis=-1) + either.any(axis=-1).sum(axis=-1) - 2.0))
 
 
-def sampled_indices(game: Game, generator: np.random.Generator) -> dict[tuple[int, int], float]:
-    """Estimate the interaction index of every pair from CONTEXTS random contexts each, four evaluations a context."""
-    found = {}
-    for pair in combinations(range(PLAYERS), 2):
-        others = np.setdiff1d(np.arange(PLAYERS), pair)
-        contexts = np.zeros((CONTEXTS, PLAYERS), bool)
-        for context in contexts:
-            context[generator.permutation(others)[: generator.integers(len(others) + 1)]] = True
-        first, second, both = (contexts.copy() for _ in range(3))
-        first[:, pair[0]] = second[:, pair[1]] = both[:, pair] = True
-        found[pair] = float((game(both) - game(first) - game(second) + game(contexts)).mean())
-    return found
+def planted_games(num_games: int = GAMES) -> PlantedGames:
+    """Draw which players are paired."""
+    chosen = [np.random.default_rng(seed).permutation(PLAYERS)[: 4 * PAIRS_OF_A_KIND] for seed in range(num_games)]
+    pairs = np.sort(np.stack(chosen).reshape(num_games, -1, 2), axis=-1)
+    return PlantedGames(pairs[:, :PAIRS_OF_A_KIND], pairs[:, PAIRS_OF_A_KIND:])
 
 
-def sampled_precision(num_seeds: int = 5) -> list[float]:
-    """Return for each seed how many of the planted pairs lead: AND pairs by the index, OR pairs by minus the index."""
-    precision = []
-    for seed in range(num_seeds):
-        generator = np.random.default_rng(seed)
-        game, together, either = planted_game(generator)
-        order = sorted((value, pair) for pair, value in sampled_indices(game, generator).items())
-        lowest, highest = ({pair for _, pair in part} for part in (order[:PAIRS_OF_A_KIND], order[-PAIRS_OF_A_KIND:]))
-        precision.append((len(highest & together) + len(lowest & either)) / (2 * PAIRS_OF_A_KIND))
-    return precision
+def sampled_indices(games: PlantedGames) -> Estimate:
+    """Estimate the interaction index of every pair of every game from FEW contexts."""
+    num_games = len(games.together)
+    pairs, real = np.tile(ALL_PAIRS, (num_games, 1, 1)), np.ones((num_games, PLAYERS), bool)
+    return interaction_index(games, pairs, real, "shapley", FEW)
+
+
+def sampled_precision(num_games: int = GAMES) -> list[float]:
+    """Return of each game how many of the planted pairs lead: AND pairs by the index, OR pairs by minus the index."""
+    games = planted_games(num_games)
+    found = sampled_indices(games).value.argsort(axis=1)
+    kinds = ((found[:, -PAIRS_OF_A_KIND:], games.together), (found[:, :PAIRS_OF_A_KIND], games.either))
+    hits = [
+        (ALL_PAIRS[leading][:, :, None] == truth[:, None]).all(axis=-1).sum(axis=(1, 2)) for leading, truth in kinds
+    ]
+    return [float(count) / (2 * PAIRS_OF_A_KIND) for count in np.sum(hits, axis=0)]

@@ -34,6 +34,17 @@ class PlantedTerm(Strict):
         return self
 
 
+class PlantedPair(Strict):
+    """Two features, each a token of its own, that a part of the label follows from."""
+
+    role: Literal["synergy", "redundancy"]
+    modalities: Annotated[list[str], Field(min_length=2, max_length=2)]  # of each feature; may be the same
+    features: Annotated[
+        list[str], Field(min_length=2, max_length=2), OnceEach
+    ]  # names as in the modality's description
+    words: str  # the pair in a sentence, for a reader who knows the dataset
+
+
 class Planted(Description):
     """`planted.json`; further keys hold the rule's numbers."""
 
@@ -42,6 +53,7 @@ class Planted(Description):
     synthetic: Literal[True]
     rule: str
     terms: list[PlantedTerm]  # none: the label follows from nothing
+    pairs: list[PlantedPair] | None = None  # where single features are planted: what a reading of tokens must find
 
 
 def read_planted(raw: Path) -> Planted | None:

@@ -1,9 +1,9 @@
 """Draw data whose labels follow from a known interaction: the truth that readings of a model are checked against.
 
 Inputs have the same law, and for one seed the same values, whatever the label (except in `copies`, `switch` with an
-uneven mix, and `hdxor`): a modality shows fair bits as -1 and 1, turned by a random orthonormal map into WIDTH columns
-with normal noise. Two bits are its own; three are shared by all modalities, and of three modalities each pair shares
-two more. A label is made of the bits of its terms:
+uneven mix, `hdxor`, and what tokens.py draws): a modality shows fair bits as -1 and 1, turned by a random orthonormal
+map into WIDTH columns with normal noise. Two bits are its own; three are shared by all modalities, and of three
+modalities each pair shares two more. A label is made of the bits of its terms:
 
 - uniqueness: a bit that one modality alone shows,
 - redundancy: a bit that several show,
@@ -45,6 +45,13 @@ class Term(NamedTuple):
         return f"uniqueness_{self.modalities[0]}" if self.role == "uniqueness" else self.role
 
 
+class Pair(NamedTuple):
+    """Two columns that a part of the label follows from."""
+
+    role: Literal["synergy", "redundancy"]
+    columns: tuple[tuple[str, int], tuple[str, int]]  # modality and place of each
+
+
 @dataclass(frozen=True)
 class Drawn:
     """N samples and what their labels follow from."""
@@ -55,6 +62,7 @@ class Drawn:
     shares: dict[Term, float]  # of the label's information; NaN where a term is planted but its share not known
     bayes: float | None = None  # accuracy of the best possible model, where it has a closed form
     of_sample: NDArray[np.str_] | None = None  # [N], of switch data the expert named after each sample's term
+    pairs: tuple[Pair, ...] = ()  # of `tokens`, what is planted in columns
 
 
 def terms(num_modalities: int = 2) -> list[Term]:
@@ -88,7 +96,7 @@ def composite(parts: Sequence[Term], num: int, seed: int, *, num_modalities: int
     bits = _bits(num, num_modalities, seed)
     labels = sum(label_bit(term, bits, place) << place for place, term in enumerate(parts))
     shares = {term: parts.count(term) / len(parts) for term in parts}
-    bayes = math.prod(_bayes(term, noise) for term in parts)
+    bayes = math.prod(bayes_accuracy(term, noise) for term in parts)
     return Drawn(_inputs(_shown(bits), seed, noise), np.asarray(labels), 2 ** len(parts), shares, bayes)
 
 
@@ -229,7 +237,7 @@ def _inputs(shown: dict[str, Ints], seed: int, noise: float) -> dict[str, NDArra
     return inputs
 
 
-def _bayes(term: Term, noise: float) -> float:
+def bayes_accuracy(term: Term, noise: float) -> float:
     """Return the probability that the bit of a term is decided right by the best possible model."""
     seen_by = len(term.modalities)
     if term.role == "synergy":

@@ -8,9 +8,10 @@ import typer
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest
-from i2moe.contract.planted import PlantedTerm
-from stages.datasets.planted.generators import Drawn, Term, composite, none, pure, switch, terms
+from i2moe.contract.planted import PlantedPair, PlantedTerm
+from stages.datasets.planted.generators import Drawn, Pair, Term, composite, none, pure, switch, terms
 from stages.datasets.planted.settings import SyntheticSettings
+from stages.datasets.planted.tokens import tokens
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
@@ -18,7 +19,7 @@ from stages.shared.synthetic import new_files, write_planted
 
 PURE = {f"planted-{term.expert.replace('_', '-')}": term for term in terms()}
 COMPOSITE = [terms()[0], terms()[2]]  # uniqueness of the first modality, and synergy
-DATASETS = (*PURE, "planted-composite", "planted-switch", "planted-none")
+DATASETS = (*PURE, "planted-composite", "planted-switch", "planted-none", "planted-tokens")
 
 
 def synthesize(dataset: Annotated[str, typer.Argument(help=", ".join(DATASETS))]) -> None:
@@ -39,8 +40,10 @@ def synthesize(dataset: Annotated[str, typer.Argument(help=", ".join(DATASETS))]
             of_sample = pd.DataFrame({"sample": ids, "term": drawn.of_sample})
             of_sample.to_csv(folder / "planted.csv", index=False, lineterminator="\n")
         numbers = settings.model_dump() | {"classes": drawn.num_classes, "best_accuracy": drawn.bayes}
-        write_planted(folder, rule_of(drawn, planted), planted, **numbers)
-    print(f"{paths.synthetic(dataset)}: {settings.samples} synthetic samples; {rule_of(drawn, planted)}")
+        pairs = describe_pairs(drawn)
+        rule = "; ".join([rule_of(drawn, planted), *(pair.words for pair in pairs or [])])
+        write_planted(folder, rule, planted, pairs=pairs, **numbers)
+    print(f"{paths.synthetic(dataset)}: {settings.samples} synthetic samples; {rule}")
 
 
 def draw(dataset: str, settings: SyntheticSettings) -> Drawn:
@@ -52,6 +55,8 @@ def draw(dataset: str, settings: SyntheticSettings) -> Drawn:
         return switch(num, seed, noise=noise)
     if dataset == "planted-none":
         return none(num, seed, num_classes=settings.classes, noise=noise)
+    if dataset == "planted-tokens":
+        return tokens(num, seed, noise=noise)
     return pure(PURE[dataset], num, seed, num_classes=settings.classes, noise=noise)
 
 
@@ -66,6 +71,25 @@ def describe(drawn: Drawn) -> list[PlantedTerm]:
         )
         for term, share in drawn.shares.items()
     ]
+
+
+def describe_pairs(drawn: Drawn) -> list[PlantedPair] | None:
+    """Say which pairs of columns are planted, where any are."""
+    return [
+        PlantedPair(
+            role=pair.role,
+            modalities=[name for name, _ in pair.columns],
+            features=[column_name(*column) for column in pair.columns],
+            words=_words_of_pair(pair),
+        )
+        for pair in drawn.pairs
+    ] or None
+
+
+def _words_of_pair(pair: Pair) -> str:
+    names = " and ".join(column_name(*column) for column in pair.columns)
+    what = "a bit that both show" if pair.role == "redundancy" else "the exclusive or of their bits"
+    return f"of {names} the label has {what}"
 
 
 def rule_of(drawn: Drawn, planted: list[PlantedTerm]) -> str:
@@ -93,10 +117,15 @@ def _words(term: Term) -> str:
             return f"the exclusive or of what {names} show, which none of them says anything of alone"
 
 
+def column_name(modality: str, place: int) -> str:
+    """Return the name of a column in the table, and so of the feature that is made of it."""
+    return f"{modality}_{place}"
+
+
 def table(drawn: Drawn, ids: list[str]) -> pd.DataFrame:
     """Lay out the samples: id, label, and the columns of each modality under its name."""
     columns = {
-        f"{name}_{column}": values[:, column]
+        column_name(name, column): values[:, column]
         for name, values in drawn.inputs.items()
         for column in range(values.shape[1])
     }

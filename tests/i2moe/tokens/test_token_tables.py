@@ -1,0 +1,71 @@
+"""What the explain stage finds of tokens: on every task, kept by seed and expert, in columns that the report reads."""
+
+import numpy as np
+import pytest
+import torch
+
+from i2moe.data import FeatureSet
+from i2moe.explain.tokens.probe import Probe
+from i2moe.explain.tokens.reading import FIXED, MIXTURE
+from i2moe.inference import build_for
+from i2moe.model.config import ModelConfig
+from stages.explain.tokens import TOKEN_METHODS, find
+from stages.report.explanations import EXPLANATIONS
+from stages.shared.runs import TokenParams
+from tests.i2moe.tokens.test_token_reading import DENSE, EXPERTS
+
+PARAMS = TokenParams(samples=5, top=2, draws=2, tolerance=0.1)
+
+
+def found_on(features, tmp_path, settings=DENSE | EXPERTS):
+    config = ModelConfig.model_validate(settings)
+    models = {}
+    for seed in (3, 5):
+        torch.manual_seed(seed)
+        models[seed] = build_for(features, config)
+    return find(features, config, models, PARAMS, lambda seed: tmp_path / "kept" / str(seed))
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
+def test_every_table_of_tokens_has_the_columns_that_the_report_reads(synthetic_dataset, tmp_path, task):
+    found = found_on(FeatureSet(*synthetic_dataset(task)), tmp_path)
+    tables = {name: table(found) for name, table in TOKEN_METHODS.items()}
+    missing = {name for name, table in tables.items() if table is None}
+    assert missing <= {"token_pair_means"}  # of sequences
+    for name in set(tables) - missing:
+        assert set(EXPLANATIONS[name].columns) <= set(tables[name])
+        assert set(tables[name]["seed"]) == {3, 5}
+    assert len(set(tables["token_scores"]["sample_id"])) == 5
+    assert set(tables["token_faithfulness"]["expert"]) >= {"synergy", MIXTURE, FIXED}
+    assert FIXED not in set(tables["token_pairs"]["expert"])
+
+
+def test_a_killed_run_goes_on_where_it_was(synthetic_dataset, tmp_path, monkeypatch):
+    features = FeatureSet(*synthetic_dataset("binary"))
+    whole = found_on(features, tmp_path)
+    (tmp_path / "kept/5/2.npz").unlink()
+    asked = []
+    of = Probe.of
+    monkeypatch.setattr(Probe, "of", lambda self, name: asked.append(name) or of(self, name))
+    again = found_on(features, tmp_path)
+    assert asked == [list(whole.by_seed[5])[2]]
+    for (labels, one), (same, other) in zip(whole, again, strict=True):
+        assert labels == same
+        np.testing.assert_equal(dict(one), dict(other))
+
+
+def test_a_vanilla_model_is_read_as_a_whole_and_one_of_patches_not_at_all(synthetic_dataset, tmp_path):
+    features = FeatureSet(*synthetic_dataset("binary"))
+    found = found_on(features, tmp_path, settings=DENSE)
+    assert {labels["expert"] for labels, _ in found} == {MIXTURE}
+    of_patches = DENSE | {"encoder": "mlp", "fusion": {"method": "mult", "num_layers": 1, "num_heads": 2}}
+    assert found_on(features, tmp_path / "other", settings=of_patches) is None
+
+
+def test_restricted_data_show_no_sample(synthetic_dataset, tmp_path):
+    found = found_on(FeatureSet(*synthetic_dataset("binary")), tmp_path)
+    found.features.licence = "restricted"
+    assert TOKEN_METHODS["token_scores"](found) is None
+    assert TOKEN_METHODS["token_pairs"](found) is None
+    assert "sample_id" not in TOKEN_METHODS["token_faithfulness"](found)
+    assert "sample_id" not in TOKEN_METHODS["token_masking"](found)
