@@ -1,7 +1,12 @@
 """Explain one model on one dataset, all seeds: one table per method that applies to it."""
 
+import shutil
+from pathlib import Path
+
 from stages.shared.base import paths
 from stages.shared.base.command import Dataset, Model, run
+from stages.shared.files import hash_files
+from stages.shared.runs import TokenParams
 
 
 def explain(dataset: Dataset, model: Model) -> None:
@@ -10,6 +15,7 @@ def explain(dataset: Dataset, model: Model) -> None:
     from i2moe.inference import choose_device, load
     from stages.explain.explained import Explained
     from stages.explain.methods import METHODS
+    from stages.explain.tokens import find
     from stages.shared.explanations import EXPLAINED_SPLIT, write
     from stages.shared.predictions import read
     from stages.shared.runs import read_explaining, read_model
@@ -19,15 +25,32 @@ def explain(dataset: Dataset, model: Model) -> None:
     features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
     config = read_model(dataset, model)
     predictions = read(paths.predictions(dataset, model), features.classes, EXPLAINED_SPLIT)
+    models = {seed: load(features, config, paths.weights(dataset, model, seed), device) for seed in predictions.seeds}
+    folders = {seed: token_folder(dataset, model, seed, settings.choices.tokens) for seed in models}
     explained = Explained(
         features=features,
         predictions=predictions,
-        models=[load(features, config, paths.weights(dataset, model, seed), device) for seed in predictions.seeds],
+        models=list(models.values()),
         saw_missing=config.modality_dropout > 0,
         agreement_tolerance=settings.choices.agreement_tolerance,
+        tokens=find(features, config, models, settings.choices.tokens, folders.__getitem__),
     )
     tables = {name: compute(explained) for name, compute in METHODS.items()}
     write(paths.explanations(dataset, model), {name: table for name, table in tables.items() if table is not None})
+    for folder in folders.values():  # of other weights, finished or killed
+        for other in set(folder.parent.glob("*")) - {folder}:
+            shutil.rmtree(other)
+
+
+def token_folder(dataset: str, model: str, seed: int, params: TokenParams) -> Path:
+    """Return where what is found of a seed's tokens is kept, under a hash of all that it follows from."""
+    import i2moe
+
+    library = Path(i2moe.__file__).parent
+    code = [file for name in ("explain/tokens", "model") for file in sorted((library / name).rglob("*.py"))]
+    data = [paths.cohort(dataset), *sorted(paths.features(dataset).iterdir()), paths.model_settings(dataset, model)]
+    weights = paths.weights(dataset, model, seed)
+    return paths.explaining(dataset, model, seed, hash_files([*code, *data, weights], params.model_dump_json()))
 
 
 if __name__ == "__main__":

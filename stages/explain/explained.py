@@ -25,6 +25,7 @@ from i2moe.model.multimodal import MultimodalModel
 from i2moe.model.sealed import Said, SealedMixture
 from i2moe.resampling import Units, units_of
 from i2moe.selection import Array, Floats
+from stages.explain.tokens import TokenFindings
 from stages.shared.explanations import EXPLAINED_SPLIT
 from stages.shared.predictions import SplitPredictions
 
@@ -38,6 +39,7 @@ class Explained:
     models: list[MultimodalModel]  # by seed, as the predictions have them
     agreement_tolerance: float | None = None  # of regression, in the label's units
     saw_missing: bool = False  # whether training saw missing modalities (`modality_dropout`)
+    tokens: TokenFindings | None = None  # of a model that sees sequences of tokens
 
     @property
     def seeds(self) -> list[int]:

@@ -17,11 +17,13 @@ from i2moe.explain.behaviour import behaviours
 from i2moe.explain.coalitions import coalition_names
 from i2moe.explain.experts import agreement, summarise_experts, summarise_seeds, telling_sample
 from i2moe.explain.gate import read_gate
+from i2moe.explain.latents import expert_latents
 from i2moe.explain.local import local_shares, local_values, without_each
 from i2moe.explain.optimum import role_losses
 from i2moe.explain.parts import part_contributions, sample_shares
 from i2moe.explain.reweighting import best_single, reweight
 from i2moe.explain.shares import LEAST_GAIN, leader
+from i2moe.explain.similarity import LEAST_SAMPLES, cka_matrix
 from i2moe.explain.subsets import interaction_indices, pairs
 from i2moe.explain.value import constant_values
 from i2moe.inference import predict
@@ -29,6 +31,7 @@ from i2moe.metrics import lead_metric
 from i2moe.resampling import difference, percentiles, resampled, resampled_means, units_of
 from i2moe.selection import TASK_METRICS, compute_metrics
 from stages.explain.explained import Explained
+from stages.explain.tokens import TOKEN_METHODS, TokenTable
 from stages.shared.explanations import EXPLAINED_SPLIT, MIXTURE
 from stages.shared.predictions import output_names
 
@@ -269,6 +272,22 @@ def role_loss(explained: Explained) -> pd.DataFrame | None:
     return pd.DataFrame(rows) if rows else None
 
 
+def similarity(explained: Explained) -> pd.DataFrame | None:
+    """Return how alike the latents of each two experts are (debiased CKA), a row per seed and pair in both orders."""
+    rows = []
+    for seed, model in zip(explained.seeds, explained.models, strict=True):
+        latents = expert_latents(model, explained.features, EXPLAINED_SPLIT)
+        if latents is None or latents.shape[1] < LEAST_SAMPLES:
+            return None
+        names = model.expert_names
+        for one, alike in zip(names, cka_matrix(latents), strict=True):
+            rows += [
+                {"seed": seed, "expert": one, "other": other, "cka": float(value)}
+                for other, value in zip(names, alike, strict=True)
+            ]
+    return pd.DataFrame(rows)
+
+
 def interactions(explained: Explained) -> pd.DataFrame:
     """Return the interaction index of each pair of modalities in the model's value, a row per seed and pair."""
     values, names = explained.coalition_values["mean"], explained.features.modalities
@@ -341,6 +360,11 @@ def local(explained: Explained) -> pd.DataFrame | None:
     return pd.concat(tables, ignore_index=True)
 
 
+def of_tokens(table: TokenTable) -> Callable[[Explained], pd.DataFrame | None]:
+    """Return the method that makes a table of what was found of tokens, of models that see sequences of them."""
+    return lambda explained: table(explained.tokens) if explained.tokens else None
+
+
 METHODS: dict[str, Callable[[Explained], pd.DataFrame | None]] = {
     "experts": experts,
     "expert_seeds": expert_seeds,
@@ -356,7 +380,9 @@ METHODS: dict[str, Callable[[Explained], pd.DataFrame | None]] = {
     "weights_replaced": weights_replaced,
     "behaviour": behaviour,
     "role_loss": role_loss,
+    "similarity": similarity,
     "interactions": interactions,
     "additive": additive,
     "local": local,
+    **{name: of_tokens(table) for name, table in TOKEN_METHODS.items()},
 }

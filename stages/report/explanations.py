@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from i2moe.metrics import arrow
-from stages.report import figures
+from stages.report import figures, tokens
 from stages.shared.explanations import Columns
 from stages.shared.predictions import SplitPredictions
 
@@ -251,6 +251,18 @@ EXPLANATIONS: dict[str, Explanation] = {
     "role_loss": Explanation(
         columns={"seed": int, "expert": str, "loss": float, "spread": float, "is_label_free": bool}
     ),
+    "similarity": Explanation(
+        columns={"seed": int, "expert": str, "other": str, "cka": float},
+        drawings={
+            "similarity": Drawing(
+                lambda table, shown: figures.similarity_figure(table),  # noqa: ARG005
+                lambda table, shown: (  # noqa: ARG005
+                    "How alike the latents of each two experts are on the test split, mean over seeds: debiased linear "
+                    "centred kernel alignment; 1 where one is a rotation of the other, 0 where nothing is shared."
+                ),
+            )
+        },
+    ),
     "interactions": Explanation(columns={"seed": int, "modalities": str, "index": float, "low": float, "high": float}),
     "additive": Explanation(
         columns={
@@ -265,5 +277,81 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "local": Explanation(
         columns={"sample_id": str, "name": str, "value": float, "kind": str, "seed": int}, tabulate=mean_by_name
+    ),
+    "token_scores": Explanation(
+        columns={
+            "sample_id": str,
+            "seed": int,
+            "expert": str,
+            "method": str,
+            "modality": str,
+            "place": int,
+            "token": str,
+            "score": float,
+        },
+        tabulate=tokens.mean_scores,
+        drawings={
+            "tokens": Drawing(
+                lambda table, shown: tokens.scores_figure(table),  # noqa: ARG005
+                lambda table, shown: (  # noqa: ARG005
+                    "Score of each token by gradient rollout, of each expert and of their mixture: mean over samples "
+                    "and seeds. The tokens of a text or image have other contents in each sample."
+                ),
+            )
+        },
+    ),
+    "token_faithfulness": Explanation(
+        columns={
+            "seed": int,
+            "expert": str,
+            "method": str,
+            "weights": str,
+            "measure": str,
+            "value": float,
+            "low": float,
+            "high": float,
+        }
+    ),
+    "token_pairs": Explanation(
+        columns={
+            "sample_id": str,
+            "seed": int,
+            "expert": str,
+            "one_modality": str,
+            "one_token": str,
+            "other_modality": str,
+            "other_token": str,
+            "index": float,
+            "index_error": float,
+            "gap": float,
+            "draws": int,
+            "of": int,
+        },
+        tabulate=tokens.told_apart,
+    ),
+    "token_pair_means": Explanation(
+        columns={
+            "seed": int,
+            "expert": str,
+            "one_modality": str,
+            "one_token": str,
+            "other_modality": str,
+            "other_token": str,
+            "index": float,
+            "gap": float,
+            "samples": int,
+        }
+    ),
+    "token_masking": Explanation(
+        columns={
+            "seed": int,
+            "expert": str,
+            "ranking": str,
+            "control": str,
+            "loss": float,
+            "excess": float,
+            "low": float,
+            "high": float,
+        }
     ),
 }

@@ -88,8 +88,9 @@ def alone_figure(experts: pd.DataFrame, mixture: float, metric: str) -> Figure:
 
 
 def curves_figure(curves: list[pd.DataFrame], experts: list[str]) -> Figure:
-    """Draw losses by epoch, one panel each: task, interaction by expert, router balance; those that the model has.
+    """Draw losses by epoch, one panel each, of those that the model has.
 
+    Task, interaction by expert, decorrelation, router balance.
     Thick lines are means over seeds, thin lines each seed.
     """
     colours = expert_colours(experts)
@@ -97,6 +98,7 @@ def curves_figure(curves: list[pd.DataFrame], experts: list[str]) -> Figure:
     panels = {
         "task loss": {"train_task_loss": ("train", PALETTE[0]), "validation_loss": ("validation", PALETTE[1])},
         "interaction loss (train)": interaction,
+        "decorrelation loss (train)": {"train_decorrelation_loss": ("mean over pairs of experts", PALETTE[0])},
         "balance loss (train)": {"train_balance_loss": ("mean over layers", PALETTE[0])},
     }
     panels = {label: lines for label, lines in panels.items() if lines and set(lines) <= set(curves[0].columns)}
@@ -160,6 +162,25 @@ def coalitions_figure(coalitions: pd.DataFrame, metric: str) -> Figure:
     axes.margins(x=0.12)
     axes.invert_yaxis()
     axes.set(xlabel=f"test {metric} {arrow(metric)}", ylabel="modalities left intact")
+    return figure
+
+
+def similarity_figure(similarity: pd.DataFrame) -> Figure:
+    """Draw how alike each two experts are, mean over seeds, one cell per pair.
+
+    Args:
+        similarity: a row per seed and pair of experts, with their `cka`.
+    """
+    names = similarity["expert"].unique()
+    values = similarity.pivot_table("cka", "expert", "other", dropna=False).loc[names, names].to_numpy()
+    figure = Figure(figsize=(2.2 + 0.7 * len(names), 1.2 + 0.6 * len(names)))
+    axes = figure.subplots()
+    axes.imshow(values, vmin=0, vmax=1, cmap="Blues", aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        colour = "white" if value > 0.6 else "black"  # noqa: PLR2004 (where black can no longer be read)
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
+    axes.set_xticks(range(len(names)), [_label(name) for name in names], fontsize=8)
+    axes.set_yticks(range(len(names)), [_label(name) for name in names], fontsize=8)
     return figure
 
 

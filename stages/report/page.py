@@ -15,9 +15,11 @@ from i2moe.metrics import LABEL_PREFIX, arrow, lead_metric
 from stages.report import figures
 from stages.report.explanations import EXPLANATIONS, Shown
 from stages.report.findings import find, less_forward_findings, no_signal_findings, no_vanilla_findings
+from stages.report.layout import ReadingTable
 from stages.report.planted import LEAST_SHARE, expected_terms, planted_table, term_words
-from stages.report.readings import ReadingTable, reading_tables
+from stages.report.readings import reading_tables
 from stages.report.tables import Tables, add_table, write_tables
+from stages.report.tokens import planted_pairs
 from stages.shared.base import paths
 from stages.shared.cards import CONSTANT, REFERENCE, Card
 from stages.shared.explanations import EXPLAINED_SPLIT, read
@@ -57,6 +59,7 @@ class PlantedSection:
     terms: list[dict[str, Any]]  # name, words and outputs of each term that can be found
     gone: list[str]  # words of the terms that cannot, since their modalities are left out
     rows: list[dict[str, Any]]  # of `planted_table`
+    pairs: list[dict[str, Any]]  # of `planted_pairs`
 
 
 @dataclass(frozen=True)
@@ -124,9 +127,7 @@ def planted_section(run: Run, dataset: str, cohort: CohortDescription, tables: T
     if cohort.planted is None:
         return None
     expected, gone = expected_terms(cohort.planted, cohort.modalities)
-    columns = EXPLANATIONS["shares"].columns
-    read_shares = {model: read(paths.explanations(dataset, model), "shares", columns) for model in run.models}
-    table = planted_table(list(expected), {name: own for name, own in read_shares.items() if own is not None})
+    table = planted_table(list(expected), read_tables(run, dataset, "shares"))
     if len(table):
         tables["planted"].append(table[["model", "reading", "verdict"]].assign(dataset=dataset))
     return PlantedSection(
@@ -134,7 +135,15 @@ def planted_section(run: Run, dataset: str, cohort: CohortDescription, tables: T
         terms=[term_words(name, terms) for name, terms in expected.items()],
         gone=[term.words for term in gone],
         rows=table.to_dict("records"),
+        pairs=planted_pairs(cohort.planted, read_tables(run, dataset, "token_pair_means")),
     )
+
+
+def read_tables(run: Run, dataset: str, method: str) -> dict[str, pd.DataFrame]:
+    """Read the table of a method of each model that has one."""
+    columns = EXPLANATIONS[method].columns
+    found = {model: read(paths.explanations(dataset, model), method, columns) for model in run.models}
+    return {model: table for model, table in found.items() if table is not None}
 
 
 def label_rows(tables: list[pd.DataFrame]) -> list[dict[str, Any]]:

@@ -1,26 +1,17 @@
 """The readings of one model as tables of the page: every seed with its interval, as in the explanations' own files."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from i2moe.metrics import arrow
+from stages.report.layout import ReadingTable, interval_cell, records
+from stages.report.tokens import faithfulness_table, masking_table, pair_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Explanations = dict[str, pd.DataFrame | None]  # of one model, by method
-
-
-@dataclass(frozen=True)
-class ReadingTable:
-    """A table of the page; a cell has a line for each seed."""
-
-    title: str
-    note: str
-    header: list[str]
-    rows: list[list[list[str]]]  # rows of cells of lines
 
 
 def reading_tables(explained: Explanations, metric: str) -> list[ReadingTable]:
@@ -39,6 +30,9 @@ def reading_tables(explained: Explanations, metric: str) -> list[ReadingTable]:
         "interactions": interaction_table,
         "additive": lambda table: additive_table(table, direction),
         "local": local_table,
+        "token_faithfulness": faithfulness_table,
+        "token_pair_means": pair_table,
+        "token_masking": masking_table,
     }
     tables = {name: explained.get(name) for name in makers}
     return [makers[name](table) for name, table in tables.items() if table is not None and len(table)]
@@ -50,7 +44,7 @@ def share_table(shares: pd.DataFrame) -> ReadingTable:
     rows = []
     for reading, own in shares.groupby("reading", sort=False):
         by_term = {term: own[own["term"] == term] for term in terms}
-        cells = [[_interval(row, "share", "no gain shown") for row in _records(table)] for table in by_term.values()]
+        cells = [[interval_cell(row, "share", "no gain shown") for row in records(table)] for table in by_term.values()]
         rows.append([[str(reading)], *cells])
     return ReadingTable(
         "Shares of what the model gains",
@@ -69,7 +63,7 @@ def behaviour_table(behaviour: pd.DataFrame) -> ReadingTable:
     rows = []
     for expert, own in behaviour.groupby("expert", sort=False):
         of_seed = own.drop_duplicates("seed")
-        cells = [[_interval(row, "share", "–") for row in _records(own[own["term"] == term])] for term in terms]
+        cells = [[interval_cell(row, "share", "–") for row in records(own[own["term"] == term])] for term in terms]
         rows.append([[str(expert)], of_seed["role"].tolist(), [f"{gain:+.3f}" for gain in of_seed["gain"]], *cells])
     return ReadingTable(
         "Role that each expert plays alone",
@@ -84,7 +78,7 @@ def replaced_table(replaced: pd.DataFrame, direction: str) -> ReadingTable:
     """Lay out the scores with other weights."""
     rows = []
     for weights, own in replaced.groupby("weights", sort=False):
-        scores = [f"{row['score']:.3f}{_of_expert(row)}" for row in _records(own)]
+        scores = [f"{row['score']:.3f}{_of_expert(row)}" for row in records(own)]
         first = own.iloc[0]
         interval = f"[{first['loss_low']:+.3f}, {first['loss_high']:+.3f}]"
         loss = [] if weights == "learned" else [f"{first['loss']:+.3f} {interval}"]
@@ -103,9 +97,9 @@ def role_loss_table(role_loss: pd.DataFrame) -> ReadingTable:
     rows = [
         [
             [str(expert)],
-            [f"{row['loss']:.3f}" for row in _records(own)],
-            [f"{row['spread']:.3f}" for row in _records(own)],
-            ["yes" if row["is_label_free"] else "no" for row in _records(own)],
+            [f"{row['loss']:.3f}" for row in records(own)],
+            [f"{row['spread']:.3f}" for row in records(own)],
+            ["yes" if row["is_label_free"] else "no" for row in records(own)],
         ]
         for expert, own in role_loss.groupby("expert", sort=False)
     ]
@@ -120,7 +114,7 @@ def role_loss_table(role_loss: pd.DataFrame) -> ReadingTable:
 def interaction_table(interactions: pd.DataFrame) -> ReadingTable:
     """Lay out the interaction index of each pair of modalities."""
     rows = [
-        [[str(pair)], [_interval(row, "index", "undefined") for row in _records(own)]]
+        [[str(pair)], [interval_cell(row, "index", "undefined") for row in records(own)]]
         for pair, own in interactions.groupby("modalities", sort=False)
     ]
     return ReadingTable(
@@ -139,9 +133,9 @@ def additive_table(additive: pd.DataFrame, direction: str) -> ReadingTable:
             [str(row["seed"])],
             [f"{row['score']:.3f}"],
             [f"{row['additive_score']:.3f}"],
-            [_interval(row, "gap", "undefined")],
+            [interval_cell(row, "gap", "undefined")],
         ]
-        for row in _records(additive)
+        for row in records(additive)
     ]
     return ReadingTable(
         "What needs modalities together (EMAP)",
@@ -168,26 +162,6 @@ def local_table(local: pd.DataFrame) -> ReadingTable:
         ["of the samples", "mean by seed"],
         rows,
     )
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.to_dict("records")
-    return rows
-
-
-def _interval(row: dict[str, Any], name: str, nothing: str) -> str:
-    """Write a value [95 % interval].
-
-    Examples:
-        >>> _interval({"share": 0.5, "low": 0.25, "high": 0.75}, "share", "no gain shown")
-        '0.50 [0.25, 0.75]'
-        >>> _interval({"share": float("nan"), "low": 0.0, "high": 0.0}, "share", "no gain shown")
-        'no gain shown'
-    """
-    if pd.isna(row[name]):
-        return nothing
-    interval = "no interval" if pd.isna(row["low"]) else f"[{row['low']:.2f}, {row['high']:.2f}]"
-    return f"{row[name]:.2f} {interval}"
 
 
 def _of_expert(row: dict[str, Any]) -> str:

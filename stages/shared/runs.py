@@ -1,9 +1,9 @@
 """What the settings stage writes and later stages read: what runs, and each model's settings in full."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import Count, Positive, PositiveNumber, Seed, Strict
@@ -30,10 +30,20 @@ class HardwareParams(Numerics):
     num_workers: Count  # changes no number, so that no stage runs again for it
 
 
+class TokenParams(Strict):
+    """The settings under `explain.tokens`: how much is read of the tokens of models that see sequences of them."""
+
+    samples: Positive  # of the test split, drawn once
+    top: Positive  # tokens of each modality whose pairs are probed
+    draws: Annotated[int, Field(ge=2)]  # contexts of a pair, at most
+    tolerance: PositiveNumber  # standard error of a pair's index at which its draws end
+
+
 class ExplainParams(Strict):
     """The settings under `explain`: choices of the readings."""
 
     agreement_tolerance: PositiveNumber | None  # of regression, in the label's units
+    tokens: TokenParams
 
 
 class Training(Strict):

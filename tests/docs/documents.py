@@ -28,6 +28,7 @@ TINY = (
     "synthetic.imdb.movies=70",
     "synthetic.mosi.videos=20",
     "synthetic.enrico.screens=60",
+    "synthetic.mmhs.tweets=80",
     "synthetic.planted.samples=150",
     "models.defaults.hidden_dim=8",
     "models.defaults.encoder_dim=8",

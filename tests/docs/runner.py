@@ -133,7 +133,7 @@ class Runner:
         raw = self.folder / "data/raw" / dataset
         raw.parent.mkdir(exist_ok=True)
         shutil.move(self.folder / "data/synthetic" / dataset, raw)
-        if dataset == "imdb":
+        if dataset in ("imdb", "mmhs"):
             vectors = raw / "vectors.bin"
             (raw / "GoogleNews-vectors-negative300.bin.gz").write_bytes(gzip.compress(vectors.read_bytes()))
             vectors.unlink()

@@ -17,7 +17,7 @@ data:
   tables:
     tiny: {raw: own.csv, id: sample, label: outcome, task: binary, modalities: {a: {prefix: a}, b: {regex: "b.*"}}}
 train: {accelerator: cpu, devices: 1, strategy: auto, precision: 32-true, compile: false, num_workers: 0}
-explain: {agreement_tolerance: null}
+explain: {agreement_tolerance: null, tokens: {samples: 5, top: 2, draws: 2, tolerance: 0.1}}
 models:
   defaults:
     encoder: mlp

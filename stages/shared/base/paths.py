@@ -49,6 +49,11 @@ def image_features(key: str) -> Path:
     return Path("data/.images") / key
 
 
+def text_features(key: str) -> Path:
+    """Return the folder of the states that an encoder, named by the key, gave texts' tokens; not a DVC output."""
+    return Path("data/.texts") / key
+
+
 def visits(dataset: str) -> Path:
     """Return the visits behind each sample: the steps of a sequence, or the one visit that a sample shows."""
     return Path("data/cohorts") / f"{dataset}.visits.csv"
@@ -72,6 +77,11 @@ def curves(dataset: str, model: str, seed: int) -> Path:
 def training(dataset: str, model: str, seed: int, key: str) -> Path:
     """Return the folder of one seed's training, unfinished or done; not a DVC output, so that it outlives a kill."""
     return Path("results/.training") / dataset / model / str(seed) / key
+
+
+def explaining(dataset: str, model: str, seed: int, key: str) -> Path:
+    """Return the folder of what was found of one seed's tokens; not a DVC output, so that it outlives a kill."""
+    return Path("results/.explaining") / dataset / model / str(seed) / key
 
 
 def metrics(dataset: str, model: str) -> Path:

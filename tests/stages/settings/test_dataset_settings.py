@@ -45,6 +45,8 @@ MISTAKES = [
     ("imdb", "plot.unknown", "mean", ["data.imdb.plot.unknown: ", "not 'mean'", "allowed: drop, zero"]),
     ("imdb", "poster.batch_size", 0, ["data.imdb.poster.batch_size: ", "greater than 0"]),
     ("imdb", "poster.weight", "none", ["data.imdb.poster: unknown key 'weight'", "did you mean 'weights'?"]),
+    ("mmhs", "labels", "class", ["data.mmhs.labels: ", "not 'class'", "did you mean 'classes'?"]),
+    ("mmhs", "modalities", ["ocr", "tweet"], ["data.mmhs.modalities: ", "allowed: tweet, image, ocr in this order"]),
 ]
 
 
@@ -62,7 +64,7 @@ def test_a_wrong_setting_of_a_dataset_is_named(load, dataset, key, value, fragme
         assert fragment in message
 
 
-@pytest.mark.parametrize("dataset", ["mimic", "adni", "imdb", "mosi", "enrico"])
+@pytest.mark.parametrize("dataset", ["mimic", "adni", "imdb", "mosi", "enrico", "mmhs"])
 def test_a_dataset_is_one_where_its_block_is_given(load, dataset, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where `load` writes params.yaml
     kind = importlib.import_module(f"stages.datasets.{dataset}.settings").Settings

@@ -106,7 +106,7 @@ def test_global_reweighting_replaces_the_block_and_a_block_replaces_it(load):
     }
     params = load(blocks)
     assert params.model("tiny", "simple").reweighting == "global"
-    assert params.model("tiny", "back").reweighting.model_dump() == mlp
+    assert params.model("tiny", "back").reweighting.model_dump() == mlp | {"normalise": False}
 
 
 def test_bases_that_lead_back_are_refused(load):
@@ -260,8 +260,18 @@ def test_an_ablation_is_i2moe_mult_with_only_the_ablated_part_changed(project, a
         assert changed == full
 
 
+def test_token_models_see_tokens_of_every_dataset(project):
+    for models in project.models.values():
+        for name in ("dense", "fl-i2moe", "gshard"):
+            config = models[name]
+            assert (config.encoder, config.fusion.method) == ("token", "gshard" if name == "gshard" else "dense")
+            assert (config.interaction is not None) == (name == "fl-i2moe")
+        assert models["fl-i2moe"].reweighting.normalise
+        assert models["fl-i2moe"].interaction.loss_weight == models["i2moe-mult"].interaction.loss_weight
+
+
 def test_every_dataset_has_every_model(project):
-    methods = ["early", "late", "lrmf", "mult", "interpretcc", "switchgate", "moepp"]
+    methods = ["early", "late", "lrmf", "mult", "interpretcc", "switchgate", "moepp", "dense", "gshard", "fl-i2moe"]
     for models in project.models.values():
         assert {*methods, *PAPER, *ABLATIONS} <= set(models)
 
@@ -278,7 +288,7 @@ def test_max_batch_size_caps_a_models_batches(load, cap, batch_size):
 
 def test_models_on_a_stand_in_and_no_other_train_as_stand_ins_need_it(project):
     training = project.synthetic.training
-    for dataset in ("adni", "imdb", "mimic", "mosi", "enrico"):
+    for dataset in ("adni", "imdb", "mimic", "mosi", "enrico", "mmhs"):
         config = project.model(dataset, "mult")
         own = project.models[dataset]["mult"]
         assert (config.learning_rate, config.dropout) == (training.learning_rate, training.dropout)

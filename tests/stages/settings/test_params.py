@@ -38,6 +38,7 @@ def test_the_projects_own_settings_load():
 
 
 # Each case: the key, its wrong value, and what the message says: key, value, what is allowed, the nearest valid name.
+SPARSE = {"method": "gshard", "num_layers": 1, "num_heads": 2, "capacity_factor": 1.2, "balance_weight": 0.01}
 MISTAKES = {
     "unknown key": (
         "run.model",
@@ -127,10 +128,33 @@ MISTAKES = {
         "mlut",
         [
             "models.tiny.mult: fusion.method 'mlut' is unknown",
-            "allowed: early, interpretcc, late, lrmf, moepp, mult, switchgate",
+            "allowed: dense, early, gshard, interpretcc, late, lrmf, moepp, mult, switchgate",
             "did you mean 'mult'?",
             "module:Class",
         ],
+    ),
+    "tokens for a method that takes as many of each modality": (
+        "models.tiny.mult.encoder",
+        "token",
+        [
+            "models.tiny.mult: encoder token",
+            "fusion.method mult does not take",
+            "allowed: dense, gshard",
+            "module:Class",
+        ],
+    ),
+    "unknown decorrelation": (
+        "models.tiny.mult",
+        {
+            "interaction": {"loss_weight": 0.1, "decorrelate": {"kind": "cosin", "weight": 0.1}},
+            "reweighting": "global",
+        },
+        ["models.tiny.mult.interaction.decorrelate.kind", "'cosine', 'cka' or 'barlow'", "cosin"],
+    ),
+    "one expert for a token's two": (
+        "models.tiny.mult.fusion",
+        SPARSE | {"num_experts": 1},
+        ["models.tiny.mult.fusion.num_experts", "greater than or equal to 2"],
     ),
     "no fusion method": ("models.defaults.fusion.method", ..., ["models.tiny.mult: fusion.method None is unknown"]),
     "list for a fusion method": ("models.tiny.mult.fusion", {"method": ["late"]}, ["models.tiny.mult", "['late']"]),
@@ -312,6 +336,7 @@ def test_written_settings_have_the_capped_epochs_and_every_default(load):
         "experts": "all",
         "views": "all",
         "replacement": "random",
+        "decorrelate": None,
     }
     assert settings["reweighting"] == "global"
 
