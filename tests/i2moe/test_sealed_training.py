@@ -11,6 +11,7 @@ from i2moe.model.config import ModelConfig
 from i2moe.training import Hardware, fit, save
 from stages.explain.explained import Explained
 from stages.explain.methods import METHODS
+from stages.explain.tokens import TOKEN_METHODS
 from stages.report.explanations import EXPLANATIONS
 from stages.report.findings import part_findings
 from stages.shared.predictions import Experts, frame, read
@@ -100,7 +101,7 @@ def test_a_sealed_mixture_has_the_explanations_that_apply_to_it(explained):
     tables = {name: compute(explained) for name, compute in METHODS.items()}
     assert {name for name, table in tables.items() if table is None} == {
         "experts", "expert_seeds", "gate", "agreement", "example", "weights_replaced", "behaviour", "role_loss",
-        "similarity", "local",
+        "similarity", "local", *TOKEN_METHODS,
     }  # fmt: skip
     for name in ("parts", "sample_parts", "shares"):
         assert set(EXPLANATIONS[name].columns) <= set(tables[name])
