@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import stack_module_state
 
-from i2moe.model.fusion import Fused, Fusion, attends
+from i2moe.model.fusion import Fused, Fusion
 from i2moe.model.tokens import Padded, Tokens, values_of
 
 # On a CPU, experts with more token values than this run one by one: stacked, their temporaries do not fit its caches.
@@ -75,24 +75,6 @@ class Experts(nn.Module):
                 warnings.warn(f"experts run one by one, since vmap cannot trace them: {error}", stacklevel=2)
                 self.vectorised = False
         return self._forward_loop(tokens, views)
-
-    def with_attention(self, tokens: list[Tokens]) -> tuple[Fused, list[list[Tensor]]]:
-        """Run every expert on the intact tokens, and return the attention [B, heads, N, N] of each expert's layers.
-
-        One by one, for under `vmap` the maps could not be what gradients are taken by.
-
-        Raises:
-            InputError: for a fusion method that is no `i2moe.model.fusion.AttentionFusion`.
-        """
-        self._follow_training_flag()
-        fusion = attends(self._skeleton[0])
-        outputs, maps = [], []
-        for expert, state in enumerate(self._states()):
-            with _lent(self._places, state):
-                output, own = fusion.with_attention([_own(each, expert) for each in tokens])
-            outputs.append(_without_none(output))
-            maps.append(own)
-        return _stacked(outputs), maps
 
     def _follow_training_flag(self) -> None:
         # Not in `train()`: trainers restore the training flag of each module without calling it.

@@ -89,20 +89,6 @@ class AttentionFusion(Fusion):
         """
 
 
-def attends(fusion: nn.Module) -> AttentionFusion:
-    """Return the method, which must be one that can tell where it attends to.
-
-    Raises:
-        InputError: where it is not.
-    """
-    if not isinstance(fusion, AttentionFusion):
-        raise InputError(
-            f"{type(fusion).__name__} tells no attention: take fusion.method dense or gshard, or let a method of your "
-            "own be a subclass of `i2moe.model.fusion.AttentionFusion`"
-        )
-    return fusion
-
-
 def build_fusion(config: FusionConfig, sizes: Sizes) -> nn.Module:
     """Build a fusion method, or a module of your own that `method: module:Class` names.
 

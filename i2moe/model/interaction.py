@@ -161,11 +161,6 @@ class InteractionMoE(Mixture):
             decorrelation_loss=self._decorrelation(fused, batch) if self.training else None,
         )
 
-    def with_attention(self, tokens: list[Tokens]) -> tuple[Prediction, list[list[Tensor]]]:
-        """Predict without views, and return the attention of each expert's layers, [B, heads, N, N]."""
-        fused, maps = self.experts.with_attention(tokens)
-        return _mix(fused.logits, self.reweighting(tokens), fused.balance_loss), maps
-
     def _compared(self, fused: Fused) -> Tensor:
         """Return what the interaction losses compare, [E, V·B, ·]: logits, or the latents of Latent-Contrastive."""
         return fused.logits if self.config.compare == "logits" else _latent_of(fused, "compare: latent")

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from i2moe.data import Batch
 from i2moe.model.config import ModelConfig
 from i2moe.model.encoders.build import build_encoder, count_tokens, is_padded
-from i2moe.model.fusion import Fused, Sizes, attends, build_fusion
+from i2moe.model.fusion import Fused, Sizes, build_fusion
 from i2moe.model.interaction import GlobalWeights, InteractionMoE, Mixture, Prediction, Reweighting, expert_names
 from i2moe.model.losses import INTERACTION_LOSSES
 from i2moe.model.roles import RoleSupervision
@@ -58,22 +58,6 @@ class MultimodalModel(nn.Module):
             if isinstance(output, Fused)
             else Prediction(output)
         )
-
-    def predict_with_attention(self, tokens: list[Tokens]) -> tuple[Prediction, list[list[Tensor]]]:
-        """Predict from the tokens of M modalities, and tell where that attends to.
-
-        Returns:
-            The prediction, and the attention maps of each expert (of a vanilla method, of the one that it is) by layer:
-            [B, heads, N, N], from queries to keys, the tokens of all modalities in a row, before dropout. Gradients of
-            the prediction by them can be taken, in evaluation mode too.
-
-        Raises:
-            InputError: for a model whose fusion method is no `i2moe.model.fusion.AttentionFusion`.
-        """
-        if isinstance(self.fusion, InteractionMoE):
-            return self.fusion.with_attention(tokens)
-        fused, maps = attends(self.fusion).with_attention(tokens)
-        return Prediction(fused.logits, balance_loss=fused.balance_loss), [maps]
 
 
 def build_model(

@@ -4,12 +4,10 @@ import math
 
 import pytest
 import torch
-from small_models import different, fusion, mixture, tokens
+from small_models import different, fusion, mixture
 
-from i2moe.base.errors import InputError
 from i2moe.fusion.gshard import GShardFeedForward
 from i2moe.fusion.sequence import sinusoids
-from i2moe.model.multimodal import MultimodalModel
 from i2moe.model.tokens import Padded
 
 COUNTS = (5, 2, 4)  # tokens of each modality
@@ -131,27 +129,13 @@ def test_a_maps_gradient_is_what_a_change_of_it_does_to_the_logit():
     assert ((logit - output.logits[0, 1]) / step).item() == pytest.approx(gradient[0, 0, 3, 1].item(), abs=2e-3)
 
 
-@pytest.mark.parametrize("mixed", [True, False])
-def test_a_model_tells_its_prediction_with_the_attention_of_each_expert(mixed):
+def test_an_expert_alone_says_what_it_says_among_the_others():
     own = some_tokens()
-    single = different(mixture("dense", num_tokens=COUNTS)) if mixed else build("dense")
-    model = MultimodalModel({}, single).eval()
-    prediction, maps = model.predict_with_attention(own)
-    plain = model.predict(own)
-    assert torch.allclose(prediction.logits, plain.logits, atol=1e-5)
-    assert len(maps) == (5 if mixed else 1)
-    if mixed:
-        assert torch.allclose(prediction.expert_logits, plain.expert_logits, atol=1e-5)
-        assert torch.allclose(prediction.weights, plain.weights)
-    every = [each for expert in maps for each in expert]
-    gradients = torch.autograd.grad(prediction.logits[:, 0].sum(), every)
-    assert all(gradient.abs().sum() > 0 for gradient in gradients)
-
-
-def test_a_method_that_tells_no_attention_is_refused():
-    for single in (fusion("mult"), mixture("mult")):
-        with pytest.raises(InputError, match=r"MulT tells no attention: take fusion\.method dense or gshard"):
-            MultimodalModel({}, single).predict_with_attention(tokens())
+    model = different(mixture("dense", num_tokens=COUNTS)).eval()
+    among = model.experts(own).logits
+    for place in range(model.experts.num_experts):
+        assert torch.allclose(model.experts.alone(place)(own).logits, among[place], atol=1e-5)
+    assert not any(module is model.experts.alone(0) for module in model.modules())
 
 
 def gate(**own):
