@@ -1,12 +1,17 @@
 """Explain one model on one dataset, all seeds: one table per method that applies to it."""
 
+import json
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stages.shared.base import paths
 from stages.shared.base.command import Dataset, Model, run
 from stages.shared.files import hash_files
 from stages.shared.runs import TokenParams
+
+if TYPE_CHECKING:
+    from i2moe.data import FeatureSet
 
 
 def explain(dataset: Dataset, model: Model) -> None:
@@ -33,13 +38,21 @@ def explain(dataset: Dataset, model: Model) -> None:
         models=list(models.values()),
         saw_missing=config.modality_dropout > 0,
         agreement_tolerance=settings.choices.agreement_tolerance,
-        tokens=find(features, config, models, settings.choices.tokens, folders.__getitem__),
+        tokens=find(
+            features, config, models, settings.choices.tokens, folders.__getitem__, read_words(features, dataset)
+        ),
     )
     tables = {name: compute(explained) for name, compute in METHODS.items()}
     write(paths.explanations(dataset, model), {name: table for name, table in tables.items() if table is not None})
     for folder in folders.values():  # of other weights, finished or killed
         for other in set(folder.parent.glob("*")) - {folder}:
             shutil.rmtree(other)
+
+
+def read_words(features: "FeatureSet", dataset: str) -> dict[str, list[list[str]]]:
+    """Return the words that the steps of a sequence stand for, by modality, where its stage wrote them."""
+    files = {name: paths.words(dataset, name) for name in features.lengths}
+    return {name: json.loads(path.read_text()) for name, path in files.items() if path.exists()}
 
 
 def token_folder(dataset: str, model: str, seed: int, params: TokenParams) -> Path:

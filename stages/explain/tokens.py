@@ -48,6 +48,7 @@ class TokenFindings:
     features: FeatureSet
     rows: list[int]  # of the samples in the cohort
     by_seed: dict[int, dict[str, Found]]
+    words: dict[str, list[list[str]]]  # of each sample, of modalities whose tokens are words
 
     @property
     def sample_ids(self) -> list[str]:
@@ -68,10 +69,34 @@ class TokenFindings:
         rows = []
         counts = np.bincount(next(own for _, own in self)["modality"])
         for modality, count in zip(self.features.modalities, counts, strict=True):
-            names = getattr(self.features.descriptions[modality], "features", None)
-            own = names if isinstance(names, list) and len(names) == count else map(str, range(count))
-            rows += [(modality, place, name) for place, name in enumerate(own)]
+            rows += [(modality, place, name) for place, name in enumerate(self._names(modality, count))]
         return pd.DataFrame(rows, columns=["modality", "place", "token"])
+
+    def _names(self, modality: str, count: int) -> list[str]:
+        """Return features' names, an image's positions as row and column from 0, else numbers from 0."""
+        about = self.features.descriptions[modality]
+        names = getattr(about, "features", None)
+        if isinstance(names, list) and len(names) == count:
+            return names
+        columns = about.shape[-1]
+        if about.kind == "image" and about.shape[-2] * columns == count:
+            return [f"{place // columns}, {place % columns}" for place in range(count)]
+        return [str(place) for place in range(count)]
+
+    def named(self, table: pd.DataFrame, prefix: str = "") -> pd.DataFrame:
+        """Put words in the place of the numbers of tokens, in a table with `sample_id` and the columns of `places`.
+
+        Args:
+            table: a row per sample and token.
+            prefix: of the columns' names.
+        """
+        at = {name: row for row, name in enumerate(self.sample_ids)}
+        for modality, words in self.words.items():
+            rows = table[f"{prefix}modality"] == modality
+            own = zip(table.loc[rows, "sample_id"], table.loc[rows, f"{prefix}place"], strict=True)
+            # A text of which no word is known has a step all the same, but no word.
+            table.loc[rows, f"{prefix}token"] = ["".join(words[at[sample]][place : place + 1]) for sample, place in own]
+        return table
 
     @property
     def with_pairs(self) -> list[tuple[dict[str, Any], Found]]:
@@ -91,6 +116,7 @@ def find(
     models: dict[int, MultimodalModel],
     params: TokenParams,
     folders: Callable[[int], Path],
+    words: dict[str, list[list[str]]],
 ) -> TokenFindings | None:
     """Read the tokens of a model's samples; None of a model that does not see sequences of tokens.
 
@@ -100,12 +126,13 @@ def find(
         models: trained, by seed.
         params: how many samples, tokens and draws.
         folders: where what is found of a seed is kept, belonging to exactly these weights, data and settings.
+        words: of every sample in the cohort, of modalities whose tokens are words.
     """
     if not can_be_read(next(iter(models.values()))):
         return None
     rows = _drawn(features, params.samples)
     sampling = Sampling(tolerance=params.tolerance, most=params.draws)
-    found = TokenFindings(features, rows, {})
+    found = TokenFindings(features, rows, {}, {name: [own[row] for row in rows] for name, own in words.items()})
     for seed, model in models.items():
         probe = Probe(
             _reading(model, features, rows), _untrained(model, features, config, seed, rows), sampling, params.top
@@ -164,7 +191,7 @@ def scores(found: TokenFindings) -> pd.DataFrame | None:
                 long = table.melt("sample_id", var_name="index", value_name="score").astype({"index": int})
                 tables.append(long.assign(method=method, **labels))
     joined = pd.concat(tables, ignore_index=True).join(found.places, on="index").drop(columns="index")
-    return joined[joined["score"] != 0].reset_index(drop=True)
+    return found.named(joined[joined["score"] != 0].reset_index(drop=True))
 
 
 def faithful(found: TokenFindings) -> pd.DataFrame:
@@ -198,7 +225,10 @@ def pairs(found: TokenFindings) -> pd.DataFrame | None:
                 | {"draws": own["draws"][sample], "of": own["of"][sample]}
             )
         )
-    return _named(pd.concat(tables, ignore_index=True), found.places)
+    named = _named(pd.concat(tables, ignore_index=True), found.places)
+    for prefix in ("one_", "other_"):
+        named = found.named(named, prefix)
+    return named
 
 
 def pair_means(found: TokenFindings) -> pd.DataFrame | None:

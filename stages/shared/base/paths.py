@@ -64,6 +64,11 @@ def features(dataset: str) -> Path:
     return Path("data/features") / dataset
 
 
+def words(dataset: str, modality: str) -> Path:
+    """Return the words that the steps of each sample's sequence stand for; a list without any where they are none."""
+    return features(dataset) / f"{modality}.words.json"
+
+
 def weights(dataset: str, model: str, seed: int) -> Path:
     """Return the weights of a run's best epoch."""
     return Path("results/models") / dataset / model / f"{seed}.ckpt"

@@ -1,5 +1,7 @@
 """What the explain stage finds of tokens: on every task, kept by seed and expert, in columns that the report reads."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -17,13 +19,13 @@ from tests.i2moe.tokens.test_token_reading import DENSE, EXPERTS
 PARAMS = TokenParams(samples=5, top=2, draws=2, tolerance=0.1)
 
 
-def found_on(features, tmp_path, settings=DENSE | EXPERTS):
+def found_on(features, tmp_path, settings=DENSE | EXPERTS, words=None):
     config = ModelConfig.model_validate(settings)
     models = {}
     for seed in (3, 5):
         torch.manual_seed(seed)
         models[seed] = build_for(features, config)
-    return find(features, config, models, PARAMS, lambda seed: tmp_path / "kept" / str(seed))
+    return find(features, config, models, PARAMS, lambda seed: tmp_path / "kept" / str(seed), words or {})
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
@@ -69,3 +71,27 @@ def test_restricted_data_show_no_sample(synthetic_dataset, tmp_path):
     assert TOKEN_METHODS["token_pairs"](found) is None
     assert "sample_id" not in TOKEN_METHODS["token_faithfulness"](found)
     assert "sample_id" not in TOKEN_METHODS["token_masking"](found)
+
+
+def test_tokens_are_named_by_features_positions_and_words(synthetic_dataset, tmp_path):
+    folder, cohort = synthetic_dataset("binary")
+    num = len(np.load(folder / "second.npy", mmap_mode="r"))
+    np.save(folder / "first.npy", np.random.default_rng(0).normal(size=(num, 3, 2)).astype(np.float32))
+    np.save(folder / "first.lengths.npy", np.resize([1, 2, 3], num))
+    (folder / "first.json").write_text(json.dumps({"kind": "sequence", "shape": [3, 2]}))
+    np.save(folder / "second.npy", np.random.default_rng(1).normal(size=(num, 4, 2, 3)).astype(np.float32))
+    (folder / "second.json").write_text(json.dumps({"kind": "image", "shape": [4, 2, 3]}))
+    features = FeatureSet(folder, cohort)
+    words = [[f"{features.sample_ids[row]} {place}" for place in range(row % 3 + 1)] for row in range(num)]
+    unknown = int(features.rows("test")[0])
+    words[unknown] = []
+    found = found_on(features, tmp_path, DENSE, {"first": words})
+    table = TOKEN_METHODS["token_scores"](found)
+    steps = table[(table["modality"] == "first") & (table["sample_id"] != features.sample_ids[unknown])]
+    assert (steps["token"] == steps["sample_id"] + " " + steps["place"].astype(str)).all()
+    assert set(table[(table["modality"] == "second")]["token"]) == {
+        f"{row}, {column}" for row in (0, 1) for column in range(3)
+    }
+    pairs = TOKEN_METHODS["token_pairs"](found)
+    assert (pairs["one_token"].str.startswith(pairs["sample_id"]) | (pairs["one_token"] == "")).all()
+    assert TOKEN_METHODS["token_pair_means"](found) is None  # a step means something else in each sample
