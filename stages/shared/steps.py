@@ -95,7 +95,7 @@ def _write_beside(dataset: str, modality: str, lengths: Ints, words: Sequence[Se
     folder = paths.features(dataset)
     text = json.dumps(words, ensure_ascii=False) + "\n"
     write_whole(folder / f"{modality}.lengths.npy", lambda partial: save(partial, lengths))
-    write_whole(folder / f"{modality}.words.json", lambda partial: partial.write_text(text))
+    write_whole(paths.words(dataset, modality), lambda partial: partial.write_text(text))
 
 
 class _Scale(NamedTuple):

@@ -89,9 +89,11 @@ def test_tokens_are_named_by_features_positions_and_words(synthetic_dataset, tmp
     table = TOKEN_METHODS["token_scores"](found)
     steps = table[(table["modality"] == "first") & (table["sample_id"] != features.sample_ids[unknown])]
     assert (steps["token"] == steps["sample_id"] + " " + steps["place"].astype(str)).all()
-    assert set(table[(table["modality"] == "second")]["token"]) == {
-        f"{row}, {column}" for row in (0, 1) for column in range(3)
-    }
+    positions = {f"{row}, {column}" for row in (0, 1) for column in range(3)}
+    assert set(table[(table["modality"] == "second")]["token"]) == positions
     pairs = TOKEN_METHODS["token_pairs"](found)
-    assert (pairs["one_token"].str.startswith(pairs["sample_id"]) | (pairs["one_token"] == "")).all()
+    assert all(
+        token.startswith(sample) or not token
+        for token, sample in zip(pairs["one_token"], pairs["sample_id"], strict=True)
+    )
     assert TOKEN_METHODS["token_pair_means"](found) is None  # a step means something else in each sample
