@@ -8,6 +8,7 @@
   synthetic stand-in, tests/pipeline/test_DATASET_pipeline.py runs the whole experiment.
 - `make` only says what it would do: it installs an environment, and runs the default pipeline or these very tests. CI
   runs `make lint` and `make test` on an empty machine.
+- `pip install` only looks whether there is such an extra: its packages are large.
 - Benchmarks take each time once.
 """
 
@@ -18,6 +19,7 @@ import json
 import shutil
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -60,10 +62,22 @@ class Runner:
             case ("dvc", "repro"):
                 self.reset()
                 self.run(*command.words, "settings")
+            case ("pip", "install", package):
+                extra = package.removeprefix("i2moe[").removesuffix("]")
+                project = tomllib.loads((self.folder / "pyproject.toml").read_text())["project"]
+                assert extra in project["optional-dependencies"], f"{command}: no extra {extra!r}"
             case ("make", target):
                 assert self.run("make", "--dry-run", target).strip()
             case (".", path):
                 self.activate(path)
+            case ("python", "-m", name, *_) if name.startswith("benchmarks."):
+                self.benchmark(command)
+            case _:
+                pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
+
+    def benchmark(self, command: Command) -> None:
+        """Run a benchmark, as briefly as it allows."""
+        match command.words:
             case ("python", "-m", "benchmarks.speed", *options):
                 assert any("/" in option for option in options), f"{command}: all cases take minutes, name one"
                 assert "i2moe-mult |" in self.run(*command.words, "--pairs", "1")
@@ -132,6 +146,7 @@ class Runner:
         self.run("python", "-m", f"stages.datasets.{dataset}.synthetic.synthesize")
         raw = self.folder / "data/raw" / dataset
         raw.parent.mkdir(exist_ok=True)
+        shutil.rmtree(raw, ignore_errors=True)  # of an earlier command
         shutil.move(self.folder / "data/synthetic" / dataset, raw)
         if dataset in ("imdb", "mmhs"):
             vectors = raw / "vectors.bin"

@@ -154,6 +154,15 @@ def test_one_models_settings_retrain_that_model_only(project, environment):
     assert not [name for name in stages if "wdbc-mult" in name or "cohort" in name or "features" in name]
 
 
+def test_other_settings_of_explanations_explain_again_and_train_nothing(project, environment):
+    def change(params):
+        params["explain"]["agreement_tolerance"] = 0.5
+
+    with edited(project, change):
+        stages = planned(project, environment)
+    assert {name.split(":")[-1].split("@")[0] for name in stages} == {"explain"}
+
+
 def test_nothing_retrains_for_a_comment_equal_values_or_another_datasets_settings(project, environment):
     def change(params):
         models = params["models"]
