@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 import typer
+from tqdm import tqdm
 
 from benchmarks.planted.cases import Sizes
 from benchmarks.planted.documents import markdown
@@ -97,7 +98,8 @@ def found(reading: Reading, scale: Any, truth: list[tuple[int, int]]) -> dict[st
 def rows(model: str, changes: dict[str, Any], seeds: int, processes: int) -> Iterator[dict[str, Any]]:
     """Read every seed, some at once."""
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for part in pool.map(functools.partial(read, model=model, changes=changes), range(seeds)):
+        parts = pool.map(functools.partial(read, model=model, changes=changes), range(seeds))
+        for part in tqdm(parts, total=seeds, unit="model"):
             yield from part
 
 

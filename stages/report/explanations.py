@@ -291,13 +291,20 @@ EXPLANATIONS: dict[str, Explanation] = {
         },
         tabulate=tokens.mean_scores,
         drawings={
+            "token-example": Drawing(
+                lambda table, shown: tokens.sample_figure(table),  # noqa: ARG005
+                lambda table, shown: (  # noqa: ARG005
+                    "One test sample ({sample_id}, seed {seed}): how much each token matters to what the whole model "
+                    "predicts, by integrated gradients; of a modality without positions the ten that matter most."
+                ).format(**table.iloc[0]),
+            ),
             "tokens": Drawing(
                 lambda table, shown: tokens.scores_figure(table),  # noqa: ARG005
                 lambda table, shown: (  # noqa: ARG005
                     "Score of each token by gradient rollout, of each expert and of their mixture: mean over samples "
                     "and seeds. The tokens of a text or image have other contents in each sample."
                 ),
-            )
+            ),
         },
     ),
     "token_faithfulness": Explanation(

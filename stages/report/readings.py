@@ -6,7 +6,7 @@ import pandas as pd
 
 from i2moe.metrics import arrow
 from stages.report.layout import ReadingTable, interval_cell, records
-from stages.report.tokens import faithfulness_table, masking_table, pair_table
+from stages.report.tokens import faithfulness_table, masking_table, pair_table, sample_pair_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,7 @@ def reading_tables(explained: Explanations, metric: str) -> list[ReadingTable]:
         "additive": lambda table: additive_table(table, direction),
         "local": local_table,
         "token_faithfulness": faithfulness_table,
+        "token_pairs": sample_pair_table,
         "token_pair_means": pair_table,
         "token_masking": masking_table,
     }

@@ -6,11 +6,16 @@ import pandas as pd
 
 from i2moe.contract.planted import Planted
 from stages.report.layout import ReadingTable, interval_cell, records
+from stages.shared.explanations import MIXTURE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+PAIR = ["one_modality", "one_token", "other_modality", "other_token"]  # what names a pair
+SHOWN_TOKENS = 10  # of a modality, in the figure of one sample
 SHOWN_PAIRS = 5  # of an expert, in the table of pairs
+APART = 2  # standard errors from 0 of a pair that is told apart
+POSITION = r"\d+, \d+"  # row and column of an image's token
 GAPS = {"comprehensiveness_gap": "needed: top tokens less random", "sufficiency_gap": "enough: random less top tokens"}
 ROLES = {"synergy": "index", "redundancy": "gap"}  # by which column of the table of pairs a planted pair is looked for
 
@@ -72,7 +77,39 @@ def pair_table(means: pd.DataFrame) -> ReadingTable:
     )
 
 
-PAIR = ["one_modality", "one_token", "other_modality", "other_token"]
+def sample_pair_table(pairs: pd.DataFrame) -> ReadingTable:
+    """Lay out the pairs with the largest index of the sample that is drawn, by expert."""
+    own = one_sample(pairs)
+    rows = []
+    for expert, part in own.groupby("expert", sort=False):
+        largest = part.loc[part["index"].abs().nlargest(SHOWN_PAIRS).index]
+        rows.append([[str(expert)], [pair_cell(row) for row in records(largest)]])
+    return ReadingTable(
+        f"Pairs of tokens of one sample ({own['sample_id'].iloc[0]}, seed {own['seed'].iloc[0]})",
+        "Shapley interaction index of the log-probability of what is predicted, with its standard error over "
+        f"{own['draws'].max()} draws at most (none: all subsets were evaluated); in parentheses where it is within two "
+        "standard errors of 0. All samples are in results/explanations.",
+        ["expert", "largest by size"],
+        rows,
+    )
+
+
+def pair_cell(row: dict[str, Any]) -> str:
+    """Write a pair and its index, in parentheses where it cannot be told from 0.
+
+    Examples:
+        >>> row = {"one_token": "war", "other_token": "2, 3", "index": 0.25}
+        >>> pair_cell(row | {"index_error": 0.05}), pair_cell(row | {"index_error": 0.2})
+        ('war + 2, 3: +0.25 ± 0.05', '(war + 2, 3: +0.25 ± 0.20)')
+    """
+    words = f"{row['one_token']} + {row['other_token']}: {row['index']:+.2f} ± {row['index_error']:.2f}"
+    return words if abs(row["index"]) > APART * row["index_error"] else f"({words})"
+
+
+def one_sample(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the first sample of the first seed."""
+    first = table.iloc[0]
+    return table[(table["sample_id"] == first["sample_id"]) & (table["seed"] == first["seed"])]
 
 
 def planted_pairs(planted: Planted, means: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
@@ -119,7 +156,7 @@ def mean_scores(scores: pd.DataFrame) -> pd.DataFrame:
 
 def told_apart(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return how many of the probed pairs are told apart from 0: by more than two standard errors of the draws."""
-    apart = pairs.assign(apart=pairs["index"].abs() > 2 * pairs["index_error"])
+    apart = pairs.assign(apart=pairs["index"].abs() > APART * pairs["index_error"])
     keys = ["seed", "expert", "one_modality", "other_modality"]
     found = apart.groupby(keys, as_index=False, sort=False).agg(
         probed=("index", "size"), told_apart=("apart", "sum"), draws=("draws", "mean")
@@ -141,4 +178,26 @@ def scores_figure(scores: pd.DataFrame) -> "Figure":
         axis.set_xlabel("token")
         axis.set_yticks(range(len(table)), table.index)
     figure.colorbar(image, ax=list(axes), label="score")
+    return figure
+
+
+def sample_figure(scores: pd.DataFrame) -> "Figure":
+    """Draw which tokens of one sample matter to the whole model: a map of an image's positions, else names."""
+    from matplotlib.figure import Figure
+
+    own = one_sample(scores)
+    own = own[(own["method"] == "integrated gradients") & (own["expert"] == MIXTURE)]
+    parts = list(own.groupby("modality", sort=False))
+    figure = Figure(figsize=(8, 2.8), layout="constrained")
+    for axis, (modality, part) in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts, strict=True):
+        axis.set_title(str(modality), fontsize=9)
+        if part["token"].str.fullmatch(POSITION).all():
+            places = part["token"].str.split(", ", expand=True).astype(int)
+            axis.imshow(
+                part.assign(row=places[0], column=places[1]).pivot_table("score", "row", "column"), cmap="Blues"
+            )
+            continue
+        top = part.nlargest(SHOWN_TOKENS, "score")[::-1]
+        axis.barh(range(len(top)), top["score"], color="#3b6ea5")
+        axis.set_yticks(range(len(top)), top["token"], fontsize=8)
     return figure

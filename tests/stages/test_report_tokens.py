@@ -10,6 +10,8 @@ from stages.report.tokens import (
     mean_scores,
     pair_table,
     planted_pairs,
+    sample_figure,
+    sample_pair_table,
     scores_figure,
     told_apart,
 )
@@ -104,3 +106,26 @@ def test_scores_are_averaged_by_their_size_and_drawn_by_modality():
     axes = scores_figure(scores).axes
     assert [axis.get_title() for axis in axes[:2]] == ["first", "second"]
     assert axes[0].images[0].get_array().tolist() == [[0.375]]
+
+
+def test_of_one_sample_the_pairs_that_cannot_be_told_from_0_are_in_parentheses():
+    rows = [pair("a", "x", 0.1, 0.0), pair("b", "y", -0.5, 0.0), pair("c", "z", 0.9, 0.0, seed=1)]
+    table = pd.DataFrame(rows).assign(index_error=[0.06, 0.01, 0.01], draws=4, sample_id="s1")
+    found = sample_pair_table(pd.concat([table, table.assign(sample_id="s2")]))
+    assert "(s1, seed 0)" in found.title
+    assert found.rows == [[["mixture"], ["b + y: -0.50 ± 0.01", "(a + x: +0.10 ± 0.06)"]]]
+
+
+def test_one_sample_is_drawn_as_a_map_of_positions_or_by_names():
+    tokens = [("text", 0, "tea", 0.2), ("text", 1, "war", 0.9), ("image", 0, "0, 0", 0.1), ("image", 5, "1, 2", 0.4)]
+    scores = pd.DataFrame(
+        {"sample_id": sample, "seed": 0, "expert": "mixture", "method": "integrated gradients", "modality": modality}
+        | {"place": place, "token": token, "score": score}
+        for sample in ("s1", "s2")
+        for modality, place, token, score in tokens
+    )
+    text, image = sample_figure(scores).axes
+    assert [label.get_text() for label in text.get_yticklabels()] == ["tea", "war"]
+    drawn = image.images[0].get_array()
+    assert drawn.shape == (2, 2)  # of the positions that have a score
+    assert (drawn[0, 0], drawn[1, 1]) == (0.1, 0.4)
