@@ -170,7 +170,7 @@ def scores_figure(scores: pd.DataFrame) -> "Figure":
 
     own = mean_scores(scores[scores["method"] == "gradient rollout"])
     table = own.pivot_table("score", "expert", ["modality", "place"], sort=False)
-    figure = Figure(figsize=(8, 0.6 + 0.35 * len(table)), layout="constrained")
+    figure = Figure(figsize=(8, 1.3 + 0.3 * len(table)), layout="constrained")
     axes = figure.subplots(1, table.columns.get_level_values(0).nunique(), sharey=True, squeeze=False)[0]
     for axis, modality in zip(axes, table.columns.get_level_values(0).unique(), strict=True):
         image = axis.imshow(table[modality], aspect="auto", cmap="Blues", vmin=0, vmax=float(table.max().max()))
