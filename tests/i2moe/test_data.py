@@ -184,7 +184,7 @@ def test_bad_files_end_in_one_clear_error(synthetic_dataset, spoil, message):
 
 def test_an_object_array_is_refused_and_never_unpickled(synthetic_dataset):
     folder, cohort = synthetic_dataset()
-    np.save(folder / "second.npy", np.array([{"a": 1}] * 60, dtype=object), allow_pickle=True)
+    np.save(folder / "second.npy", np.array([{"a": 1}] * 60, dtype=object))
     with pytest.raises(InputError, match=r"second.npy is not a readable NPY array"):
         FeatureSet(folder, cohort)
 

@@ -210,7 +210,7 @@ def test_an_array_that_is_no_table_is_refused(shape):
 
 
 def test_a_pickled_array_is_refused_without_running_it():
-    np.save("scan.npy", np.array([{"a": 1}, None], dtype=object), allow_pickle=True)
+    np.save("scan.npy", np.array([{"a": 1}, None], dtype=object))
     with pytest.raises(InputError, match=r"^scan.npy cannot be read .*allow_pickle=False"):
         read("scan.npy", sample_id=None)
 
