@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
-from stages.shared.words import load_vectors, tokenise
+from stages.shared.words import tokenise, vectors_of_words
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,8 @@ def find_known_words(texts: list[str], path: Path, key: str) -> KnownWords:
     if not index:
         raise InputError("no text has a word: are these the right files?")
     all_ids = np.frombuffer(ids, dtype=np.int32)
-    vectors = load_vectors(path, key)
-    found = np.array([vectors.key_to_index.get(word, -1) for word in index])
-    is_known = found >= 0
-    if not is_known.any():
-        raise InputError(f"{path} has a vector for none of the texts' words: is it in their language?")
-    own = vectors.vectors[found[is_known]].astype(np.float32)
-    del vectors
+    is_known, own = vectors_of_words(list(index), path, key)
     names = [word for word, known in zip(index, is_known, strict=True) if known]
-    bad = ~np.isfinite(own).all(axis=1)
-    if bad.any():
-        raise InputError(
-            f"{path}: the vector of {names[int(np.flatnonzero(bad)[0])]!r} is not finite: download it again"
-        )
     place = np.cumsum(is_known, dtype=np.int32) - 1
     kept = is_known[all_ids]
     known = np.bincount(np.repeat(np.arange(len(texts)), words)[kept], minlength=len(texts))

@@ -62,20 +62,28 @@ def mean_vectors(texts: list[str], path: Path, key: str) -> TextVectors:
     except ValueError as error:  # no word at all
         raise InputError("no text has a word: are these the right files?") from error
     names = counter.get_feature_names_out()
-    vectors = load_vectors(path, key)
-    found = np.array([vectors.key_to_index.get(name, -1) for name in names])
-    is_known = found >= 0
-    if not is_known.any():
-        raise InputError(f"{path} has a vector for none of the texts' words: is it in their language?")
-    own = vectors.vectors[found[is_known]].astype(np.float32)
-    del vectors
-    bad = ~np.isfinite(own).all(axis=1)
-    if bad.any():
-        raise InputError(f"{path}: vectors of {int(bad.sum())} of the texts' words are not finite: download it again")
+    is_known, own = vectors_of_words(names.tolist(), path, key)
     in_vectors = counts[:, is_known]
     known = in_vectors.sum(axis=1)
     means = (in_vectors @ own) / np.maximum(known, 1)[:, None]
     return TextVectors(means.astype(np.float32), counts.sum(axis=1), known)
+
+
+def vectors_of_words(words: list[str], path: Path, key: str) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Return which of some words have a vector, and the vectors of those, in the words' order.
+
+    Other arguments and errors as in `mean_vectors`; no error names a word, since texts may be restricted.
+    """
+    vectors = load_vectors(path, key)
+    found = np.array([vectors.key_to_index.get(word, -1) for word in words])
+    is_known = found >= 0
+    if not is_known.any():
+        raise InputError(f"{path} has a vector for none of the texts' words: is it in their language?")
+    own = vectors.vectors[found[is_known]].astype(np.float32)
+    bad = int((~np.isfinite(own).all(axis=1)).sum())
+    if bad:
+        raise InputError(f"{path}: vectors of {bad} of the texts' words are not finite: download it again")
+    return is_known, own
 
 
 def load_vectors(path: Path, key: str) -> "KeyedVectors":

@@ -45,7 +45,11 @@ def test_the_mean_of_the_steps_is_the_mean_of_the_vectors(path):
     [
         (["", " "], VECTORS, r"no text has a word: are these the right files\?"),
         (["war"], {"Krieg": (1, 0)}, r"vectors.bin has a vector for none of the texts' words"),
-        (["sea war"], {"war": (np.nan, 0), "sea": (1, 1)}, r"vectors.bin: the vector of 'war' is not finite"),
+        (
+            ["sea war"],
+            {"war": (np.nan, 0), "sea": (1, 1)},
+            r"vectors.bin: vectors of 1 of the texts' words are not finite",
+        ),
     ],
 )
 def test_texts_or_vectors_that_cannot_be(tmp_path, texts, vectors, message):
