@@ -48,7 +48,7 @@ def test_the_mean_of_the_steps_is_the_mean_of_the_vectors(path):
         (
             ["sea war"],
             {"war": (np.nan, 0), "sea": (1, 1)},
-            r"vectors.bin: vectors of 1 of the texts' words are not finite",
+            r"vectors of 1 of the texts' words are not finite",
         ),
     ],
 )
