@@ -9,20 +9,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from i2moe.prepared import Prepared
+from i2moe.prepared import Prepared, Samples
 
 
 class Batch(NamedTuple):
-    """Samples: arrays [B, …] by modality in order, sequence lengths [B], labels [B] or [B, C], cohort rows [B]."""
+    """Samples: arrays [B, …] by modality in order, sequence lengths [B], labels [B] or [B, C], rows [B].
+
+    Labels of new samples are NaN [B]. Of modalities that some samples of the dataset lack, `present` [B] tells which
+    ones have them.
+    """
 
     inputs: dict[str, Tensor]
     lengths: dict[str, Tensor]
     labels: Tensor
     rows: Tensor
+    present: dict[str, Tensor]
 
 
-class FeatureSet(Prepared, Dataset[Batch]):
-    """All samples of a dataset, in cohort order; features stay memory-mapped until a batch needs them."""
+class SampleSet(Samples, Dataset[Batch]):
+    """New samples, without labels; features stay memory-mapped until a batch needs them."""
 
     def __getitem__(self, row: int) -> Batch:
         """Return one sample as a batch of one."""
@@ -34,9 +39,34 @@ class FeatureSet(Prepared, Dataset[Batch]):
         return Batch(
             inputs={name: self._read(name, index) for name in self.arrays},
             lengths={name: torch.from_numpy(lengths[index]) for name, lengths in self.lengths.items()},
-            labels=torch.from_numpy(self.labels[index]),
+            labels=self._labels_of(index),
             rows=torch.from_numpy(index),
+            present={name: torch.from_numpy(present[index]) for name, present in self.present.items()},
         )
+
+    def _labels_of(self, index: NDArray[np.int64]) -> Tensor:
+        """Return the labels of samples; NaN, since nothing is known of them."""
+        return torch.full((len(index),), torch.nan)
+
+    def _read(self, name: str, index: NDArray[np.int64]) -> Tensor:
+        """Return samples of a modality [B, *shape] as float32, whatever they are stored as."""
+        values = self.arrays[name][index]
+        if name in self.masks:
+            volumes = np.zeros((len(index), *self.shapes[name]), np.float32)
+            volumes[:, self.masks[name]] = values
+            values = volumes
+        return torch.from_numpy(np.ascontiguousarray(values)).float()
+
+    def batches(self, batch_size: int) -> DataLoader[Batch]:
+        """Return batches of all samples, in order."""
+        return DataLoader(self, batch_size=batch_size, collate_fn=_already_a_batch)
+
+
+class FeatureSet(Prepared, SampleSet):
+    """All samples of a dataset, in cohort order, with labels and splits."""
+
+    def _labels_of(self, index: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(self.labels[index])
 
     def augmented(self, rows: NDArray[np.int64], variants: NDArray[np.int64]) -> Batch:
         """Read train samples, each unchanged (variant 0) or as its augmented copy of that number, from 1.
@@ -52,15 +82,6 @@ class FeatureSet(Prepared, Dataset[Batch]):
             values = copies[position, variants[chosen] - 1]
             batch.inputs[name][torch.from_numpy(chosen)] = torch.from_numpy(np.ascontiguousarray(values)).float()
         return batch
-
-    def _read(self, name: str, index: NDArray[np.int64]) -> Tensor:
-        """Return samples of a modality [B, *shape] as float32, whatever they are stored as."""
-        values = self.arrays[name][index]
-        if name in self.masks:
-            volumes = np.zeros((len(index), *self.shapes[name]), np.float32)
-            volumes[:, self.masks[name]] = values
-            values = volumes
-        return torch.from_numpy(np.ascontiguousarray(values)).float()
 
     def loader(
         self, split: str, batch_size: int, *, shuffle_seed: int | None = None, num_workers: int = 0

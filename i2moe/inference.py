@@ -1,5 +1,6 @@
 """Apply a trained model, without the training loop, whose library takes seconds to import."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,18 +10,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2moe.base.errors import InputError
-from i2moe.data import Batch, FeatureSet
+from i2moe.data import Batch, FeatureSet, SampleSet
 from i2moe.model.config import ModelConfig
 from i2moe.model.multimodal import MultimodalModel, build_model
 from i2moe.model.pruning import parts_to_keep
 from i2moe.model.sealed import Said, SealedMixture
 from i2moe.model.tokens import sum_over_samples
+from i2moe.signature import Signature
 
 EVALUATION_BATCH = 256
 
 
-def build_for(features: FeatureSet, config: ModelConfig) -> MultimodalModel:
-    """Build the model for a dataset, on PyTorch's current random state."""
+def build_for(features: FeatureSet | Signature, config: ModelConfig) -> MultimodalModel:
+    """Build the model for a dataset, on PyTorch's current random state; from a signature, one that is to be loaded."""
     model = build_model(
         config,
         kinds=features.kinds,
@@ -28,12 +30,12 @@ def build_for(features: FeatureSet, config: ModelConfig) -> MultimodalModel:
         task=features.task,
         num_outputs=features.num_outputs,
     )
-    if isinstance(model.fusion, SealedMixture):
+    if isinstance(model.fusion, SealedMixture) and isinstance(features, FeatureSet):
         model.fusion.fit_constant(scaled_labels(features, "train"))
     return model
 
 
-def load(features: FeatureSet, config: ModelConfig, weights: Path, device: torch.device) -> MultimodalModel:
+def load(features: FeatureSet | Signature, config: ModelConfig, weights: Path, device: torch.device) -> MultimodalModel:
     """Build the model with saved weights, on the device and in evaluation mode."""
     model = build_for(features, config)
     model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
@@ -66,17 +68,9 @@ def device_of(model: MultimodalModel) -> torch.device:
     return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
 
 
-def label_scale(features: FeatureSet) -> tuple[float, float]:
-    """Return mean and standard deviation of the training labels of a regression task; 0 and 1 for other tasks."""
-    if features.task != "regression":
-        return 0.0, 1.0
-    train = features.labels[features.rows("train")]
-    return float(train.mean()), float(train.std()) or 1.0
-
-
 def scaled_labels(features: FeatureSet, split: str) -> Tensor:
     """Return a split's labels as a model is trained on them: standardised by the train split for regression."""
-    mean, std = label_scale(features)
+    mean, std = features.label_scale
     labels = features.labels[features.rows(split)]
     return torch.from_numpy((labels - mean) / std if features.task == "regression" else labels)
 
@@ -124,11 +118,42 @@ class Predictions:
 
 def predict(model: MultimodalModel, features: FeatureSet, split: str) -> Predictions:
     """Predict every sample of a split, in cohort order, on the model's device."""
-    mean, std = label_scale(features)
+    return _predict(model, features.loader(split, EVALUATION_BATCH), *features.label_scale)
+
+
+def predict_samples(model: MultimodalModel, samples: SampleSet, signature: Signature) -> Predictions:
+    """Predict new samples, in order, on the model's device.
+
+    Raises:
+        InputError: for samples that are not what the model was trained on.
+    """
+    check_samples(samples, signature)
+    return _predict(model, samples.batches(EVALUATION_BATCH), signature.label_mean, signature.label_std)
+
+
+def check_samples(samples: SampleSet, signature: Signature) -> None:
+    """Refuse samples that are not what a model was trained on.
+
+    Raises:
+        InputError: naming the modality, and what differs.
+    """
+    if samples.modalities != signature.modalities:
+        raise InputError(f"the samples have modalities {samples.modalities}, the model {signature.modalities}")
+    for name, own in signature.inputs.items():
+        kind, shape = samples.kinds[name], samples.shapes[name]
+        if kind != own.kind or shape != tuple(own.shape):
+            raise InputError(
+                f"modality {name!r}: the samples are of kind {kind} and shape {shape}, the model takes {own.kind} of "
+                f"shape {tuple(own.shape)}: prepare them as the train samples were"
+            )
+
+
+def _predict(model: MultimodalModel, batches: Iterable[Batch], mean: float, std: float) -> Predictions:
+    """Predict batches; for regression, mean and standard deviation bring logits to the label's units."""
     device = device_of(model)
     with torch.inference_mode():
         model.eval()
-        parts = [model(to_device(batch, device)) for batch in features.loader(split, EVALUATION_BATCH)]
+        parts = [model(to_device(batch, device)) for batch in batches]
     experts = None if parts[0].expert_logits is None else _stack([part.expert_logits for part in parts]) * std + mean
     weights = None if parts[0].weights is None else _stack([part.weights for part in parts])
     return Predictions(_stack([part.logits for part in parts]) * std + mean, experts, weights)
@@ -165,4 +190,5 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
         lengths={name: value.to(device) for name, value in batch.lengths.items()},
         labels=batch.labels.to(device),
         rows=batch.rows,
+        present={name: value.to(device) for name, value in batch.present.items()},
     )

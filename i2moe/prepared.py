@@ -13,9 +13,12 @@ Files (the contract between whatever prepares a dataset and every model; its JSO
   Volumes are stored without what surrounds the organ: samples [V] are the voxels inside a mask, in C order, scaled so
   that 0 is the mean; a batch has them in their places in volumes that are 0 elsewhere.
   Images are stored as the features [C, h, w] of a frozen network.
+- `<modality>.present.npy`: which samples have the modality, bool [N]; without the file all do. The rows of the others
+  are 0, and their lengths 1. Every sample has at least one modality.
 - `<modality>.copies.npy`: where the description gives a number of `copies`, features of that many augmented copies
   of each train sample [N_train, copies, …]. A shuffled pass over train takes one of them or the sample itself.
 - `<modality>.json`: `ModalityDescription`.
+- `<modality>.fitted.npz`: what was fitted on the train split, with which new samples are prepared; no model reads it.
 """
 
 from pathlib import Path
@@ -28,6 +31,7 @@ from i2moe.base.errors import InputError
 from i2moe.contract.cohort import SPLITS, read_cohort
 from i2moe.contract.descriptions import CohortDescription, ModalityDescription
 from i2moe.contract.masks import unpack_mask
+from i2moe.signature import ModalitySignature, Signature
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,44 +40,40 @@ DTYPES = ("float32", "float16", "uint8")
 CHECK_BYTES = 2**26  # read an array in blocks of this size when looking for NaN and infinity
 
 
-class Prepared:
-    """All samples of a dataset, in cohort order; features stay memory-mapped until a batch needs them."""
+class Samples:
+    """Feature arrays of samples in order of their ids, memory-mapped until a batch needs them."""
 
-    def __init__(self, features: Path, cohort: Path) -> None:
-        """Open and check a dataset.
+    def __init__(self, features: Path, modalities: list[str], sample_ids: list[str]) -> None:
+        """Open and check the arrays.
 
         Args:
             features: folder of the feature files.
-            cohort: the cohort's CSV; its JSON is next to it.
+            modalities: names, in order.
+            sample_ids: of the rows of all arrays.
 
         Raises:
             InputError: where the files break the contract; the message names file, row or column and remedy.
         """
-        self.table = read_cohort(cohort)
-        description = CohortDescription.read(cohort.with_suffix(".json"))
-        self.task: str = description.task
-        self.classes = description.classes
-        self.modalities = description.modalities
-        self.licence: str = description.licence
-        self.sample_ids: list[str] = self.table["sample_id"].tolist()
-        self.labels = _labels(self.table, self.task, self.classes, cohort)
-        _check_splits(self, cohort)
-        self.descriptions = {name: ModalityDescription.read(features / f"{name}.json") for name in self.modalities}
+        self.sample_ids = sample_ids
+        self.modalities = modalities
+        self.descriptions = {name: ModalityDescription.read(features / f"{name}.json") for name in modalities}
         self.masks = {
             name: unpack_mask(about.mask, tuple(about.shape))
             for name, about in self.descriptions.items()
             if about.kind == "volume" and about.mask is not None
         }
-        self.arrays = {name: _open_array(features, name, self) for name in self.modalities}
-        self.copies = {
-            name: _open_copies(features, name, self) for name, about in self.descriptions.items() if about.copies
-        }
-        self.num_copies = _num_copies(features, self)
+        self.arrays = {name: _open_array(features, name, self) for name in modalities}
         self.lengths = {
             name: _open_lengths(features, name, self)
             for name, about in self.descriptions.items()
             if about.kind == "sequence"
         }
+        self.present = {
+            name: present for name in modalities if not (present := _open_present(features, name, self)).all()
+        }
+        if not self.presence.any(axis=1).all():
+            row = int(np.flatnonzero(~self.presence.any(axis=1))[0])
+            raise InputError(f"{features}: the sample in row {row} has no modality: leave it out of the cohort")
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -91,6 +91,61 @@ class Prepared:
         return {name: about.note for name, about in self.descriptions.items() if about.note is not None}
 
     @property
+    def presence(self) -> NDArray[np.bool_]:
+        """Return which sample has which modality, [N, M]."""
+        everywhere = np.ones(len(self), bool)
+        return np.stack([self.present.get(name, everywhere) for name in self.modalities], axis=1)
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.sample_ids)
+
+
+class Prepared(Samples):
+    """All samples of a dataset, in cohort order, with labels and splits."""
+
+    def __init__(self, features: Path, cohort: Path) -> None:
+        """Open and check a dataset.
+
+        Args:
+            features: folder of the feature files.
+            cohort: the cohort's CSV; its JSON is next to it.
+
+        Raises:
+            InputError: where the files break the contract; the message names file, row or column and remedy.
+        """
+        self.table = read_cohort(cohort)
+        description = CohortDescription.read(cohort.with_suffix(".json"))
+        self.task = description.task
+        self.classes = description.classes
+        self.licence: str = description.licence
+        self.labels = _labels(self.table, self.task, self.classes, cohort)
+        _check_splits(self, cohort)
+        super().__init__(features, description.modalities, self.table["sample_id"].tolist())
+        self.copies = {
+            name: _open_copies(features, name, self) for name, about in self.descriptions.items() if about.copies
+        }
+        self.num_copies = _num_copies(features, self)
+
+    @property
+    def signature(self) -> Signature:
+        """Return what a model that is trained on these samples must know of them."""
+        mean, std = self.label_scale
+        inputs = {
+            name: ModalitySignature(kind=about.kind, shape=about.shape, may_be_absent=name in self.present)
+            for name, about in self.descriptions.items()
+        }
+        return Signature(task=self.task, classes=self.classes, inputs=inputs, label_mean=mean, label_std=std)
+
+    @property
+    def label_scale(self) -> tuple[float, float]:
+        """Return mean and standard deviation of the train labels of a regression task; 0 and 1 for other tasks."""
+        if self.task != "regression":
+            return 0.0, 1.0
+        train = self.labels[self.rows("train")]
+        return float(train.mean()), float(train.std()) or 1.0
+
+    @property
     def num_outputs(self) -> int:
         """Return how many logits a model returns: one per class, or one for regression."""
         return len(self.classes) or 1
@@ -103,10 +158,6 @@ class Prepared:
         """Return the group of each sample of a split: a sample's own where it is alone."""
         groups: NDArray[np.object_] = self.table["group_id"].to_numpy(object)[self.rows(split)]
         return groups
-
-    def __len__(self) -> int:
-        """Return the number of samples in the cohort."""
-        return len(self.table)
 
 
 def _labels(table: "pd.DataFrame", task: str, classes: list[str], path: Path) -> NDArray[Any]:
@@ -144,7 +195,7 @@ def _check_splits(features: Prepared, path: Path) -> None:
             )
 
 
-def _open_array(folder: Path, name: str, features: Prepared) -> NDArray[Any]:
+def _open_array(folder: Path, name: str, features: Samples) -> NDArray[Any]:
     """Memory-map one modality's array and check it against the cohort and its description."""
     path = folder / f"{name}.npy"
     array = _load(path)
@@ -197,7 +248,7 @@ def _check_finite(path: Path, array: NDArray[Any]) -> None:
             raise InputError(f"{path} row {row} holds NaN or infinity: impute or drop it where the features are made")
 
 
-def _open_lengths(folder: Path, name: str, features: Prepared) -> NDArray[np.int64]:
+def _open_lengths(folder: Path, name: str, features: Samples) -> NDArray[np.int64]:
     """Read the real lengths of a padded sequence modality; between 1 and the padded length."""
     path = folder / f"{name}.lengths.npy"
     lengths = np.asarray(_load(path), dtype=np.int64)
@@ -207,6 +258,29 @@ def _open_lengths(folder: Path, name: str, features: Prepared) -> NDArray[np.int
     if lengths.min() < 1 or lengths.max() > longest:
         raise InputError(f"{path}: lengths must lie between 1 and {longest}: rerun the feature stage")
     return lengths
+
+
+def _open_present(folder: Path, name: str, features: Samples) -> NDArray[np.bool_]:
+    """Read which samples have a modality; the others' rows are 0, and their lengths 1."""
+    path = folder / f"{name}.present.npy"
+    if not path.exists():
+        return np.ones(len(features), bool)
+    present: NDArray[np.bool_] = np.array(_load(path))
+    if present.shape != (len(features),) or present.dtype != np.bool_:
+        raise InputError(
+            f"{path} holds {present.dtype} of shape {present.shape}, expected bool of shape ({len(features)},): rerun "
+            "the feature stage"
+        )
+    absent = np.flatnonzero(~present)
+    is_empty = features.lengths[name][absent] == 1 if name in features.lengths else np.ones(len(absent), bool)
+    size = max(1, CHECK_BYTES // max(1, features.arrays[name][:1].nbytes))
+    for start in range(0, len(absent), size):
+        block = features.arrays[name][absent[start : start + size]]
+        is_empty[start : start + size] &= ~block.reshape(len(block), -1).any(axis=1)
+    if not is_empty.all():
+        row = int(absent[~is_empty][0])
+        raise InputError(f"{path}: row {row} is absent, but its features are not 0: rerun the feature stage")
+    return present
 
 
 def _load(path: Path) -> NDArray[Any]:

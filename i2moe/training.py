@@ -17,7 +17,7 @@ from torch import Tensor
 
 from i2moe.base.errors import InputError
 from i2moe.data import Batch, FeatureSet
-from i2moe.inference import EVALUATION_BATCH, build_for, label_scale, mean_tokens, prune
+from i2moe.inference import EVALUATION_BATCH, build_for, mean_tokens, prune
 from i2moe.model.config import ModelConfig
 from i2moe.model.interaction import InteractionMoE, Prediction
 from i2moe.model.losses import task_loss, total_loss
@@ -56,7 +56,7 @@ class TrainingModule(lightning.LightningModule):
         self.features = features
         self.config = config
         self.seed = seed
-        self.label_mean, self.label_std = label_scale(features)
+        self.label_mean, self.label_std = features.label_scale
         self.class_weights: Tensor | None
         weights = _class_weights(features, config)
         self.register_buffer("class_weights", weights, persistent=False)  # follows the model's device

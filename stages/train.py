@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 SEEDS_AT_ONCE = 3  # of a model on a CPU, each with a third of the threads
 
 # The code that weights depend on, in `i2moe`, besides the fusion method's, of which the settings hold a hash.
-CODE = ("base", "contract", "model", "data.py", "inference.py", "prepared.py", "selection.py", "training.py")
+CODE = (
+    "base",
+    "contract",
+    "model",
+    "data.py",
+    "inference.py",
+    "prepared.py",
+    "selection.py",
+    "signature.py",
+    "training.py",
+)
 
 
 def train(dataset: Dataset, model: Model) -> None:
@@ -55,7 +65,7 @@ def is_helper() -> bool:
 def forget_other_seeds(dataset: str, model: str, seeds: list[int]) -> None:
     """Remove weights and curves of seeds that no longer run, for later stages depend on the folders that hold them."""
     for path in (paths.weights, paths.curves):
-        kept = {path(dataset, model, seed) for seed in seeds}
+        kept = {path(dataset, model, seed) for seed in seeds} | {paths.signature(dataset, model)}
         for other in set(path(dataset, model, 0).parent.glob("*")) - kept:
             other.unlink()
 
@@ -126,7 +136,7 @@ def run_key(numerics: Numerics, dataset: str, model: str, seed: int) -> str:
 
 
 def write_predictions(dataset: str, model: str, seeds: list[int], accelerator: str) -> None:
-    """Predict every sample with each seed's weights."""
+    """Predict every sample with each seed's weights, beside which goes what they must know of their data."""
     import pandas as pd
 
     from i2moe.contract.cohort import SPLITS
@@ -135,6 +145,8 @@ def write_predictions(dataset: str, model: str, seeds: list[int], accelerator: s
     from stages.shared.predictions import Experts, frame
 
     features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
+    signature = features.signature.to_json()
+    write_whole(paths.signature(dataset, model), lambda partial: partial.write_text(signature))
     config, device = read_model(dataset, model), choose_device(accelerator)
     tables = []
     for seed in seeds:

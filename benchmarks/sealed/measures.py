@@ -58,7 +58,7 @@ def split(drawn: Drawn, sizes: tuple[int, int, int]) -> list[Batch]:
     bounds = np.cumsum([0, *sizes])
     parts = [slice(first, last) for first, last in pairwise(bounds)]
     return [
-        Batch({name: own[rows] for name, own in inputs.items()}, {}, labels[rows], torch.arange(len(labels[rows])))
+        Batch({name: own[rows] for name, own in inputs.items()}, {}, labels[rows], torch.arange(len(labels[rows])), {})
         for rows in parts
     ]
 
@@ -99,7 +99,7 @@ def train(case: Case, splits: list[Batch], num_classes: int) -> MultimodalModel:
 
 def take(batch: Batch, rows: Tensor) -> Batch:
     """Return some samples of a batch."""
-    return Batch({name: own[rows] for name, own in batch.inputs.items()}, {}, batch.labels[rows], rows)
+    return Batch({name: own[rows] for name, own in batch.inputs.items()}, {}, batch.labels[rows], rows, {})
 
 
 @torch.no_grad()

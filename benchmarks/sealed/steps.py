@@ -36,7 +36,7 @@ def _step(dataset: str, model: str) -> Callable[[], None]:
     optimizer = torch.optim.Adam(built.parameters(), lr=config.learning_rate, fused=True)
     size = config.batch_size
     labels = torch.randn(size) if task.kind == "regression" else torch.randint(task.num_outputs, (size,))
-    batch = Batch({name: torch.randn(size, WIDTH) for name in kinds}, {}, labels, torch.arange(size))
+    batch = Batch({name: torch.randn(size, WIDTH) for name in kinds}, {}, labels, torch.arange(size), {})
 
     def step() -> None:
         prediction = built(batch)

@@ -37,7 +37,7 @@ def read(num_samples: int, hidden_dim: int, seed: int) -> Reading:
     lengths = {"plot": torch.randint(20, WORDS + 1, (num_samples,))}
     rows = torch.arange(num_samples)
     with torch.no_grad():
-        tokens = model.tokens(Batch(inputs, lengths, torch.zeros(num_samples, GENRES), rows))
+        tokens = model.tokens(Batch(inputs, lengths, torch.zeros(num_samples, GENRES), rows, {}))
     return Reading(model, tokens, [total / count for total, count in map(sum_over_samples, tokens)], "multilabel")
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from i2moe.data import FeatureSet
-from i2moe.inference import EVALUATION_BATCH, device_of, label_scale, to_device
+from i2moe.inference import EVALUATION_BATCH, device_of, to_device
 from i2moe.model.multimodal import MultimodalModel
 from i2moe.model.tokens import Tokens, num_samples, samples
 from i2moe.selection import Floats
@@ -46,7 +46,7 @@ def additive_projection(model: MultimodalModel, features: FeatureSet, split: str
     rows, train = features.rows(split), features.rows("train")
     positions = np.sort(generator.permutation(len(rows))[:SAMPLES])
     donors = generator.permutation(train)[:DONORS]
-    mean, std = label_scale(features)
+    mean, std = features.label_scale
     with torch.inference_mode():
         tokens, others = (
             model.tokens(to_device(features.__getitems__(own.tolist()), device_of(model)))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from i2moe.data import FeatureSet
 from i2moe.explain.subsets import subsets
-from i2moe.inference import EVALUATION_BATCH, device_of, label_scale, mean_tokens, to_device
+from i2moe.inference import EVALUATION_BATCH, device_of, mean_tokens, to_device
 from i2moe.model.interaction import Prediction
 from i2moe.model.multimodal import MultimodalModel
 from i2moe.model.tokens import Tokens, in_place_of, num_samples, values_of, with_values
@@ -99,7 +99,7 @@ def _absent(
 
 def _together(parts: list[list[Prediction]], features: FeatureSet) -> CoalitionLogits:
     """Join the batches of all subsets, and return logits in the label's units."""
-    mean, std = label_scale(features)
+    mean, std = features.label_scale
 
     def join(tensors: list[list[Tensor]]) -> NDArray[np.floating]:
         values: NDArray[np.floating] = torch.stack([torch.cat(own) for own in tensors]).float().cpu().numpy()

@@ -1,6 +1,6 @@
 """Where every feature stage ends: arrays and their description, written whole or not at all."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,44 +8,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.contract.descriptions import ModalityDescription
+from i2moe.preparation.fitted import write_fitted
 from stages.shared.base import paths
 from stages.shared.files import write_whole
 
 
 def write_features(
-    dataset: str, modality: str, write: Callable[[Path], object], describe: Callable[[], dict[str, Any]]
+    folder: Path, modality: str, write: Callable[[Path], object], describe: Callable[[], dict[str, Any]]
 ) -> Path:
     """Write a modality's array, then its description; return the array's path.
 
     Args:
-        dataset: name.
+        folder: of the dataset's features, or of those of new samples.
         modality: name.
         write: fills a file next to the array's path, which is then moved there; a failure leaves nothing.
         describe: returns what the JSON holds (`ModalityDescription`), once the array is complete.
     """
-    path = paths.features(dataset) / f"{modality}.npy"
+    path = folder / f"{modality}.npy"
     write_whole(path, write)
     description = ModalityDescription.model_validate(describe())
     write_whole(path.with_suffix(".json"), lambda partial: partial.write_text(description.to_json()))
     return path
 
 
-def write_vectors(dataset: str, modality: str, array: NDArray[Any], description: dict[str, Any]) -> None:
+def write_vectors(folder: Path, modality: str, array: NDArray[Any], description: dict[str, Any]) -> None:
     """Write vectors [N, F] with their description."""
     about = {"kind": "vector", "shape": [array.shape[1]]} | description
-    path = write_features(dataset, modality, lambda partial: save(partial, array), lambda: about)
+    path = write_features(folder, modality, lambda partial: save(partial, array), lambda: about)
     print(f"{path}: {array.shape[0]} x {array.shape[1]}")
 
 
 def write_sequences(
-    dataset: str, modality: str, array: NDArray[Any], lengths: NDArray[np.int64], description: dict[str, Any]
+    folder: Path, modality: str, array: NDArray[Any], lengths: NDArray[np.int64], description: dict[str, Any]
 ) -> None:
     """Write sequences [N, T, F], padded at the end, with their lengths [N] and description."""
-    write_whole(paths.features(dataset) / f"{modality}.lengths.npy", lambda partial: save(partial, lengths))
+    write_whole(folder / f"{modality}.lengths.npy", lambda partial: save(partial, lengths))
     about = {"kind": "sequence", "shape": list(array.shape[1:])} | description
-    path = write_features(dataset, modality, lambda partial: save(partial, array), lambda: about)
+    path = write_features(folder, modality, lambda partial: save(partial, array), lambda: about)
     shape = " x ".join(map(str, array.shape))
     print(f"{path}: {shape}, {lengths.sum()} steps, mean length {lengths.mean():.2f}")
+
+
+def write_present(folder: Path, modality: str, present: NDArray[np.bool_]) -> None:
+    """Write which samples [N] have a modality; also where all have it, since DVC has no outputs that exist at times."""
+    write_whole(folder / f"{modality}.present.npy", lambda partial: save(partial, present))
+
+
+def save_fitted(dataset: str, modality: str, values: Mapping[str, NDArray[Any]]) -> None:
+    """Write what was fitted for a modality, with which new samples are prepared."""
+    write_whole(paths.fitted(dataset, modality), lambda partial: write_fitted(partial, values))
 
 
 def save(path: Path, array: NDArray[Any]) -> None:

@@ -81,7 +81,9 @@ def write_steps(
     numbers = {"steps": scale.steps, "mean": scale.mean.tolist(), "scale": scale.std.tolist()}
     about = {"kind": "sequence", "shape": list(shape[1:]), **description, "fitted": fitted | numbers}
     blocks = _scaled(steps, scale, longest, f"{dataset} {modality}")
-    path = write_features(dataset, modality, lambda partial: save_blocks(partial, blocks, "<f2", shape), lambda: about)
+    path = write_features(
+        paths.features(dataset), modality, lambda partial: save_blocks(partial, blocks, "<f2", shape), lambda: about
+    )
     _write_beside(dataset, modality, np.maximum(steps.lengths, 1), words)
     print(f"{path}: {' x '.join(map(str, shape))}, {steps.lengths.sum()} steps, {path.stat().st_size / 1e6:.0f} MB")
 

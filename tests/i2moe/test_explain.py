@@ -10,7 +10,7 @@ from i2moe.data import FeatureSet
 from i2moe.explain.ability import abilities
 from i2moe.explain.coalitions import REPLACEMENTS, coalition_logits, coalition_names
 from i2moe.explain.experts import agreement, summarise_experts, telling_sample
-from i2moe.inference import label_scale, mean_tokens, predict
+from i2moe.inference import mean_tokens, predict
 from i2moe.model.multimodal import MultimodalModel
 from i2moe.resampling import units_of
 
@@ -140,7 +140,7 @@ def test_a_coalition_without_the_modality_that_matters_gives_the_mean_answer(syn
 def test_an_absent_modality_is_replaced_by_its_mean_by_another_sample_or_by_nothing(synthetic_dataset):
     features = FeatureSet(*synthetic_dataset("regression"))
     model = reader(features)
-    mean, std = label_scale(features)
+    mean, std = features.label_scale
     found = coalition_logits(model, features, "test", REPLACEMENTS)
     train = features.arrays["first"][features.rows("train")][:, 0]
     assert found["zero"].whole[0] == pytest.approx(mean)

@@ -45,11 +45,13 @@ MAY_IMPORT = {
     "selection": {"base"},
     "metrics": {"selection"},
     "resampling": {"selection"},
-    "prepared": {"base", "contract"},
+    "signature": {"base", "contract"},
+    "preparation": {"base"},
+    "prepared": {"base", "contract", "signature"},
     "data": {"prepared"},
     "fusion": {"base", "model.fusion", "model.fusion_config", "model.tokens"},  # what a method must be
     "model": {"base", "data", "fusion"},  # finds the methods' settings
-    "inference": {"base", "data", "model"},
+    "inference": {"base", "data", "model", "signature"},
     "explain": {"data", "inference", "metrics", "model", "resampling", "selection"},
     "training": {"base", "data", "inference", "model", "selection"},
 }

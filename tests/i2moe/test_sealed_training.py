@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from i2moe.data import FeatureSet
-from i2moe.inference import label_scale, listen, load, predict, prune, scaled_labels
+from i2moe.inference import listen, load, predict, prune, scaled_labels
 from i2moe.model.config import ModelConfig
 from i2moe.training import Hardware, fit, save
 from stages.explain.explained import Explained
@@ -58,7 +58,7 @@ def test_a_sealed_mixture_trains_on_every_task_and_keeps_its_decision_with_its_w
     assert predicted.expert_logits.shape == (12, 4, features.num_outputs)
     said = listen(model, features, "test")
     constant = model.fusion.constant.numpy()
-    mean, std = label_scale(features)
+    mean, std = features.label_scale
     parts = (predicted.expert_logits - mean) / std
     np.testing.assert_allclose((predicted.logits - mean) / std, constant + parts.sum(axis=1), atol=1e-4)
     assert said.joint.shape == (12, features.num_outputs)

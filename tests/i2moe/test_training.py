@@ -9,7 +9,7 @@ from small_models import SETTINGS, SPARSE
 
 from i2moe.base.errors import InputError
 from i2moe.data import FeatureSet
-from i2moe.inference import build_for, label_scale, load, predict
+from i2moe.inference import build_for, load, predict
 from i2moe.model.config import ModelConfig
 from i2moe.selection import compute_metrics
 from i2moe.training import Hardware, TrainingModule, curves_of, fit, save
@@ -57,7 +57,7 @@ def test_every_task_trains_predicts_and_beats_an_untrained_model(synthetic_datas
 
 def test_regression_predicts_in_the_labels_units(synthetic_dataset, tmp_path):
     features = FeatureSet(*synthetic_dataset("regression"))
-    mean, std = label_scale(features)
+    mean, std = features.label_scale
     train = features.labels[features.rows("train")]
     assert (mean, std) == pytest.approx((train.mean(), train.std()))
     own = config()

@@ -22,6 +22,7 @@ from stages.datasets.adni.codebook import (
 )
 from stages.datasets.adni.settings import Settings, TablesSettings
 from stages.datasets.adni.source import load_table
+from stages.shared.base import paths
 from stages.shared.base.params import load_block
 from stages.shared.features import fitted_on_train, write_vectors
 from stages.shared.visits import read_visits
@@ -56,7 +57,7 @@ def write_modality(modality: str) -> None:
     if is_imputed.any():
         description["note"] = imputed_note(is_imputed, is_marked=MISSING in names)
         print(f"  {description['note']}")
-    write_vectors("adni", modality, array, description)
+    write_vectors(paths.features("adni"), modality, array, description)
     for table, columns in report["ignored_columns"].items():
         print(f"  {table}: {len(columns)} columns that columns.csv does not know are ignored: {', '.join(columns)}")
     for name, count in report["values_outside_the_codebook"].items():

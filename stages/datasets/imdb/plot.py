@@ -110,7 +110,7 @@ def write_means(
         "fitted": fitted,
     }
     write_without_steps("imdb", "plot")
-    write_vectors("imdb", "plot", array, description)
+    write_vectors(paths.features("imdb"), "plot", array, description)
     print(f"  {int((~is_known).sum())} plots without a known word are 0")
 
 

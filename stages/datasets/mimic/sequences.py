@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stages.shared.base import paths
 from stages.shared.features import fitted_on_train, write_sequences
 from stages.shared.visits import read_visits
 
@@ -47,7 +48,7 @@ def write_sequence(
     lengths = np.bincount(visits.row)
     padded = np.zeros((len(lengths), steps, features.shape[1]), dtype=features.dtype)
     padded[visits.row, visits.step] = features
-    write_sequences("mimic", modality, padded, lengths, description)
+    write_sequences(paths.features("mimic"), modality, padded, lengths, description)
 
 
 def fitted_on_visits(visits: Visits, what: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import numpy as np
 from stages.datasets.mmhs.settings import Settings
 from stages.datasets.mmhs.table import read_samples
 from stages.datasets.mmhs.texts import scaled_texts
+from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.features import write_vectors
@@ -22,7 +23,7 @@ def ocr() -> None:
     share = f"{has_text.mean():.1%} of the images have a text"
     about |= {"texts": int(has_text.sum()), "note": f"{share}; {about['note']}"}
     print(f"mmhs ocr: {share}")
-    write_vectors("mmhs", "ocr", np.column_stack([vectors, has_text.astype(np.float32)]), about)
+    write_vectors(paths.features("mmhs"), "ocr", np.column_stack([vectors, has_text.astype(np.float32)]), about)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from stages.datasets.mmhs.settings import Settings
 from stages.datasets.mmhs.table import read_samples, repeated
 from stages.datasets.mmhs.texts import scaled_texts
+from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.features import write_vectors
@@ -16,7 +17,7 @@ def tweet() -> None:
     if again := repeated(samples["same_text"], is_train, "text"):
         about["note"] += f"; {again}"
         print(f"mmhs tweet: {again}")
-    write_vectors("mmhs", "tweet", vectors, about)
+    write_vectors(paths.features("mmhs"), "tweet", vectors, about)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def sequence(modality: Annotated[str, typer.Argument(help=", ".join(MODALITIES))
         "non_finite_values": repaired | {"become": settings.non_finite},
         "fitted": fitted_on_train(is_train, ", ".join(fitted)) | {"steps": int(is_train[sample].sum())} | fitted,
     }
-    write_sequences("mosi", modality, padded, lengths, description)
+    write_sequences(paths.features("mosi"), modality, padded, lengths, description)
     print(f"  {repaired['infinite']} infinite and {repaired['nan']} NaN values became {settings.non_finite}")
 
 

@@ -64,9 +64,19 @@ def features(dataset: str) -> Path:
     return Path("data/features") / dataset
 
 
+def fitted(dataset: str, modality: str) -> Path:
+    """Return what was fitted for a modality on the train split."""
+    return features(dataset) / f"{modality}.fitted.npz"
+
+
 def words(dataset: str, modality: str) -> Path:
     """Return the words that the steps of each sample's sequence stand for; a list without any where they are none."""
     return features(dataset) / f"{modality}.words.json"
+
+
+def signature(dataset: str, model: str) -> Path:
+    """Return what a trained model must know of its data."""
+    return weights(dataset, model, 0).with_name("signature.json")
 
 
 def weights(dataset: str, model: str, seed: int) -> Path:

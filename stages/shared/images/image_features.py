@@ -131,7 +131,7 @@ def write_scaled(dataset: str, modality: str, scaled: Scaled, about: dict[str, A
     """Write scaled features [N, …] of all samples with their description."""
     shape = (len(scaled.rows), *scaled.shape)
     path = write_features(
-        dataset,
+        paths.features(dataset),
         modality,
         lambda partial: scaled.write(partial, scaled.rows, shape),
         lambda: about | {"fitted": scaled.describe()},

@@ -11,6 +11,7 @@ from i2moe.base.errors import InputError
 from stages.datasets.adni.genetic.plink import MISSING, Genotypes, Merged, find_filesets, merge
 from stages.datasets.adni.genetic.pruning import prune
 from stages.datasets.adni.settings import GeneticSettings, Settings
+from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.features import fitted_on_train, save_blocks, write_features
@@ -64,7 +65,7 @@ def write_genotypes(
     def write(partial: Path) -> None:
         save_blocks(partial, _scaled(dosages, fill, low, high), dtype, dosages.shape)
 
-    path = write_features("adni", "genetic", write, lambda: about)
+    path = write_features(paths.features("adni"), "genetic", write, lambda: about)
     print(f"{path}: {len(people)} x {len(kept)} of {len(merged.variants)} variants")
     for name, number in (merged.counts | removed).items():
         print(f"  - {number} {name}")

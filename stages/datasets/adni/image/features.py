@@ -15,6 +15,7 @@ from stages.datasets.adni.image.maps import Grid, read_grid
 from stages.datasets.adni.image.scans import FREESURFER, MAPS
 from stages.datasets.adni.settings import Settings
 from stages.datasets.adni.source import needed_table
+from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.features import fitted_on_train, save_blocks, write_features, write_vectors
@@ -68,7 +69,7 @@ def write_maps(settings: Settings, visits: pd.DataFrame) -> None:
             unscaled.unlink(missing_ok=True)
         statistics.update(mean=mean, std=std)
 
-    path = write_features("adni", "image", write, lambda: about | {"fitted": fitted | statistics})
+    path = write_features(paths.features("adni"), "image", write, lambda: about | {"fitted": fitted | statistics})
     print(f"{path}: {len(files)} x {int(grid.coarse.sum())} voxels of {' x '.join(map(str, grid.coarse.shape))}")
 
 
@@ -147,7 +148,9 @@ def write_freesurfer(settings: Settings, visits: pd.DataFrame) -> None:
         "fitted": fitted_on_train(is_train, "imputed values, means, scales")
         | {name: numbers.tolist() for name, numbers in fitted.items()},
     }
-    write_vectors("adni", "image", steps.transform(values[kept].to_numpy()).astype(np.float32), description)
+    write_vectors(
+        paths.features("adni"), "image", steps.transform(values[kept].to_numpy()).astype(np.float32), description
+    )
 
 
 if __name__ == "__main__":
