@@ -15,7 +15,7 @@ from i2moe.model.config import ModelConfig
 from i2moe.model.multimodal import MultimodalModel, build_model
 from i2moe.model.pruning import parts_to_keep
 from i2moe.model.sealed import Said, SealedMixture
-from i2moe.model.tokens import sum_over_samples
+from i2moe.model.tokens import of_modality, sum_over_samples
 from i2moe.signature import Signature
 
 EVALUATION_BATCH = 256
@@ -29,6 +29,7 @@ def build_for(features: FeatureSet | Signature, config: ModelConfig) -> Multimod
         shapes=features.shapes,
         task=features.task,
         num_outputs=features.num_outputs,
+        may_be_absent=features.may_be_absent,
     )
     if isinstance(model.fusion, SealedMixture) and isinstance(features, FeatureSet):
         model.fusion.fit_constant(scaled_labels(features, "train"))
@@ -160,7 +161,7 @@ def _predict(model: MultimodalModel, batches: Iterable[Batch], mean: float, std:
 
 
 def mean_tokens(model: MultimodalModel, features: FeatureSet) -> list[Tensor]:
-    """Return each modality's mean tokens [1, P, H] over the train split, encoders in evaluation mode.
+    """Return each modality's mean tokens [1, P, H] over the train samples that have it, encoders in evaluation mode.
 
     Of padded tokens that is one, [1, 1, H], the mean over all tokens of all samples.
     """
@@ -171,7 +172,12 @@ def mean_tokens(model: MultimodalModel, features: FeatureSet) -> list[Tensor]:
     with torch.no_grad():
         for batch in features.loader("train", EVALUATION_BATCH):
             moved = to_device(batch, device_of(model))
-            own, seen = zip(*(sum_over_samples(tokens) for tokens in model.tokens(moved)), strict=True)
+            presence = model.presence(moved)
+            parts = (
+                sum_over_samples(tokens, of_modality(presence, index))
+                for index, tokens in enumerate(model.tokens(moved))
+            )
+            own, seen = zip(*parts, strict=True)
             sums = [total + part for total, part in zip(sums, own, strict=True)] if sums else list(own)
             counts = [total + part for total, part in zip(counts, seen, strict=True)] if counts else list(seen)
     model.train(was_training)

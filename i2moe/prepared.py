@@ -138,6 +138,11 @@ class Prepared(Samples):
         return Signature(task=self.task, classes=self.classes, inputs=inputs, label_mean=mean, label_std=std)
 
     @property
+    def may_be_absent(self) -> list[str]:
+        """Return the modalities that some samples lack, in order."""
+        return list(self.present)
+
+    @property
     def label_scale(self) -> tuple[float, float]:
         """Return mean and standard deviation of the train labels of a regression task; 0 and 1 for other tasks."""
         if self.task != "regression":

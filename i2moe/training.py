@@ -22,7 +22,7 @@ from i2moe.model.config import ModelConfig
 from i2moe.model.interaction import InteractionMoE, Prediction
 from i2moe.model.losses import task_loss, total_loss
 from i2moe.model.multimodal import MultimodalModel
-from i2moe.model.tokens import Tokens, in_place_of, sum_over_samples
+from i2moe.model.tokens import Tokens, in_place_of, of_modality, sum_over_samples, where_present
 from i2moe.selection import check_selection, compute_metrics
 
 
@@ -84,7 +84,8 @@ class TrainingModule(lightning.LightningModule):
         """Return the total loss of a batch, and add it and its parts, by expert name, to the epoch's sums."""
         batch = batch._replace(labels=self._scaled(batch.labels))
         tokens = self.model.tokens(batch)
-        prediction = self.predict(tokens, batch.labels)
+        presence = self.model.presence(batch)
+        prediction = self.predict(tokens, batch.labels, presence)
         task = self._task_loss(prediction, batch.labels)
         total = total_loss(
             task,
@@ -95,7 +96,7 @@ class TrainingModule(lightning.LightningModule):
         )
         parts = {"task_loss": task}
         if self.config.modality_dropout:
-            parts["missing_loss"] = self._missing_loss(tokens, batch.labels)
+            parts["missing_loss"] = self._missing_loss(tokens, batch.labels, presence)
             total = total + self.config.modality_dropout * parts["missing_loss"]
         if prediction.decorrelation_loss is not None:
             parts["decorrelation_loss"] = prediction.decorrelation_loss
@@ -162,16 +163,19 @@ class TrainingModule(lightning.LightningModule):
     def _task_loss(self, prediction: Prediction, labels: Tensor) -> Tensor:
         return task_loss(self.features.task, prediction.logits, labels, self.class_weights)
 
-    def _missing_loss(self, tokens: list[Tokens], labels: Tensor) -> Tensor:
+    def _missing_loss(self, tokens: list[Tokens], labels: Tensor, presence: Tensor | None) -> Tensor:
         """Return the task loss without one modality, drawn for the batch, whose tokens are at their mean over it.
 
         The fusion method runs as it does when it is explained, without dropout and without views of its experts.
         """
         lost = int(torch.randint(len(tokens), ()))
-        total, count = sum_over_samples(tokens[lost])
-        mean = in_place_of((total / count).detach(), tokens[lost])
+        present = of_modality(presence, lost)
+        total, count = sum_over_samples(tokens[lost], present)
+        mean = in_place_of((total / max(1, count)).detach(), tokens[lost])
+        seen = [*tokens]
+        seen[lost] = where_present(mean, tokens[lost], present)
         self.model.fusion.eval()
-        prediction = self.model.predict([mean if index == lost else own for index, own in enumerate(tokens)])
+        prediction = self.model.predict(seen, presence=presence)
         self.model.fusion.train()
         return self._task_loss(prediction, labels)
 

@@ -9,12 +9,13 @@ exactly the model where that is additive.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from i2moe.data import FeatureSet
+from i2moe.data import Batch, FeatureSet
 from i2moe.inference import EVALUATION_BATCH, device_of, to_device
 from i2moe.model.multimodal import MultimodalModel
 from i2moe.model.tokens import Tokens, num_samples, samples
@@ -48,24 +49,44 @@ def additive_projection(model: MultimodalModel, features: FeatureSet, split: str
     donors = generator.permutation(train)[:DONORS]
     mean, std = features.label_scale
     with torch.inference_mode():
-        tokens, others = (
-            model.tokens(to_device(features.__getitems__(own.tolist()), device_of(model)))
-            for own in (rows[positions], donors)
+        own, others = (
+            _encoded(model, to_device(features.__getitems__(one.tolist()), device_of(model)))
+            for one in (rows[positions], donors)
         )
-        logits = model.predict(tokens).logits
-        parts = [_given(model, tokens, others, index) for index in range(len(tokens))]
-        level = torch.stack([_given(model, others, others, index).mean(dim=0) for index in range(len(tokens))]).mean(0)
+        logits = model.predict(own.tokens, presence=own.presence).logits
+        parts = [_given(model, own, others, index) for index in range(len(own.tokens))]
+        level = torch.stack([_given(model, others, others, index).mean(dim=0) for index in range(len(parts))]).mean(0)
     additive = torch.stack(parts).sum(dim=0) - (len(parts) - 1) * level
     return Projection(positions, *((one.double().cpu().numpy() * std + mean) for one in (logits, additive)))
 
 
-def _given(model: MultimodalModel, tokens: list[Tokens], others: list[Tokens], index: int) -> Tensor:
-    """Return E[f | x_m] for modality m of some samples, [n, C]: its mean over the others' further modalities."""
-    num_own, num_others = num_samples(tokens[index]), num_samples(others[index])
+class _Encoded(NamedTuple):
+    """Samples as the fusion sees them."""
+
+    tokens: list[Tokens]
+    presence: Tensor | None  # [n, M]
+
+
+def _encoded(model: MultimodalModel, batch: Batch) -> _Encoded:
+    return _Encoded(model.tokens(batch), model.presence(batch))
+
+
+def _given(model: MultimodalModel, own: _Encoded, others: _Encoded, index: int) -> Tensor:
+    """Return E[f | x_m] for modality m of some samples, [n, C]: its mean over the others' further modalities.
+
+    A modality is given with its absence where a sample lacks it.
+    """
+    num_own, num_others = num_samples(own.tokens[index]), num_samples(others.tokens[index])
     sample = torch.arange(num_own).repeat_interleave(num_others)
     other = torch.arange(num_others).repeat(num_own)
     parts = []
-    for own, donor in zip(torch.split(sample, EVALUATION_BATCH), torch.split(other, EVALUATION_BATCH), strict=True):
-        mixed = [samples(part, own) if m == index else samples(others[m], donor) for m, part in enumerate(tokens)]
-        parts.append(model.predict(mixed).logits)
+    for one, donor in zip(torch.split(sample, EVALUATION_BATCH), torch.split(other, EVALUATION_BATCH), strict=True):
+        mixed = [
+            samples(part, one) if m == index else samples(others.tokens[m], donor) for m, part in enumerate(own.tokens)
+        ]
+        presence = None
+        if own.presence is not None and others.presence is not None:
+            presence = others.presence[donor]
+            presence[:, index] = own.presence[one, index]
+        parts.append(model.predict(mixed, presence=presence).logits)
     return torch.unflatten(torch.cat(parts), 0, (num_own, num_others)).mean(dim=1)

@@ -4,7 +4,8 @@ Absent modalities are replaced after the encoder, in one of three ways: by their
 (`mean`), by the tokens of another sample, drawn from the train split and the same for all absent modalities
 (`sample`), or by zeros (`zero`). On data with planted interactions the mean finds them best: the tokens of another
 sample contradict a copy that is left, and zeros may lie far from all that the model has seen. Tokens with padding keep
-it under `mean` and `zero`, so that the model still sees how many there were.
+it under `mean` and `zero`, so that the model still sees how many there were. A modality that a sample lacks cannot be
+taken from it: its learned token stays in every subset.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from i2moe.explain.subsets import subsets
 from i2moe.inference import EVALUATION_BATCH, device_of, mean_tokens, to_device
 from i2moe.model.interaction import Prediction
 from i2moe.model.multimodal import MultimodalModel
-from i2moe.model.tokens import Tokens, in_place_of, num_samples, values_of, with_values
+from i2moe.model.tokens import Tokens, in_place_of, num_samples, of_modality, values_of, where_present, with_values
 
 REPLACEMENTS = ("mean", "sample", "zero")
 
@@ -66,13 +67,19 @@ def coalition_logits(
     with torch.inference_mode():
         means = mean_tokens(model, features) if "mean" in replacements else []
         for batch in features.loader(split, EVALUATION_BATCH):
-            tokens = model.tokens(to_device(batch, device_of(model)))
-            intact = model.predict(tokens)
+            moved = to_device(batch, device_of(model))
+            tokens, presence = model.tokens(moved), model.presence(moved)
+            intact = model.predict(tokens, presence=presence)
             for name, own in parts.items():
-                absent = _absent(name, model, features, tokens, means, generator)
+                absent = [
+                    where_present(gone, own_tokens, of_modality(presence, index))
+                    for index, (gone, own_tokens) in enumerate(
+                        zip(_absent(name, model, features, tokens, means, generator), tokens, strict=True)
+                    )
+                ]
                 own[-1].append(intact)
                 for inside, predicted in zip(members[:-1], own, strict=False):
-                    predicted.append(model.predict(_seen(inside, tokens, absent)))
+                    predicted.append(model.predict(_seen(inside, tokens, absent), presence=presence))
     return {name: _together(own, features) for name, own in parts.items()}
 
 

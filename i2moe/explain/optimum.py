@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from i2moe.data import FeatureSet
+from i2moe.data import Batch, FeatureSet
 from i2moe.inference import EVALUATION_BATCH, device_of, mean_tokens, to_device
 from i2moe.model.interaction import InteractionMoE
-from i2moe.model.losses import INTERACTION_LOSSES
+from i2moe.model.losses import ALL, INTERACTION_LOSSES, Shown
 from i2moe.model.multimodal import MultimodalModel
 from i2moe.model.tokens import Tokens, in_place_of, values_of, with_values
 
@@ -58,31 +58,34 @@ def role_losses(model: MultimodalModel, features: FeatureSet, split: str, seed: 
     with torch.inference_mode():
         means = mean_tokens(model, features) if mixture.config.replacement == "mean" else []
         views = [
-            _views(model, model.tokens(to_device(batch, device_of(model))), means, generator)
+            _views(model, to_device(batch, device_of(model)), means, generator)
             for batch in features.loader(split, EVALUATION_BATCH)
         ]
     outputs = torch.cat(views, dim=2)  # [E, V, N, C]
     losses = INTERACTION_LOSSES[features.task]
+    shown = Shown(present=torch.from_numpy(features.presence[features.rows(split)].T).to(outputs.device))
+    shown = shown if features.present else ALL
     found = []
     for name, least, compute in zip(
         ("synergy", "redundancy"), LEAST[features.task], (losses.synergy, losses.redundancy), strict=True
     ):
         own = outputs[mixture.expert_names.index(name)]
-        loss = compute(own, None, len(features.modalities)).item()
+        loss = compute(own, shown, len(features.modalities)).item()
         centred = own[0] - own[0].mean(dim=1, keepdim=True) if features.task in ("binary", "multiclass") else own[0]
         spread = centred.std(dim=0).max().item()
         found.append(RoleLoss(name, loss, spread, loss <= least + NEAR and spread <= SPREAD))
     return found
 
 
-def _views(model: MultimodalModel, tokens: list[Tokens], means: list[Tensor], generator: torch.Generator) -> Tensor:
+def _views(model: MultimodalModel, batch: Batch, means: list[Tensor], generator: torch.Generator) -> Tensor:
     """Return the experts' logits on the intact view and on each without one modality, [E, V, B, C]."""
+    tokens, presence = model.tokens(batch), model.presence(batch)
     replacements = [_replacement(model, own, means, index, generator) for index, own in enumerate(tokens)]
     seen = [tokens] + [
         [gone if index == lost else own for index, (own, gone) in enumerate(zip(tokens, replacements, strict=True))]
         for lost in range(len(tokens))
     ]
-    logits = [model.predict(one).expert_logits for one in seen]
+    logits = [model.predict(one, presence=presence).expert_logits for one in seen]
     return torch.stack([one.transpose(0, 1) for one in logits if one is not None], dim=1)
 
 

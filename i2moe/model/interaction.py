@@ -17,7 +17,7 @@ from i2moe.model.config import InteractionConfig
 from i2moe.model.decorrelation import PENALTIES
 from i2moe.model.experts import Experts, Views
 from i2moe.model.fusion import Fused
-from i2moe.model.losses import RoleLosses, interaction_losses
+from i2moe.model.losses import RoleLosses, Shown, interaction_losses
 from i2moe.model.tokens import Tokens, in_place_of, mean_of, num_samples, values_of, with_values
 
 
@@ -97,15 +97,22 @@ class Mixture(nn.Module, ABC):
         self.expert_names = expert_names
 
     @abstractmethod
-    def forward(self, tokens: list[Tokens], labels: Tensor | None = None) -> Prediction:
-        """Predict from the tokens [B, P, H] of M modalities; in training also compute the experts' losses."""
+    def forward(self, tokens: list[Tokens], labels: Tensor | None = None, presence: Tensor | None = None) -> Prediction:
+        """Predict from the tokens [B, P, H] of M modalities; in training also compute the experts' losses.
+
+        Args:
+            tokens: of each modality, in order.
+            labels: as `task_loss` takes them; for losses that look at labels, in training.
+            presence: which samples have which modality, [B, M]; None where all have all.
+        """
 
 
 class InteractionMoE(Mixture):
     """A mixture of M + 2 interaction experts over one fusion method (Equation 1), or an ablation of it (section 7).
 
     All experts start as copies of `fusion`, as in the paper; the interaction losses make them differ. The weights
-    always see the intact tokens.
+    always see the intact tokens. Where a sample lacks a modality, its uniqueness expert has no weight, and no role loss
+    looks at the view that replaces it.
     """
 
     def __init__(
@@ -138,14 +145,15 @@ class InteractionMoE(Mixture):
         self.reweighting = reweighting
         self.mean_tokens: list[Tensor] | None = None  # M tensors [1, P or 1, H]; whoever trains with `mean` sets them
 
-    def forward(self, tokens: list[Tokens], labels: Tensor | None = None) -> Prediction:
+    def forward(self, tokens: list[Tokens], labels: Tensor | None = None, presence: Tensor | None = None) -> Prediction:
         """Predict; in training also run the perturbed views and compute the interaction losses, unless weighted 0.
 
         Args:
             tokens: [B, P, H] of M modalities, in order; padded ones keep their padding where they are replaced.
             labels: as `task_loss` takes them; for role losses that look at labels, in training.
+            presence: which samples have which modality, [B, M]; None where all have all.
         """
-        weights = self.reweighting(tokens)
+        weights = self._weights_of_present(self.reweighting(tokens), presence)
         views = self._views(tokens) if self.training and self.config.loss_weight else None
         fused = self.experts(tokens, views)
         batch = num_samples(tokens[0])
@@ -154,12 +162,21 @@ class InteractionMoE(Mixture):
         if views is not None:
             compared = torch.unflatten(self._compared(fused), 1, (-1, batch))  # [E, V, B, ·]
             role_losses = self.losses.given(labels)
-            losses = interaction_losses(compared, self.expert_names, len(tokens), role_losses, views.replaced)
+            shown = Shown(views.replaced, None if presence is None else presence.t())
+            losses = interaction_losses(compared, self.expert_names, len(tokens), role_losses, shown)
         return replace(
             _mix(expert_logits, weights, fused.balance_loss),
             interaction_losses=losses,
             decorrelation_loss=self._decorrelation(fused, batch) if self.training else None,
         )
+
+    def _weights_of_present(self, weights: Tensor, presence: Tensor | None) -> Tensor:
+        """Share the weight [B, E] of the uniqueness experts of absent modalities out among the others."""
+        if presence is None or self.config.experts != "all":
+            return weights
+        others = torch.ones_like(presence[:, :1]).expand(-1, 2)  # synergy and redundancy
+        kept = weights * torch.cat([presence, others], dim=1)
+        return kept / kept.sum(dim=1, keepdim=True)
 
     def _compared(self, fused: Fused) -> Tensor:
         """Return what the interaction losses compare, [E, V·B, ·]: logits, or the latents of Latent-Contrastive."""

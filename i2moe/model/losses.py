@@ -1,8 +1,7 @@
 """Task losses and the weakly supervised interaction losses (paper 3.3.2, 3.4 and Appendix C).
 
 Shapes: B samples, C outputs, M modalities, V = M + 1 views. View 0 is intact; in view j + 1 modality j is replaced.
-Where fewer views were made, `replaced` [V - 1, B] tells which modality each of them replaces for each sample; losses
-then count what there is.
+What else is true of the views says `Shown`; losses then count what there is.
 """
 
 from collections.abc import Callable
@@ -17,12 +16,27 @@ TRIPLET_EPS = 1e-7
 REGRESSION_MARGIN = 1.0  # on standardised labels
 
 
+class Shown(NamedTuple):
+    """Which views show what."""
+
+    replaced: Tensor | None = None  # [V - 1, B], the modality that view v + 1 replaces; None: view v + 1 modality v
+    present: Tensor | None = None  # [M, B], which modality a sample has; None: all
+
+    @property
+    def counted(self) -> Tensor | None:
+        """Which samples' views without a modality say something, [M, B]: those that have it, and another one."""
+        return None if self.present is None else self.present & (self.present.sum(dim=0) > 1)
+
+
+ALL = Shown()  # every view replaces another modality, and every sample has all
+
+
 class InteractionLosses(NamedTuple):
     """The three role losses for one kind of task."""
 
-    uniqueness: Callable[[Tensor, Tensor | None], Tensor]  # of all M uniqueness experts: [M, V, B, C] to [M]
-    synergy: Callable[[Tensor, Tensor | None, int], Tensor]  # of the expert's [V, B, C], and M, to a scalar
-    redundancy: Callable[[Tensor, Tensor | None, int], Tensor]
+    uniqueness: Callable[[Tensor, Shown], Tensor]  # of all M uniqueness experts: [M, V, B, C] to [M]
+    synergy: Callable[[Tensor, Shown, int], Tensor]  # of the expert's [V, B, C], and M, to a scalar
+    redundancy: Callable[[Tensor, Shown, int], Tensor]
 
     def given(self, labels: Tensor | None) -> "InteractionLosses":  # noqa: ARG002
         """Return the losses for a batch; these look at no labels."""
@@ -36,7 +50,7 @@ class RoleLosses(Protocol):
         """Return the losses for a batch with these labels, as `task_loss` takes them."""
 
 
-def triplet_uniqueness(outputs: Tensor, replaced: Tensor | None) -> Tensor:
+def triplet_uniqueness(outputs: Tensor, shown: Shown) -> Tensor:
     """Triplet margin loss, averaged over the other modalities.
 
     For modality i's expert the intact output is the anchor, the output without i the negative, and each output without
@@ -44,95 +58,102 @@ def triplet_uniqueness(outputs: Tensor, replaced: Tensor | None) -> Tensor:
 
     Examples:
         >>> outputs = torch.tensor([[[3.0, 4.0]], [[0.0, 4.0]], [[3.0, 3.0]]])  # distances 3 and 1 from the intact one
-        >>> losses = triplet_uniqueness(torch.stack([outputs, outputs]), None)  # max(0, 1 - 3 + 1), max(0, 3 - 1 + 1)
+        >>> losses = triplet_uniqueness(torch.stack([outputs, outputs]), ALL)  # max(0, 1 - 3 + 1), max(0, 3 - 1 + 1)
         >>> losses.round(decimals=3).tolist()
         [0.0, 3.0]
     """
     distances = functional.pairwise_distance(outputs[:, :1], outputs[:, 1:], eps=TRIPLET_EPS)  # [M, V - 1, B]
-    return _positives_before_negative(*_by_modality(distances, replaced, len(outputs)), TRIPLET_MARGIN)
+    return _positives_before_negative(*_by_modality(distances, shown, len(outputs)), TRIPLET_MARGIN)
 
 
-def cosine_synergy(outputs: Tensor, replaced: Tensor | None, num_modalities: int) -> Tensor:  # noqa: ARG001
+def cosine_synergy(outputs: Tensor, shown: Shown, num_modalities: int) -> Tensor:
     """Cosine similarity of the intact output with each perturbed one: without any modality, synergy is lost.
 
     Examples:
         >>> outputs = torch.tensor([[[1.0, 0.0]], [[3.0, 4.0]], [[2.0, 0.0]]])  # similarities 3/5 and 1
-        >>> round(cosine_synergy(outputs, None, 2).item(), 3)
+        >>> round(cosine_synergy(outputs, ALL, 2).item(), 3)
         0.8
     """
-    return functional.cosine_similarity(outputs[:1], outputs[1:], dim=-1).mean()
+    similarities = functional.cosine_similarity(outputs[:1], outputs[1:], dim=-1)  # [V - 1, B]
+    return similarities.mean() if shown.present is None else _mean(*_by_modality(similarities, shown, num_modalities))
 
 
-def cosine_redundancy(outputs: Tensor, replaced: Tensor | None, num_modalities: int) -> Tensor:
+def cosine_redundancy(outputs: Tensor, shown: Shown, num_modalities: int) -> Tensor:
     """One minus that cosine similarity: what is redundant survives the loss of any modality.
 
     Examples:
         >>> outputs = torch.tensor([[[1.0, 0.0]], [[3.0, 4.0]], [[2.0, 0.0]]])  # similarities 3/5 and 1
-        >>> round(cosine_redundancy(outputs, None, 2).item(), 3)
+        >>> round(cosine_redundancy(outputs, ALL, 2).item(), 3)
         0.2
     """
-    return 1 - cosine_synergy(outputs, replaced, num_modalities)
+    if shown.present is None:
+        return 1 - cosine_synergy(outputs, shown, num_modalities)
+    distances = 1 - functional.cosine_similarity(outputs[:1], outputs[1:], dim=-1)
+    return _mean(*_by_modality(distances, shown, num_modalities))
 
 
-def squared_uniqueness(outputs: Tensor, replaced: Tensor | None) -> Tensor:
+def squared_uniqueness(outputs: Tensor, shown: Shown) -> Tensor:
     """Hinged regression form: max(0, MSE to the positive − MSE to the negative + 1), averaged over the positives.
 
     The official code leaves out the hinge, which makes the loss unbounded below.
 
     Examples:
         >>> outputs = torch.tensor([[[1.0]], [[3.0]], [[1.5]]])  # squared errors 4 and 0.25: 4 - 0.25 + 1 is left
-        >>> squared_uniqueness(torch.stack([outputs, outputs]), None).tolist()
+        >>> squared_uniqueness(torch.stack([outputs, outputs]), ALL).tolist()
         [0.0, 4.75]
     """
-    return _positives_before_negative(*_errors(outputs, replaced, len(outputs)), REGRESSION_MARGIN)
+    return _positives_before_negative(*_errors(outputs, shown, len(outputs)), REGRESSION_MARGIN)
 
 
-def squared_synergy(outputs: Tensor, replaced: Tensor | None, num_modalities: int) -> Tensor:
+def squared_synergy(outputs: Tensor, shown: Shown, num_modalities: int) -> Tensor:
     """Hinged regression form: max(0, 1 − MSE), so that perturbed outputs are pushed away up to the margin.
 
     The official code minimises +MSE here, which is its redundancy loss again.
 
     Examples:
         >>> outputs = torch.tensor([[[1.0]], [[3.0]], [[1.5]]])  # squared errors 4 and 0.25: 0 and 0.75 are left
-        >>> squared_synergy(outputs, None, 2).item()
+        >>> squared_synergy(outputs, ALL, 2).item()
         0.375
     """
-    errors, seen = _errors(outputs, replaced, num_modalities)
+    errors, seen = _errors(outputs, shown, num_modalities)
     return _mean(functional.relu(REGRESSION_MARGIN - errors), seen)
 
 
-def squared_redundancy(outputs: Tensor, replaced: Tensor | None, num_modalities: int) -> Tensor:
+def squared_redundancy(outputs: Tensor, shown: Shown, num_modalities: int) -> Tensor:
     """Mean squared error between the intact output and each perturbed one.
 
     Examples:
         >>> outputs = torch.tensor([[[1.0]], [[3.0]], [[1.5]]])  # squared errors 4 and 0.25
-        >>> squared_redundancy(outputs, None, 2).item()
+        >>> squared_redundancy(outputs, ALL, 2).item()
         2.125
     """
-    return _mean(*_errors(outputs, replaced, num_modalities))
+    return _mean(*_errors(outputs, shown, num_modalities))
 
 
-def _errors(outputs: Tensor, replaced: Tensor | None, num_modalities: int) -> tuple[Tensor, Tensor | None]:
+def _errors(outputs: Tensor, shown: Shown, num_modalities: int) -> tuple[Tensor, Tensor | None]:
     """Return the mean squared error without each modality, [..., M, 1], and which of them there are (None: all)."""
     intact, perturbed = outputs.tensor_split([1], dim=-3)
     squared = (perturbed - intact).square().mean(dim=-1)  # [..., V - 1, B]
-    by_modality, seen = _by_modality(squared, replaced, num_modalities)
+    by_modality, seen = _by_modality(squared, shown, num_modalities)
     if seen is None:
         return by_modality.mean(dim=-1, keepdim=True), None
     count = seen.sum(dim=-1, keepdim=True)
     return by_modality.sum(dim=-1, keepdim=True) / count.clamp(min=1), (count > 0).to(squared.dtype)
 
 
-def _by_modality(distances: Tensor, replaced: Tensor | None, num_modalities: int) -> tuple[Tensor, Tensor | None]:
-    """Sort distances by view [..., V - 1, B] to distances by modality [..., M, B], 0 where there is none.
+def _by_modality(distances: Tensor, shown: Shown, num_modalities: int) -> tuple[Tensor, Tensor | None]:
+    """Sort distances by view [..., V - 1, B] to distances by modality [..., M, B], 0 where there is none that counts.
 
     Also return 1 where there is one, else 0, as [M, B]; None where all are there.
     """
-    if replaced is None:
-        return distances, None
+    counted = None if shown.counted is None else shown.counted.to(distances.dtype)
+    if shown.replaced is None:
+        return distances if counted is None else distances * counted, counted
     *experts, _, batch = distances.shape
-    sorted_ = distances.new_zeros(*experts, num_modalities, batch).scatter(-2, replaced.expand_as(distances), distances)
-    return sorted_, distances.new_zeros(num_modalities, batch).scatter(0, replaced, 1.0)
+    index = shown.replaced.expand_as(distances)
+    sorted_ = distances.new_zeros(*experts, num_modalities, batch).scatter(-2, index, distances)
+    seen = distances.new_zeros(num_modalities, batch).scatter(0, shown.replaced, 1.0)
+    return (sorted_, seen) if counted is None else (sorted_ * counted, seen * counted)
 
 
 def _positives_before_negative(distances: Tensor, seen: Tensor | None, margin: float) -> Tensor:
@@ -168,7 +189,7 @@ def interaction_losses(
     expert_names: list[str],
     num_modalities: int,
     losses: InteractionLosses,
-    replaced: Tensor | None = None,
+    shown: Shown = ALL,
 ) -> dict[str, Tensor]:
     """Compute each expert's interaction loss, by name.
 
@@ -178,13 +199,13 @@ def interaction_losses(
         expert_names: the E names.
         num_modalities: M.
         losses: the role losses of the task.
-        replaced: [V - 1, B], the modality that view v + 1 replaces; None: view v + 1 replaces modality v.
+        shown: which views show what.
     """
     by_name = {}
     if len(outputs) > 2:  # noqa: PLR2004 (synergy and redundancy)
-        by_name = dict(zip(expert_names, losses.uniqueness(outputs[:-2], replaced), strict=False))
-    by_name["synergy"] = losses.synergy(outputs[-2], replaced, num_modalities)
-    by_name["redundancy"] = losses.redundancy(outputs[-1], replaced, num_modalities)
+        by_name = dict(zip(expert_names, losses.uniqueness(outputs[:-2], shown), strict=False))
+    by_name["synergy"] = losses.synergy(outputs[-2], shown, num_modalities)
+    by_name["redundancy"] = losses.redundancy(outputs[-1], shown, num_modalities)
     return by_name
 
 

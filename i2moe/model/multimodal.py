@@ -1,9 +1,12 @@
 """A whole model: one encoder per modality, then a fusion method or an I2MoE over it."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
 
+from i2moe.base.errors import InputError
 from i2moe.data import Batch
 from i2moe.model.config import ModelConfig
 from i2moe.model.encoders.build import build_encoder, count_tokens, is_padded
@@ -12,24 +15,29 @@ from i2moe.model.interaction import GlobalWeights, InteractionMoE, Mixture, Pred
 from i2moe.model.losses import INTERACTION_LOSSES
 from i2moe.model.roles import RoleSupervision
 from i2moe.model.sealed import WORDS, SealedMixture
-from i2moe.model.tokens import Tokens
+from i2moe.model.tokens import Padded, Tokens, values_of
 
 
 class MultimodalModel(nn.Module):
     """Encode each modality into tokens, then fuse: a vanilla baseline or an I2MoE, with the same encoders."""
 
-    def __init__(self, encoders: dict[str, nn.Module], fusion: nn.Module) -> None:
+    def __init__(
+        self, encoders: dict[str, nn.Module], fusion: nn.Module, absent: dict[str, Tensor] | None = None
+    ) -> None:
         """Build the model.
 
         Args:
             encoders: by modality, in order; each maps its array [B, …] to tokens [B, P, H], and those of sequences
                 take the lengths [B] too.
             fusion: maps the tokens of M modalities to logits [B, C] or to `Fused`, or is a `Mixture`.
+            absent: of the modalities that a sample may lack, the token [1, 1, H] that stands for it there, in each of
+                its places; it is learned.
         """
         super().__init__()
         self.modalities = list(encoders)
         self.encoders = nn.ModuleList(encoders.values())
         self.fusion = fusion
+        self.absent = nn.ParameterDict({name: nn.Parameter(token) for name, token in (absent or {}).items()})
 
     @property
     def expert_names(self) -> list[str]:
@@ -38,20 +46,59 @@ class MultimodalModel(nn.Module):
 
     def forward(self, batch: Batch) -> Prediction:
         """Predict a batch; in training, experts may learn from its labels, which are standardised for regression."""
-        return self.predict(self.tokens(batch), batch.labels)
+        return self.predict(self.tokens(batch), batch.labels, self.presence(batch))
 
     def tokens(self, batch: Batch) -> list[Tokens]:
-        """Return the tokens [B, P, H] of each of the M modalities of a batch."""
+        """Return the tokens [B, P, H] of each of the M modalities of a batch; a learned one for what a sample lacks.
+
+        Raises:
+            InputError: for a sample without a modality that all samples had in training.
+        """
         tokens: list[Tokens] = []
         for name, encoder in zip(self.modalities, self.encoders, strict=True):
             lengths = [batch.lengths[name]] if name in batch.lengths else []
-            tokens.append(encoder(batch.inputs[name], *lengths))
+            if name in batch.present:
+                tokens.append(self._tokens_of_some(name, encoder, [batch.inputs[name], *lengths], batch.present[name]))
+            else:
+                tokens.append(encoder(batch.inputs[name], *lengths))
         return tokens
 
-    def predict(self, tokens: list[Tokens], labels: Tensor | None = None) -> Prediction:
-        """Predict from the tokens [B, P, H] of M modalities; labels are for training."""
+    def presence(self, batch: Batch) -> Tensor | None:
+        """Return which samples of a batch have which modality, [B, M]; None where all have all."""
+        if not batch.present:
+            return None
+        everywhere = torch.ones_like(next(iter(batch.present.values())))
+        return torch.stack([batch.present.get(name, everywhere) for name in self.modalities], dim=1)
+
+    def _tokens_of_some(self, name: str, encoder: nn.Module, inputs: list[Tensor], present: Tensor) -> Tokens:
+        """Encode the samples that have a modality, `present` [B]; no statistic of an encoder sees the others."""
+        if name not in self.absent:
+            raise InputError(
+                f"{int((~present).sum())} samples lack modality {name!r}, which all samples had in training: train "
+                "with `incomplete: keep`, or leave these samples out"
+            )
+        rows = present.nonzero().flatten()
+        # One row, if only for the tokens' number, where no sample of the batch has the modality.
+        encoded: Tokens = encoder(*(one[rows if len(rows) else slice(1)] for one in inputs))
+        values = values_of(encoded)
+        token = self.absent[name].to(values.dtype).expand(len(present), *values.shape[1:])
+        laid: Tensor = token.index_copy(0, rows, values[: len(rows)])
+        if not isinstance(encoded, Padded):
+            return laid
+        padding = torch.ones(laid.shape[:2], dtype=torch.bool, device=laid.device)
+        padding[:, 0] = False
+        return Padded(laid, padding.index_copy(0, rows, encoded.padding[: len(rows)]))
+
+    def predict(self, tokens: list[Tokens], labels: Tensor | None = None, presence: Tensor | None = None) -> Prediction:
+        """Predict from the tokens [B, P, H] of M modalities.
+
+        Args:
+            tokens: of each modality, in order.
+            labels: for training.
+            presence: which samples have which modality, [B, M]; None where all have all.
+        """
         if isinstance(self.fusion, Mixture):
-            return self.fusion(tokens, labels)  # type: ignore[no-any-return]
+            return self.fusion(tokens, labels, presence)  # type: ignore[no-any-return]
         output = self.fusion(tokens)
         return (
             Prediction(output.logits, balance_loss=output.balance_loss)
@@ -61,7 +108,13 @@ class MultimodalModel(nn.Module):
 
 
 def build_model(
-    config: ModelConfig, *, kinds: dict[str, str], shapes: dict[str, tuple[int, ...]], task: str, num_outputs: int
+    config: ModelConfig,
+    *,
+    kinds: dict[str, str],
+    shapes: dict[str, tuple[int, ...]],
+    task: str,
+    num_outputs: int,
+    may_be_absent: Collection[str] = (),
 ) -> MultimodalModel:
     """Build the model that `config` describes, on PyTorch's current random state.
 
@@ -71,7 +124,10 @@ def build_model(
         shapes: shape of one sample by modality.
         task: binary | multiclass | multilabel | regression.
         num_outputs: C.
+        may_be_absent: modalities that some samples lack.
     """
+    # They start at 0, so that nothing is drawn for them.
+    absent = {name: torch.zeros(1, 1, config.hidden_dim) for name in kinds if name in may_be_absent}
     encoders = {
         name: build_encoder(
             kind,
@@ -89,10 +145,10 @@ def build_model(
     if config.sealed is not None:
         fusion = build_fusion(config.fusion, replace(sizes, num_outputs=WORDS * num_outputs))
         sealed = SealedMixture(fusion, list(kinds), task, num_outputs, config.sealed, config.class_weights)
-        return MultimodalModel(encoders, sealed)
+        return MultimodalModel(encoders, sealed, absent)
     fusion = build_fusion(config.fusion, sizes)
     if config.interaction is None or config.reweighting is None:
-        return MultimodalModel(encoders, fusion)
+        return MultimodalModel(encoders, fusion, absent)
     num_experts = len(expert_names(list(kinds), config.interaction.experts))
     reweighting: nn.Module
     if config.reweighting == "global":
@@ -104,7 +160,7 @@ def build_model(
     is_supervised = config.interaction.objective == "role-supervised"
     losses = RoleSupervision(task) if is_supervised else INTERACTION_LOSSES[task]
     mixture = InteractionMoE(fusion, reweighting, list(kinds), losses, config.interaction)
-    return MultimodalModel(encoders, mixture)
+    return MultimodalModel(encoders, mixture, absent)
 
 
 def sizes_of(config: ModelConfig, kinds: dict[str, str], shapes: dict[str, tuple[int, ...]], num_outputs: int) -> Sizes:

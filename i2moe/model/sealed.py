@@ -104,13 +104,19 @@ class SealedMixture(Mixture):
         """Set the constant prediction from the labels of the train split, as `task_loss` takes them."""
         self.constant = best_constant_logits(self.task, labels, len(self.constant), self.class_weights)
 
-    def forward(self, tokens: list[Tokens], labels: Tensor | None = None) -> Prediction:
+    def forward(
+        self,
+        tokens: list[Tokens],
+        labels: Tensor | None = None,
+        presence: Tensor | None = None,  # noqa: ARG002 (the learned token of an absent modality says all)
+    ) -> Prediction:
         """Predict; in training also compute every expert's losses.
 
         Args:
             tokens: [B, P, H] of M modalities, in order.
             labels: as `task_loss` takes them; needed in training alone, where the logits let the joint expert learn and
                 no other one.
+            presence: not looked at: what an absent modality's token stands for, is its absence.
         """
         said = self.listen(tokens)
         parts = self.parts(said)

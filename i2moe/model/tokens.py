@@ -6,6 +6,7 @@ experts in front. Use `num_samples` for B: `len` of padded tokens counts the fie
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -53,14 +54,33 @@ def mean_of(tokens: Tokens) -> Tensor:
     return _real(tokens).sum(dim=-2) / (~tokens.padding).sum(dim=-1, keepdim=True).clamp(min=1)
 
 
-def sum_over_samples(tokens: Tokens) -> tuple[Tensor, Tensor | int]:
+def sum_over_samples(tokens: Tokens, present: Tensor | None = None) -> tuple[Tensor, Tensor | int]:
     """Return the sum over samples, and of how many: by position [1, P, H] of B; of padded tokens [1, 1, H] of all.
 
-    Padded tokens are those of sequences, whose positions mean nothing: their mean is that of all tokens.
+    Padded tokens are those of sequences, whose positions mean nothing: their mean is that of all tokens. Where some
+    samples lack the modality, `present` [B] tells which ones count.
     """
+    if present is not None:
+        tokens = samples(tokens, present.nonzero().flatten())
     if not isinstance(tokens, Padded):
         return tokens.sum(dim=0, keepdim=True), len(tokens)
     return _real(tokens).sum(dim=(0, 1)).view(1, 1, -1), (~tokens.padding).sum()
+
+
+def where_present(replacement: Tokens, tokens: Tokens, present: Tensor | None) -> Tokens:
+    """Return a replacement where the modality is present [B], and else the tokens: who lacks it has nothing to lose."""
+    if present is None:
+        return replacement
+    values = torch.where(present.view(-1, 1, 1), values_of(replacement), values_of(tokens))
+    if not isinstance(tokens, Padded):
+        return values
+    assert isinstance(replacement, Padded)  # noqa: S101 (of one modality)
+    return Padded(values, torch.where(present.view(-1, 1), replacement.padding, tokens.padding))
+
+
+def of_modality(presence: Tensor | None, index: int) -> Tensor | None:
+    """Return which samples [B] have a modality, by presence [B, M]; None where all have all."""
+    return None if presence is None else presence[:, index]
 
 
 def in_place_of(mean: Tensor, tokens: Tokens) -> Tokens:

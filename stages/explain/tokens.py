@@ -155,8 +155,9 @@ def _find_all(probe: Probe, folder: Path, title: str) -> dict[str, Found]:
 
 
 def _drawn(features: FeatureSet, count: int) -> list[int]:
-    """Draw samples of the explained split, in cohort order."""
+    """Draw samples of the explained split that have every modality, in cohort order."""
     rows = features.rows(EXPLAINED_SPLIT)
+    rows = rows[features.presence[rows].all(axis=1)]
     chosen = np.random.default_rng(0).choice(len(rows), min(count, len(rows)), replace=False)
     return sorted(rows[chosen].tolist())
 

@@ -8,16 +8,16 @@ from small_models import mixture, tokens
 from torch.testing import assert_close
 
 from i2moe.model.config import InteractionConfig
-from i2moe.model.losses import interaction_losses
+from i2moe.model.losses import Shown, interaction_losses
 from i2moe.model.roles import RoleSupervision, silence
 
 NAMES = ["uniqueness_a", "uniqueness_b", "synergy", "redundancy"]
 
 
-def losses(task, outputs, labels, replaced=None):
+def losses(task, outputs, labels, replaced=None, present=None):
     """Compute the losses of experts that all return the same [V, B, C]."""
     every = torch.stack([outputs] * 4)
-    return interaction_losses(every, NAMES, 2, RoleSupervision(task).given(labels), replaced)
+    return interaction_losses(every, NAMES, 2, RoleSupervision(task).given(labels), Shown(replaced, present))
 
 
 def test_each_expert_is_taught_where_its_role_may_know_and_silenced_where_not():
@@ -45,6 +45,20 @@ def test_numbers_are_silenced_towards_the_mean_of_the_train_split():
     assert_close(found["synergy"].item(), (0 + 0.5 + 0) / 3)
     assert_close(found["uniqueness_a"].item(), (0 + 0.5 + 1.5) / 3)
     assert_close(found["redundancy"].item(), (0 + 0.5 + 1.5) / 3)
+
+
+def test_what_a_sample_lacks_is_neither_taught_nor_silenced():
+    # As in the first test, for a sample that has both modalities and one that lacks b.
+    outputs = torch.tensor([[[0.0, log(3)]], [[log(3), 0.0]], [[0.0, 0.0]]]).expand(-1, 2, -1)
+    present = torch.tensor([[True, True], [True, False]])  # [M, B]
+    found = losses("binary", outputs, torch.tensor([1, 1]), present=present)
+    right, wrong, nothing, silenced = log(4 / 3), log(4), log(2), log(2 / 3**0.5)
+    assert_close(
+        found["uniqueness_a"].item(), (right + silenced + nothing + right) / 4
+    )  # of the second the intact view
+    assert_close(found["uniqueness_b"].item(), (right + wrong + 0) / 3)
+    assert_close(found["synergy"].item(), (right + silenced + 0) / 3)
+    assert_close(found["redundancy"].item(), (right + wrong + nothing + right) / 4)
 
 
 def test_modalities_that_are_drawn_by_sample_are_told_apart():
