@@ -175,6 +175,10 @@ TASK_METRICS: dict[str, dict[str, Metric]] = {
 }
 
 
+# What selects the best epoch of a task unless a model says otherwise.
+SELECTION = {"binary": "accuracy", "multiclass": "accuracy", "multilabel": "micro_f1", "regression": "mae"}
+
+
 def check_selection(task: str, selection: str) -> bool:
     """Return whether higher is better for the metric that selects the best epoch: one of the task's, or `loss`.
 

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from i2moe.base.strict import Positive, Strict
-from i2moe.contract.descriptions import Task
 from i2moe.contract.json_file import Description
+from i2moe.contract.task import Task
 
 
 class ModalitySignature(Strict):

@@ -23,7 +23,7 @@ from i2moe.model.interaction import InteractionMoE, Prediction
 from i2moe.model.losses import task_loss, total_loss
 from i2moe.model.multimodal import MultimodalModel
 from i2moe.model.tokens import Tokens, in_place_of, of_modality, sum_over_samples, where_present
-from i2moe.selection import check_selection, compute_metrics
+from i2moe.selection import SELECTION, check_selection, compute_metrics
 
 
 @dataclass(frozen=True)
@@ -271,7 +271,8 @@ def fit(
     Raises:
         InputError: when the selection metric is not one of the task's, or class weights do not fit the classes.
     """
-    higher_is_better = check_selection(features.task, config.selection)
+    selection = config.selection or SELECTION[features.task]
+    higher_is_better = check_selection(features.task, selection)
     _quiet()
     lightning.seed_everything(seed, workers=True, verbose=False)
     module = TrainingModule(build_for(features, config), features, config, seed)
@@ -279,7 +280,7 @@ def fit(
         module.predict = torch.compile(module.predict)
     best = _checkpoint(
         folder / "best.ckpt",
-        monitor=f"validation_{config.selection}",
+        monitor=f"validation_{selection}",
         mode="max" if higher_is_better else "min",
     )
     # A callback of its own: `save_last=True` writes nothing after an epoch that is not the best. After the best one, in

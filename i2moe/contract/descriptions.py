@@ -11,8 +11,7 @@ from i2moe.base.strict import Count, Positive
 from i2moe.contract.json_file import Description, Names
 from i2moe.contract.masks import unpack_mask
 from i2moe.contract.planted import Planted
-
-Task = Literal["binary", "multiclass", "multilabel", "regression"]
+from i2moe.contract.task import Task
 
 
 class SplitCounts(Description):
@@ -40,6 +39,7 @@ class CohortDescription(Description):
     groups: Count
     splits: dict[str, SplitCounts]
     planted: Planted | None = None  # of synthetic data: what the label follows from
+    presence: dict[str, Count] | None = None  # samples by the modalities that they have; None: all have all
 
 
 class Fitted(Description):

@@ -109,7 +109,8 @@ class ModelConfig(Strict):
     class_weights: Annotated[list[PositiveNumber], Field(min_length=2)] | None = None  # of the cross-entropy
     batch_size: Positive
     epochs: Positive
-    selection: str  # the validation metric that picks the best epoch; `i2moe.metrics` lists them by task
+    # The validation metric that picks the best epoch; `i2moe.selection` lists them by task; none: its own choice
+    selection: str | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -1,8 +1,13 @@
 """Columns of a table as vectors: imputed, one-hot encoded and standardised with the train rows.
 
+Text that is nearly numbers, dates, or different in nearly every row is refused: as categories, it would be many columns
+that say nothing.
+
 Shapes: N rows, A numeric columns, B other columns, F features.
 """
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,6 +22,15 @@ from i2moe.base.strict import nearest
 from i2moe.preparation.fitted import Fitted
 
 Floats = NDArray[np.float64]
+
+NEARLY = 0.5  # share of a column's texts that are numbers or dates, from which on the others are taken for slips
+FEW_CATEGORIES = 20  # so many are never too many
+MANY_CATEGORIES = 1000  # and so many always are
+MOST_DISTINCT = 0.2  # between the two: share of a column's train values that are different
+DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
+WRITTEN_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}( .*)?")
+SHOWN_VALUES = 3
+BLOCK_VALUES = 2**20  # that are encoded at a time
 
 
 @dataclass(frozen=True)
@@ -59,24 +73,39 @@ class ColumnEncoder:
     indicated: list[str]  # columns with an indicator: numeric ones, then others
 
     @classmethod
-    def fit(cls, table: pd.DataFrame, is_train: NDArray[np.bool_], source: str | Path) -> Self:
+    def fit(
+        cls,
+        table: pd.DataFrame,
+        is_train: NDArray[np.bool_],
+        source: str | Path,
+        *,
+        categorical: Collection[str] = (),
+        may_show: bool = False,
+    ) -> Self:
         """Fit on the train rows; all rows are checked.
 
         Args:
             table: [N] rows.
             is_train: [N].
             source: where the columns are from, for errors.
+            categorical: columns of categories, whatever they hold.
+            may_show: whether errors may show values.
 
         Raises:
-            InputError: for an infinite value, a column without any value in train, or one that holds dates.
+            InputError: for an infinite value; a column without any value in train; one that holds dates, nearly
+                numbers, or too many different texts.
         """
+        table = as_numbers(table, categorical)
         _check(table, source)
         train = table[is_train]
         for name in table.columns:
             if train[name].isna().all():
                 raise InputError(f"{source} column {name!r} has no value in the train split: leave the column out")
-        numeric = [name for name in table.columns if _holds_numbers(table[name])]
+        numeric = [name for name in table.columns if name not in categorical and _holds_numbers(table[name])]
         others = [name for name in table.columns if name not in numeric]
+        for name in others:
+            if name not in categorical:
+                _refuse_slips(table[name], train[name], f"{source} column {name!r}", may_show=may_show)
         missing = train.isna().any()
         return cls(
             columns=list(table.columns),
@@ -98,19 +127,30 @@ class ColumnEncoder:
             InputError: for a column that is missing, or holds text where train has numbers; a value that is infinite or
                 too far from those of train.
         """
+        table = as_numbers(table, [own.name for own in self.categories])
         self._check_columns(table, source)
+        array = np.empty((len(table), len(self.features)), np.float32)
+        size = max(1, BLOCK_VALUES // max(1, len(self.features)))
+        for start in range(0, len(table), size):
+            block = self._encoded(table.iloc[start : start + size])
+            too_large = np.abs(block).max(axis=0, initial=0) > np.finfo(np.float32).max
+            if too_large.any():
+                far = self.features[int(too_large.argmax())]
+                raise InputError(
+                    f"{source} column {far!r} holds a value too far from those of the train split: correct it"
+                )
+            array[start : start + size] = block
+        return array
+
+    def _encoded(self, table: pd.DataFrame) -> Floats:
+        """Return the features of some rows, [N, F]."""
         blocks = [self._scaled(table)]
         for own in self.categories:
-            texts = _as_text(table[own.name])
+            texts = as_categories(table[own.name])
             values = texts.where(texts.notna(), own.mode).to_numpy(object)
-            blocks.append(values[:, None] == np.array(own.encoded, object)[None, :])
-        blocks.append(table[self.indicated].isna().to_numpy())
-        array = np.concatenate([block.astype(np.float64, copy=False) for block in blocks], axis=1)
-        too_large = np.abs(array).max(axis=0, initial=0) > np.finfo(np.float32).max
-        if too_large.any():
-            far = self.features[int(too_large.argmax())]
-            raise InputError(f"{source} column {far!r} holds a value too far from those of the train split: correct it")
-        return np.ascontiguousarray(array, dtype=np.float32)
+            blocks.append((values[:, None] == np.array(own.encoded, object)[None, :]).astype(np.float64))
+        blocks.append(table[self.indicated].isna().to_numpy(np.float64))
+        return np.concatenate(blocks, axis=1)
 
     def _scaled(self, table: pd.DataFrame) -> Floats:
         """Return the numeric columns, imputed and standardised, [N, A]."""
@@ -146,7 +186,7 @@ class ColumnEncoder:
             if count
         }
         for own in self.categories:
-            texts = _as_text(table[own.name]).dropna()
+            texts = as_categories(table[own.name]).dropna()
             if len(texts):
                 found[own.name] = float((~texts.isin(own.found)).mean())
         return {name: found[name] for name in self.columns if name in found}
@@ -201,7 +241,7 @@ def _fit_numbers(train: pd.DataFrame, names: list[str]) -> Numbers:
 
 def _fit_categories(train: pd.DataFrame, name: str) -> Categories:
     """Fit one other column of the train rows; of equally frequent values the mode is the first by name."""
-    counts = _as_text(train[name]).dropna().value_counts()
+    counts = as_categories(train[name]).dropna().value_counts()
     found = sorted(counts.index)
     return Categories(name, min(found, key=lambda value: (-counts[value], value)), found)
 
@@ -212,10 +252,72 @@ def _floats(table: pd.DataFrame, names: list[str]) -> Floats:
     return values
 
 
-def _as_text(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return the values as text; missing ones stay so."""
+def as_categories(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return values as text, whole numbers without a decimal point; missing ones stay so.
+
+    Examples:
+        >>> as_categories(pd.Series([1.0, None, 2.5])).tolist()
+        ['1', nan, '2.5']
+    """
     values = column.astype(object)
-    return values.where(values.isna(), values.astype(str)).where(values.notna(), None)
+    return values.where(values.notna(), None).map(_as_category, na_action="ignore")
+
+
+def _as_category(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def as_numbers(table: pd.DataFrame, categorical: Collection[str]) -> pd.DataFrame:
+    """Return columns of objects or text that are all numbers as numbers, but for those of categories."""
+    changed = {}
+    for name in table.columns:
+        column = table[name]
+        if name in categorical or not _is_text(column) or _holds_dates(column):
+            continue
+        known = column.dropna()
+        if len(known) and not known.map(lambda value: isinstance(value, bool | np.bool_)).any():
+            numbers = pd.to_numeric(known, errors="coerce")
+            if numbers.notna().all():
+                changed[name] = numbers.astype(float).reindex(column.index)
+    return table.assign(**changed) if changed else table
+
+
+def _is_text(column: "pd.Series[Any]") -> bool:
+    return bool(column.dtype == object or pd.api.types.is_string_dtype(column))
+
+
+def _refuse_slips(column: "pd.Series[Any]", train: "pd.Series[Any]", place: str, *, may_show: bool) -> None:
+    """Refuse text that is nearly numbers or dates, or different in too many rows.
+
+    Args:
+        column: all rows.
+        train: the train rows.
+        place: source and column, for errors.
+        may_show: whether errors may show values.
+    """
+    if not _is_text(column):
+        return
+    texts = as_categories(column).dropna()
+    odd = texts[pd.to_numeric(texts, errors="coerce").isna()]
+    commas = odd.str.fullmatch(DECIMAL_COMMA)
+    if commas.mean() >= NEARLY:
+        raise InputError(f'{place} holds numbers with a decimal comma: set `decimal: ","`')
+    if texts.str.fullmatch(WRITTEN_DATE).mean() >= NEARLY:
+        raise InputError(f"{place} holds dates: turn them into a number, such as days since an event")
+    if 1 - len(odd) / len(texts) >= NEARLY:
+        values = ", ".join(map(repr, odd.drop_duplicates().head(SHOWN_VALUES)))
+        shown = f" ({values}{', …' if odd.nunique() > SHOWN_VALUES else ''})" if may_show else ""
+        raise InputError(
+            f"{place} holds numbers, but for {len(odd)} of {len(texts)} values{shown}: name those under `missing`, "
+            "correct them, or name the column under `categorical`"
+        )
+    known = as_categories(train).dropna()
+    distinct = known.nunique()
+    if distinct > FEW_CATEGORIES and (distinct > MANY_CATEGORIES or distinct > MOST_DISTINCT * len(known)):
+        raise InputError(
+            f"{place} has {distinct} different texts in {len(known)} train rows: leave the column out, make it a "
+            "modality of its own as `text`, or name it under `categorical`"
+        )
 
 
 def _texts(values: list[str]) -> NDArray[np.str_]:

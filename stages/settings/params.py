@@ -11,12 +11,15 @@ import stages.datasets
 from i2moe.base.errors import InputError
 from i2moe.base.strict import OnceEach, Positive, PositiveNumber, Probability, Seed, Strict, nearest
 from i2moe.model.config import ModelConfig
+from i2moe.selection import SELECTION, check_selection
 from stages.datasets.tables.settings import TableParams
 from stages.settings.models import resolve_models
 from stages.shared.base import paths
 from stages.shared.base.params import check, read_params
 from stages.shared.cohort.shares import SplitParams
 from stages.shared.runs import ExplainParams, HardwareParams, Run
+
+RESERVED = ("defaults", "shared")  # blocks of `models` besides those of datasets
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 
@@ -36,10 +39,14 @@ class Datasets(Strict):
 
     tables: dict[Name, TableParams]
 
+    def blocks(self) -> dict[str, Any]:
+        """Return the settings of each dataset that has any."""
+        own = {name: getattr(self, name) for name in type(self).model_fields if name != "tables"}
+        return {name: block for name, block in {**self.tables, **own}.items() if block is not None}
+
     def raw(self) -> dict[str, str]:
         """Return where the raw files of each dataset are."""
-        own = {name: getattr(self, name) for name in type(self).model_fields if name != "tables"}
-        return {name: block.raw for name, block in {**self.tables, **own}.items() if block is not None}
+        return {name: block.raw for name, block in self.blocks().items()}
 
     @field_validator("tables")
     @classmethod
@@ -47,6 +54,8 @@ class Datasets(Strict):
         for name in tables:
             if name in cls.model_fields:
                 raise ValueError(f"{name!r} is the name of a dataset with stages of its own; allowed: any other name")
+            if name in RESERVED:
+                raise ValueError(f"{name!r} is a block of `models`, not a dataset; allowed: any other name")
         return tables
 
 
@@ -106,6 +115,15 @@ class Params(Strict):
     models: dict[str, dict[str, ModelConfig]]
 
     @model_validator(mode="after")
+    def _select_by_task(self) -> Self:
+        """Let the task decide what selects the best epoch, where a model does not."""
+        for dataset, block in self.data.blocks().items():
+            for name, config in self.models.get(dataset, {}).items():
+                chosen = {"selection": config.selection or SELECTION[block.task]}
+                self.models[dataset][name] = config.model_copy(update=chosen)
+        return self
+
+    @model_validator(mode="after")
     def _run_what_exists(self) -> Self:
         known = self.data.raw()
         for dataset in self.run.datasets:
@@ -115,7 +133,26 @@ class Params(Strict):
                 if model not in self.models[dataset]:
                     hint = nearest(model, self.models[dataset])
                     raise ValueError(f"run.models: unknown model {model!r} for dataset {dataset}; {hint}")
+                self._check_model(dataset, model)
         return self
+
+    def _check_model(self, dataset: str, model: str) -> None:
+        """Refuse what a model asks of a dataset that does not have it, which training would find much later."""
+        config, block, place = self.models[dataset][model], self.data.blocks()[dataset], f"models.{dataset}.{model}"
+        try:
+            check_selection(block.task, str(config.selection))
+        except InputError as error:
+            raise ValueError(f"{place}.{error}") from error
+        if config.class_weights is not None:
+            classes = getattr(block, "classes", None)
+            if block.task not in ("binary", "multiclass") or (classes and len(classes) != len(config.class_weights)):
+                allowed = f"one for each of {classes}" if classes else "for binary and multiclass"
+                raise ValueError(f"{place}.class_weights: do not fit {dataset}, task {block.task}; allowed: {allowed}")
+        if (config.interaction or config.sealed) and len(block.modalities) < 2:  # noqa: PLR2004
+            raise ValueError(
+                f"{place} has interaction experts, which need two modalities or more; data of {dataset} have one: "
+                "allowed: vanilla fusion methods, such as mult"
+            )
 
     def label(self, dataset: str) -> str:
         """Return how a report names a dataset: one whose raw files are the synthetic ones is called synthetic."""

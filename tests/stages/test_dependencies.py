@@ -40,11 +40,11 @@ NEEDED_BY_OTHER_MODALITIES = {
     "adni features@biospecimen": {"prefetch.py"},
     "imdb features@plot": {"image_features.py", "vision.py"},
     "imdb features@poster": {"words.py", "text.py", "token_store.py"},
-    "mmhs features@tweet": {"image_features.py", "images.py", "prefetch.py", "source.py", "vgg.py"},
+    "mmhs features@tweet": {"image_features.py", "images.py", "prefetch.py", "source.py", "networks.py"},
     "mmhs features@image": {"texts.py", "words.py"},
-    "mmhs features@ocr": {"image_features.py", "images.py", "prefetch.py", "source.py", "vgg.py"},
-    "mimic features@lab": {"loading.py", "text.py"},
-    "mimic features@code": {"loading.py", "text.py"},
+    "mmhs features@ocr": {"image_features.py", "images.py", "prefetch.py", "source.py", "networks.py"},
+    "mimic features@lab": {"loading.py", "terms.py", "text.py"},
+    "mimic features@code": {"loading.py", "terms.py", "text.py"},
 }
 
 
@@ -203,7 +203,7 @@ EDITS = {
     "i2moe/explain/ability.py": {"explain", "report"},
     "i2moe/metrics.py": {"reference", "evaluate", "explain", "compare", "report"},
     "i2moe/resampling.py": {"reference", "evaluate", "explain", "compare", "report"},
-    "i2moe/selection.py": {"reference", "train", "evaluate", "explain", "compare", "report"},
+    "i2moe/selection.py": {"settings", "reference", "train", "evaluate", "explain", "compare", "report"},
     "stages/compare.py": {"compare"},
     "i2moe/training.py": {"train"},
     "i2moe/model/multimodal.py": {"train", "explain"},

@@ -51,7 +51,7 @@ def cohort() -> None:
     finish_cohort(
         Cohort(
             dataset="adni",
-            task="multiclass",
+            task=Settings.task,
             classes=CLASSES,
             modalities=list(settings.modalities),
             licence="restricted",

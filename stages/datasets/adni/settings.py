@@ -1,10 +1,11 @@
 """The settings under data.adni and synthetic.adni: every choice that turns ADNI's files into samples."""
 
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from i2moe.base.strict import OnceEach, Positive, Strict, in_order
+from i2moe.contract.task import Task
 
 Modality = Literal["image", "genetic", "clinical", "biospecimen"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -76,6 +77,8 @@ class BiospecimenSettings(TablesSettings):
 
 class Settings(Strict):
     """ADNI."""
+
+    task: ClassVar[Task] = "multiclass"
 
     raw: str
     modalities: Annotated[list[Modality], Field(min_length=1), in_order(get_args(Modality))]

@@ -31,7 +31,7 @@ def cohort() -> None:
     finish_cohort(
         Cohort(
             dataset="enrico",
-            task="multiclass",
+            task=Settings.task,
             classes=classes.tolist(),
             modalities=list(settings.modalities),
             licence="open",

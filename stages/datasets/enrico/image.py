@@ -18,7 +18,7 @@ from stages.shared.features import save
 from stages.shared.files import write_whole
 from stages.shared.images.image_features import write_image_features
 from stages.shared.images.images import Extractor, Item
-from stages.shared.images.vgg import build_vgg, fingerprint, untrained_note
+from stages.shared.images.networks import build_network, fingerprint, untrained_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ def build_extractor(settings: ImageSettings, modality: str) -> Extractor:
     if settings.encoder != VGG:
         return build_vision(settings, modality)
     key = "data.enrico.image.weights"
-    network = build_vgg("vgg11", settings.weights, settings.seed, key).get_submodule("features")
+    network = build_network("vgg11", settings.weights, settings.seed, key).get_submodule("features")
     size = (settings.width, settings.height)
     return Extractor(
         network=network,

@@ -1,10 +1,11 @@
 """The settings under data.enrico and synthetic.enrico: every choice that turns ENRICO's files into samples."""
 
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from i2moe.base.strict import OnceEach, Positive, Strict, in_order
+from i2moe.contract.task import Task
 
 Modality = Literal["screenshot", "wireframe"]
 AugmentationName = Literal["horizontal_flip", "crop", "colour"]
@@ -37,6 +38,8 @@ class ImageSettings(Strict):
 
 class Settings(Strict):
     """ENRICO."""
+
+    task: ClassVar[Task] = "multiclass"
 
     raw: str
     modalities: Annotated[list[Modality], Field(min_length=1), in_order(get_args(Modality))]

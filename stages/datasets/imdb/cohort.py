@@ -26,7 +26,7 @@ def cohort() -> None:
     finish_cohort(
         Cohort(
             dataset="imdb",
-            task="multilabel",
+            task=Settings.task,
             classes=classes,
             modalities=list(settings.modalities),
             licence="restricted",

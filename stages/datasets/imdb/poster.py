@@ -1,6 +1,7 @@
 """Posters of MM-IMDb through VGG-16 or a Hugging Face vision model, or the ready-made features of the HDF5."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +10,13 @@ from i2moe.base.errors import InputError
 from stages.datasets.imdb.settings import VGG, PosterSettings, Settings
 from stages.datasets.imdb.source import DATASET, find_hdf5, open_hdf5
 from stages.datasets.imdb.table import read_rows
+from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.images.image_features import Scaled, write_image_features, write_scaled
+from stages.shared.features import save_fitted
+from stages.shared.images.image_features import Images, describe_scale, fit_scale, write_image_features, write_images
 from stages.shared.images.images import Extractor, Item
-from stages.shared.images.vgg import vgg16_extractor
+from stages.shared.images.networks import vgg16_extractor
 from stages.shared.steps import write_without_steps
 
 REMEDY = "unpack the archive again, or remove this movie's files"
@@ -81,9 +84,12 @@ def write_ready_made(path: Path, rows: NDArray[np.int64], is_train: NDArray[np.b
             values[order] = source[part[order]]
             return values
 
-        about = {"kind": "vector", "shape": [source.shape[1]], "source": f"{path}, vgg_features"}
-        scaled = Scaled(read, rows, is_train, (source.shape[1],), str(path))
-        write_scaled("imdb", "poster", scaled, about)
+        images = Images(read, (source.shape[1],), str(path))
+        scale = fit_scale(images, rows[is_train])
+        about: dict[str, Any] = {"kind": "vector", "shape": [source.shape[1]], "source": f"{path}, vgg_features"}
+        about["fitted"] = describe_scale(scale, is_train)
+        write_images(paths.features("imdb"), "poster", images, rows, scale, about)
+        save_fitted("imdb", "poster", scale.fitted())
 
 
 if __name__ == "__main__":

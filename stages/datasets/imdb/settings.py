@@ -1,10 +1,11 @@
 """The settings under data.imdb and synthetic.imdb: every choice that turns MM-IMDb's files into samples."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
 from i2moe.base.strict import Positive, Strict, in_order
+from i2moe.contract.task import Task
 
 Modality = Literal["plot", "poster"]
 
@@ -34,6 +35,8 @@ class PosterSettings(Strict):
 
 class Settings(Strict):
     """MM-IMDb."""
+
+    task: ClassVar[Task] = "multilabel"
 
     raw: str
     modalities: Annotated[list[Modality], Field(min_length=1), in_order(get_args(Modality))]

@@ -37,7 +37,7 @@ def cohort() -> None:
     finish_cohort(
         Cohort(
             dataset="mimic",
-            task="binary",
+            task=Settings.task,
             classes=CLASSES,
             modalities=list(settings.modalities),
             licence="restricted",

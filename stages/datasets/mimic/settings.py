@@ -1,10 +1,11 @@
 """The settings under data.mimic and synthetic.mimic: every choice that turns MIMIC-IV's tables into samples."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
 from i2moe.base.strict import OnceEach, Positive, Strict, in_order
+from i2moe.contract.task import Task
 
 Modality = Literal["lab", "note", "code"]
 Seed = Annotated[int, Field(ge=0)]
@@ -53,6 +54,8 @@ class CodeSettings(Strict):
 
 class Settings(Strict):
     """MIMIC-IV."""
+
+    task: ClassVar[Task] = "binary"
 
     raw: str
     modalities: Annotated[list[Modality], Field(min_length=1), in_order(get_args(Modality))]

@@ -21,7 +21,7 @@ def cohort() -> None:
     finish_cohort(
         Cohort(
             dataset="mmhs",
-            task="binary" if settings.labels == "hate" else "multiclass",
+            task=settings.task,
             classes=["NotHate", "Hate"] if settings.labels == "hate" else list(LABELS),
             modalities=list(settings.modalities),
             licence="restricted",

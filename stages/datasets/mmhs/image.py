@@ -9,7 +9,7 @@ from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.images.image_features import write_image_features
 from stages.shared.images.images import Item
-from stages.shared.images.vgg import vgg16_extractor
+from stages.shared.images.networks import vgg16_extractor
 
 
 def image() -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from i2moe.base.strict import Positive, Seed, Strict, in_order
+from i2moe.contract.task import Task
 
 Modality = Literal["tweet", "image", "ocr"]
 
@@ -26,6 +27,11 @@ class Settings(Strict):
     split: Literal["shares", "official"]
     vectors: str  # file in word2vec's format under `raw`, of the words of tweets and of texts in images
     image: ImageSettings
+
+    @property
+    def task(self) -> Task:
+        """What is predicted: one of two classes, or of six."""
+        return "binary" if self.labels == "hate" else "multiclass"
 
 
 class SyntheticSettings(Strict):

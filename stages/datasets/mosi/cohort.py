@@ -50,7 +50,7 @@ def select(utterances: Utterances, settings: Settings) -> Cohort:
         _print_shared_videos(utterances, rows)
     return Cohort(
         dataset="mosi",
-        task="regression",
+        task=settings.task,
         classes=[],
         modalities=list(settings.modalities),
         licence="restricted",

@@ -1,10 +1,11 @@
 """The settings under data.mosi and synthetic.mosi: every choice that turns CMU-MOSI's arrays into samples."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
 from i2moe.base.strict import Positive, Strict, in_order
+from i2moe.contract.task import Task
 
 Modality = Literal["vision", "audio", "text"]
 MODALITIES = get_args(Modality)
@@ -12,6 +13,8 @@ MODALITIES = get_args(Modality)
 
 class Settings(Strict):
     """CMU-MOSI."""
+
+    task: ClassVar[Task] = "regression"
 
     raw: str
     modalities: Annotated[list[Modality], Field(min_length=1), in_order(MODALITIES)]

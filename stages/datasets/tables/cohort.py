@@ -8,57 +8,61 @@ import typer
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
+from stages.datasets.tables.rows import presence_of, raw_rows
 from stages.datasets.tables.settings import TableParams, load_table_params
 from stages.datasets.tables.source import as_text, read_source, require_columns
 from stages.shared.base.command import run
-from stages.shared.cohort.cohorts import Cohort, finish_cohort
+from stages.shared.cohort.cohorts import Cohort, finish_cohort, keep_complete
 
 
 def cohort(dataset: Annotated[str, typer.Argument(help="a name under data.tables in params.yaml")]) -> None:
     """Write data/cohorts/DATASET.csv and .json from the dataset's own files."""
-    table_params = load_table_params(dataset)
-    source = read_source(table_params)
+    params = load_table_params(dataset)
+    source = read_source(params)
     filters = dict(source.removed)
-    table = _drop_unlabelled(source.table, table_params, filters)
-    labels, classes = _labels(table, table_params)
-    groups = _groups(table, table_params)
+    labelled = _labelled(source.table, params, filters)
+    own = source.of(source.table.index[labelled].to_series())
+    presence = presence_of(raw_rows(own, params))
+    kept = keep_complete(presence, list(params.modalities), params.incomplete, filters)
+    if not kept.any():
+        raise InputError(f"{params.raw}: no sample has every modality: set `incomplete: keep`, or correct the files")
+    table = own.table[kept]
+    labels, classes = _labels(table, params)
     finish_cohort(
         Cohort(
             dataset=dataset,
-            task=table_params.task,
+            task=params.task,
             classes=classes,
-            modalities=list(table_params.modalities),
-            licence=table_params.licence,
+            modalities=list(params.modalities),
+            licence=params.licence,
             sample_ids=table.index.to_numpy(str),
-            groups=groups,
+            groups=_groups(table, params),
             labels=labels,
             num_raw=len(source.table) + sum(source.removed.values()),
-            raw=table_params.raw,
+            raw=params.raw,
             filters=filters,
+            presence=presence[kept],
         )
     )
 
 
-def _label_columns(params: TableParams) -> list[str]:
-    return params.label if isinstance(params.label, list) else [params.label]
-
-
-def _drop_unlabelled(table: pd.DataFrame, params: TableParams, filters: dict[str, int]) -> pd.DataFrame:
-    """Remove the samples whose label, or group where there is one, is missing; count them."""
-    columns = _label_columns(params) + ([params.group] if params.group else [])
+def _labelled(table: pd.DataFrame, params: TableParams, filters: dict[str, int]) -> NDArray[np.bool_]:
+    """Return which samples [N] have a label, and a group where there is one; count the others."""
+    columns = params.labels + ([params.group] if params.group else [])
     require_columns(params.raw, table, columns, "label or group")
+    kept = np.ones(len(table), bool)
     for column in columns:
-        present = table[column].notna()
-        filters[f"{column} missing"] = int((~present).sum())
-        table = table[present]
-    if table.empty:
+        missing = table[column].isna().to_numpy(bool)
+        filters[f"{column} missing"] = int((kept & missing).sum())
+        kept &= ~missing
+    if not kept.any():
         raise InputError(f"{params.raw}: no sample has a value in {columns}: are these the label's columns?")
-    return table
+    return kept
 
 
 def _labels(table: pd.DataFrame, params: TableParams) -> tuple[NDArray[Any], list[str]]:
     """Return labels (class indices, numbers, or [N, C] of 0 and 1) and class names."""
-    columns = _label_columns(params)
+    columns = params.labels
     if params.task in ("binary", "multiclass"):
         return _class_labels(as_text(table[columns[0]]), params)
     values = table[columns].apply(pd.to_numeric, errors="coerce").to_numpy(float)
@@ -66,9 +70,10 @@ def _labels(table: pd.DataFrame, params: TableParams) -> tuple[NDArray[Any], lis
     if not allowed.all():
         row, column = np.argwhere(~allowed)[0]
         expected = "a finite number" if params.task == "regression" else "0 or 1"
-        found = table[columns[column]].iloc[row]
+        shown = f" {table[columns[column]].iloc[row]!r}" if params.licence == "open" else ""
         raise InputError(
-            f"{params.raw} column {columns[column]!r}: label {found!r} is not {expected}, as task {params.task} asks"
+            f"{params.raw} column {columns[column]!r}: label{shown} is not {expected}, as task {params.task} asks, in "
+            f'{int((~allowed[:, column]).sum())} samples: correct it, name it under `missing`, or set `decimal: ","`'
         )
     return (values[:, 0], []) if params.task == "regression" else (values.astype(np.int64), columns)
 

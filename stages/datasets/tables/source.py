@@ -1,22 +1,25 @@
-"""Read a dataset's own files (CSV, Parquet, NPY) into one table, one row per sample, indexed by sample_id."""
+"""Read a dataset's own files (CSV, TSV, Parquet, NPY) into one table, one row per sample, indexed by sample_id."""
 
 import re
-import warnings
 import zlib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest
+from stages.datasets.tables.delimited import read_delimited
 from stages.datasets.tables.settings import TableParams
 
 WHOLE_NUMBER = re.compile(r"^(-?\d+)\.0+$")
 SHOWN_COLUMNS = 40  # a message lists all columns of a table up to this many
-READERS = (".csv", ".csv.gz", ".parquet", ".npy")
+DELIMITED = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+READERS = (*DELIMITED, ".parquet", ".npy")
 
 
 @dataclass
@@ -25,39 +28,63 @@ class Source:
 
     table: pd.DataFrame
     removed: dict[str, int]
+    origin: dict[str, str]  # the file of each column, by name
+    positions: NDArray[np.int64]  # [N], each sample's row in the first file; -1 where it is not there
+    num_first: int  # rows of the first file
+    folder: Path  # in which the files are
+
+    def of(self, sample_ids: "pd.Series[Any]") -> "Source":
+        """Return these samples alone, in their order."""
+        rows = self.table.index.get_indexer(pd.Index(sample_ids))
+        return Source(
+            self.table.iloc[rows], self.removed, self.origin, self.positions[rows], self.num_first, self.folder
+        )
 
 
 def read_source(params: TableParams) -> Source:
     """Read and join all files of a dataset.
 
-    Tables are joined on the id column. An NPY array [N] or [N, F] has its rows in the order of the first file, and
-    columns named after the file: `stem` or `stem.0`, `stem.1`, … Without an id column, the row number is the id and
-    all files have the same rows.
+    Tables are joined on the id column; samples that a file lacks are left out, or have nothing in its columns where
+    incomplete samples are kept. A column name that several files have is written `file.column`. An NPY array [N] or
+    [N, F] has its rows in the order of the first file, and columns named after the file: `stem` or `stem.0`, `stem.1`,
+    … Without an id column, the row number is the id and all files have the same rows.
 
     Raises:
         InputError: for a missing or unreadable file, a missing column, a missing or duplicate id, or one column name
             in two files.
     """
-    first, *others = [(path, _read_file(path, params)) for path in _files(params)]
-    order = _ids(*first, params)
-    table = _indexed(*first, order, params)
-    removed: dict[str, int] = {}
-    for path, part in others:
-        own_ids = order if path.suffix == ".npy" or params.id is None else _ids(path, part, params)
-        other = _indexed(path, part, own_ids, params)
-        twice = sorted(set(table.columns) & set(other.columns))
-        if twice:
-            raise InputError(f"{path}: column {twice[0]!r} is in an earlier file too: rename or remove it in one")
+    paths = find_files(params)
+    as_written = [name for name in (params.id, params.group) if name]
+    parts = [(path, read_table(path, params, as_written)) for path in paths]
+    first_path, first = parts[0]
+    order = _ids(first_path, first, params)
+    indexed = []
+    for path, part in parts:
+        own_ids = (
+            order if path is first_path or path.suffix == ".npy" or params.id is None else _ids(path, part, params)
+        )
+        indexed.append(_indexed(path, part, own_ids, params))
+    origin = _tell_apart(paths, indexed)
+    how = "outer" if params.incomplete == "keep" else "inner"
+    table, removed = indexed[0], {}
+    for path, other in zip(paths[1:], indexed[1:], strict=True):
         before = len(table)
-        table = table.join(other, how="inner")
-        removed[f"not in {path.name}"] = before - len(table)
+        table = table.join(other, how=how)
+        if how == "inner":
+            removed[f"not in {path.name}"] = before - len(table)
     if table.empty:
-        why = f"no sample is in every file: do they share the ids of column {params.id!r}?" if others else "no rows"
+        why = f"no sample is in every file: do they share the ids of column {params.id!r}?" if parts[1:] else "no rows"
         raise InputError(f"{params.raw}: {why}")
-    return Source(table.sort_index(), removed)
+    table = table.sort_index().rename_axis("sample_id")
+    return Source(table, removed, origin, order.get_indexer(table.index), len(order), first_path.parent)
 
 
-def _files(params: TableParams) -> list[Path]:
+def find_files(params: TableParams) -> list[Path]:
+    """Return the files of a dataset.
+
+    Raises:
+        InputError: for one that is not there, or of a kind that cannot be read.
+    """
     raw = Path(params.raw)
     files = [raw / name for name in params.files] if params.files else [raw]
     for path in files:
@@ -69,13 +96,41 @@ def _files(params: TableParams) -> list[Path]:
     return files
 
 
-def _read_file(path: Path, params: TableParams) -> pd.DataFrame:
+def _tell_apart(paths: list[Path], tables: list[pd.DataFrame]) -> dict[str, str]:
+    """Write column names that several files have as `file.column`; return the file of each column.
+
+    Raises:
+        InputError: where the names are the same even so.
+    """
+    counts = Counter(name for table in tables for name in table.columns)
+    origin: dict[str, str] = {}
+    for path, table in zip(paths, tables, strict=True):
+        stem = path.name.partition(".")[0]
+        table.columns = pd.Index([f"{stem}.{name}" if counts[name] > 1 else name for name in table.columns])
+        for name in table.columns:
+            if name in origin:
+                raise InputError(f"{path}: column {name!r} is in an earlier file too: rename or remove it in one")
+            origin[name] = path.name
+    return origin
+
+
+def read_table(path: Path, params: TableParams, as_written: list[str]) -> pd.DataFrame:
+    """Read one file.
+
+    Args:
+        path: of the file.
+        params: of the dataset.
+        as_written: columns of a text file whose values stay as they are written.
+
+    Raises:
+        InputError: for a file that is missing or cannot be read.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} is not a file: put it there")
     try:
         if path.name.endswith(".parquet"):
-            return pd.read_parquet(path)
-        if path.name.endswith(".npy"):
-            return _read_array(path)
-        return _read_csv(path, [name for name in (params.id, params.group) if name])
+            return _read_parquet(path, params)
+        return _read_array(path) if path.name.endswith(".npy") else read_delimited(path, params, as_written)
     except InputError:
         raise
     except (ValueError, EOFError, OSError, zlib.error, pd.errors.ParserWarning) as error:
@@ -85,11 +140,12 @@ def _read_file(path: Path, params: TableParams) -> pd.DataFrame:
         ) from error
 
 
-def _read_csv(path: Path, as_written: list[str]) -> pd.DataFrame:
-    """Read a CSV; ids and groups stay as they are written (007 is not 7); a line longer than the header is an error."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        return pd.read_csv(path, low_memory=False, index_col=False, dtype=dict.fromkeys(as_written, str))
+def _read_parquet(path: Path, params: TableParams) -> pd.DataFrame:
+    """Read a Parquet file; an id that pandas wrote as the index becomes a column again."""
+    table = pd.read_parquet(path)
+    table.columns = table.columns.map(str)
+    is_index = params.id is not None and params.id not in table and params.id in table.index.names
+    return table.reset_index() if is_index else table
 
 
 def _read_array(path: Path) -> pd.DataFrame:
@@ -110,13 +166,18 @@ def _ids(path: Path, table: pd.DataFrame, params: TableParams) -> pd.Index:
     ids = table[params.id]
     if ids.isna().any():
         raise InputError(f"{path} row {_first(ids.isna())}: column {params.id!r} is empty: every sample needs an id")
-    texts = as_text(ids).map(lambda text: WHOLE_NUMBER.sub(r"\1", text))
+    texts = id_texts(ids)
     if texts.duplicated().any():
         row = _first(texts.duplicated())
         raise InputError(
             f"{path} row {row}: its id in column {params.id!r} is in an earlier row too: keep one row per sample"
         )
     return pd.Index(texts, name="sample_id")
+
+
+def id_texts(ids: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return ids as text, whole numbers without a decimal point, which spreadsheets add."""
+    return as_text(ids).map(lambda text: WHOLE_NUMBER.sub(r"\1", text), na_action="ignore")
 
 
 def _indexed(path: Path, table: pd.DataFrame, ids: pd.Index, params: TableParams) -> pd.DataFrame:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
 from i2moe.contract.cohort import SPLITS
-from i2moe.contract.descriptions import CohortDescription, SplitCounts, Task
+from i2moe.contract.descriptions import CohortDescription, SplitCounts
 from i2moe.contract.planted import read_planted
+from i2moe.contract.task import Task
 from stages.shared.base import paths
 from stages.shared.base.params import load_block
 from stages.shared.cohort.shares import SplitParams
@@ -29,7 +30,7 @@ class Cohort:
     `splits` are the splits of the dataset's authors, by sample; none to split by shares and seed.
     `filters` counts the samples that each filter removed from the `num_raw` there were. `flow` says it step by step: a
     row per filter, its name first, then counts removed and left. `raw` is where they are, a file or a folder; that of
-    synthetic data says what is planted.
+    synthetic data says what is planted. `presence` [N, M] says who has which modality; none: all have all.
     """
 
     dataset: str
@@ -45,6 +46,7 @@ class Cohort:
     splits: NDArray[np.str_] | None = None
     filters: dict[str, int] = field(default_factory=dict)
     flow: list[Step] = field(default_factory=list)
+    presence: NDArray[np.bool_] | None = None
 
 
 def finish_cohort(cohort: Cohort) -> None:
@@ -146,7 +148,54 @@ def _describe(cohort: Cohort, splits: NDArray[np.str_]) -> CohortDescription:
         groups=len(splits) if cohort.groups is None else len(np.unique(cohort.groups)),
         splits={split: count_labels(cohort.task, cohort.classes, cohort.labels[splits == split]) for split in SPLITS},
         planted=read_planted(Path(cohort.raw)),
+        presence=None if cohort.presence is None else count_patterns(cohort.modalities, cohort.presence),
     )
+
+
+def count_patterns(modalities: list[str], presence: NDArray[np.bool_]) -> dict[str, int] | None:
+    """Count the samples of each pattern of presence [N, M], the most frequent one first; None where all have all.
+
+    Examples:
+        >>> count_patterns(["lab", "note"], np.array([[True, True], [True, False], [True, True]]))
+        {'lab + note': 2, 'lab': 1}
+        >>> count_patterns(["lab", "note"], np.ones((2, 2), bool))
+    """
+    if presence.all():
+        return None
+    patterns, counts = np.unique(presence, axis=0, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return {" + ".join(np.array(modalities, object)[patterns[row]]): int(counts[row]) for row in order}
+
+
+def keep_complete(
+    presence: NDArray[np.bool_], modalities: list[str], incomplete: Literal["drop", "keep"], filters: dict[str, int]
+) -> NDArray[np.bool_]:
+    """Return which samples [N] stay by their presence [N, M], and count the others.
+
+    Args:
+        presence: who has which modality.
+        modalities: the M names.
+        incomplete: drop whoever lacks one; keep whoever has any.
+        filters: to which the counts are added, where any sample is removed.
+
+    Examples:
+        >>> presence, filters = np.array([[True, True], [True, False], [False, False]]), {}
+        >>> keep_complete(presence, ["lab", "note"], "keep", filters).tolist(), filters
+        ([True, True, False], {'without any modality': 1})
+        >>> filters = {}
+        >>> keep_complete(presence, ["lab", "note"], "drop", filters).tolist(), filters
+        ([True, False, False], {'without lab': 1, 'without note': 1})
+    """
+    if incomplete == "keep":
+        kept = np.asarray(presence.any(axis=1))
+        removed = {"without any modality": int((~kept).sum())}
+    else:
+        kept, removed = np.ones(len(presence), bool), {}
+        for index, name in enumerate(modalities):
+            removed[f"without {name}"] = int((kept & ~presence[:, index]).sum())
+            kept = np.asarray(kept & presence[:, index])
+    filters |= {name: count for name, count in removed.items() if count}
+    return kept
 
 
 def count_labels(task: Task, classes: list[str], labels: NDArray[Any]) -> SplitCounts:
@@ -194,3 +243,5 @@ def _print_counts(path: Path, description: CohortDescription) -> None:
         print(f"  - {removed} {reason}")
     sizes = ", ".join(f"{split} {counts.samples}" for split, counts in description.splits.items())
     print(f"  = {description.samples} samples: {sizes}")
+    for pattern, count in (description.presence or {}).items():
+        print(f"    {count} with {pattern}")

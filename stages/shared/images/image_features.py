@@ -1,6 +1,7 @@
 """Features of images as a dataset's arrays: scaled with the train split, float16, and augmented copies next to them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
+from i2moe.preparation.fitted import Fitted
 from stages.shared.base import paths
-from stages.shared.features import fitted_on_train, save_blocks, write_features
+from stages.shared.features import fitted_on_train, save_blocks, save_fitted, write_features, write_present
 from stages.shared.files import write_whole
 from stages.shared.images.images import Extractor, Floats, Ints, Item, embed
 
@@ -44,96 +46,103 @@ def write_image_features(
         about["note"] = extractor.note
     if len(copies):
         about["copies"] = len(copies) // int(is_train.sum())
-    source = str(items[0].path.parent)
-    scaled = Scaled(lambda part: features[part].astype(np.float32), own, is_train, extractor.shape, source)
+    images = Images(lambda part: features[part].astype(np.float32), extractor.shape, str(items[0].path.parent))
+    scale = fit_scale(images, own[is_train])
     if len(copies):
         shape = (int(is_train.sum()), about["copies"], *extractor.shape)
         path = paths.features(dataset) / f"{modality}.copies.npy"
-        write_whole(path, lambda partial: scaled.write(partial, of_copies, shape))
-    write_scaled(dataset, modality, scaled, about)
+        write_whole(path, lambda partial: save_blocks(partial, scaled(images, of_copies, scale), "<f2", shape))
+    about["fitted"] = describe_scale(scale, is_train)
+    write_images(paths.features(dataset), modality, images, own, scale, about)
+    save_fitted(dataset, modality, scale.fitted())
 
 
-class Scaled:
-    """Features minus the train split's mean of each, by the train split's one deviation of all.
+@dataclass(frozen=True)
+class Images:
+    """Features of images, as they are."""
+
+    read: Callable[[Ints], Floats]  # rows to features [n, F]
+    shape: tuple[int, ...]  # of one sample's
+    source: str = "images"  # where they come from, for errors
+
+    def blocks(self, rows: Ints) -> Iterator[Ints]:
+        """Cut rows into as many as are looked at at a time."""
+        size = max(1, BLOCK_BYTES // (4 * int(np.prod(self.shape))))
+        return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The train split's mean of each feature, and its one deviation of all.
 
     One deviation, and not one of each feature: a feature that hardly any train image shows would otherwise become huge
     in the one image that does.
     """
 
-    def __init__(
-        self,
-        read: Callable[[Ints], Floats],
-        rows: Ints,
-        is_train: NDArray[np.bool_],
-        shape: tuple[int, ...],
-        source: str = "images",
-    ) -> None:
-        """Fit mean and deviation.
+    mean: NDArray[np.float64]  # [F]
+    std: float
 
-        Args:
-            read: rows to features [n, F].
-            rows: of the N samples, in cohort order.
-            is_train: [N].
-            shape: of one sample's features.
-            source: where they come from, for errors.
+    def fitted(self) -> Fitted:
+        """Return both, for new samples."""
+        return {"mean": self.mean, "std": np.array(self.std)}
 
-        Raises:
-            InputError: for train features that are all alike, or not finite.
-        """
-        self.read = read
-        self.rows = rows
-        self.is_train = is_train
-        self.shape = shape
-        self.source = source
-        self.block = max(1, BLOCK_BYTES // (4 * int(np.prod(shape))))
-        sums, squares = np.zeros(int(np.prod(shape))), 0.0
-        for part in self._blocks(rows[is_train]):
-            values = read(part).astype(np.float64)
-            sums += values.sum(axis=0)
-            squares += float(np.square(values).sum())
-        count = int(is_train.sum())
-        self.mean = sums / count
-        variance = squares / count / len(sums) - float(np.square(self.mean).mean())
-        if not np.isfinite(variance) or variance <= 0:
+
+def scale_of(fitted: Fitted) -> Scale:
+    """Return the scale that was fitted."""
+    return Scale(fitted["mean"], float(fitted["std"]))
+
+
+def fit_scale(images: Images, rows: Ints) -> Scale:
+    """Fit mean and deviation to the rows of the train samples.
+
+    Raises:
+        InputError: for train features that are all alike, or not finite.
+    """
+    sums, squares = np.zeros(int(np.prod(images.shape))), 0.0
+    for part in images.blocks(rows):
+        values = images.read(part).astype(np.float64)
+        sums += values.sum(axis=0)
+        squares += float(np.square(values).sum())
+    mean = sums / len(rows)
+    variance = squares / len(rows) / len(sums) - float(np.square(mean).mean())
+    if not np.isfinite(variance) or variance <= 0:
+        raise InputError(
+            f"{images.source}: the train images' features are all alike, or not finite: are these images and weights?"
+        )
+    return Scale(mean, variance**0.5)
+
+
+def scaled(images: Images, rows: Ints, scale: Scale) -> Iterator[NDArray[np.float64]]:
+    """Yield the scaled features of rows, some at a time; 0 for row -1, a sample without an image.
+
+    Raises:
+        InputError: for a value that float16 cannot hold, or that is not finite.
+    """
+    for part in images.blocks(rows):
+        block = np.zeros((len(part), int(np.prod(images.shape))))
+        is_there = part >= 0
+        block[is_there] = (images.read(part[is_there]) - scale.mean) / scale.std
+        if not np.abs(block).max(initial=0) <= np.finfo(np.float16).max:
             raise InputError(
-                f"{source}: the train images' features are all alike, or not finite: are these images and weights?"
+                f"{images.source}: an image's features are not finite or far from all others: are these images?"
             )
-        self.std = variance**0.5
-
-    def _blocks(self, rows: Ints) -> Iterator[Ints]:
-        return (rows[start : start + self.block] for start in range(0, len(rows), self.block))
-
-    def blocks(self, rows: Ints) -> Iterator[NDArray[np.float64]]:
-        """Yield the scaled features of rows, some at a time.
-
-        Raises:
-            InputError: for a value that float16 cannot hold, or that is not finite.
-        """
-        for part in self._blocks(rows):
-            scaled = (self.read(part) - self.mean) / self.std
-            if not np.abs(scaled).max() <= np.finfo(np.float16).max:
-                raise InputError(
-                    f"{self.source}: an image's features are not finite or far from all others: are these images?"
-                )
-            yield scaled
-
-    def write(self, path: Path, rows: Ints, shape: tuple[int, ...]) -> None:
-        """Write the scaled features of rows as an NPY file of float16 of this shape."""
-        save_blocks(path, self.blocks(rows), "<f2", shape)
-
-    def describe(self) -> dict[str, Any]:
-        """Return what was fitted, for the JSON."""
-        what = "mean of each feature, one deviation of all"
-        return fitted_on_train(self.is_train, what) | {"mean_of_means": float(self.mean.mean()), "std": self.std}
+        yield block
 
 
-def write_scaled(dataset: str, modality: str, scaled: Scaled, about: dict[str, Any]) -> None:
-    """Write scaled features [N, …] of all samples with their description."""
-    shape = (len(scaled.rows), *scaled.shape)
+def describe_scale(scale: Scale, is_train: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return what was fitted, for the JSON."""
+    what = "mean of each feature, one deviation of all"
+    return fitted_on_train(is_train, what) | {"mean_of_means": float(scale.mean.mean()), "std": scale.std}
+
+
+def write_images(folder: Path, modality: str, images: Images, rows: Ints, scale: Scale, about: dict[str, Any]) -> None:
+    """Write scaled features [N, …] of rows as float16 with their description; 0 for row -1."""
+    shape = (len(rows), *images.shape)
     path = write_features(
-        paths.features(dataset),
+        folder,
         modality,
-        lambda partial: scaled.write(partial, scaled.rows, shape),
-        lambda: about | {"fitted": scaled.describe()},
+        lambda partial: save_blocks(partial, scaled(images, rows, scale), "<f2", shape),
+        lambda: about,
     )
+    write_present(folder, modality, rows >= 0)
     print(f"{path}: {' x '.join(map(str, shape))}")

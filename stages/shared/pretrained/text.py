@@ -11,6 +11,7 @@ from i2moe.base.errors import InputError
 from stages.shared.pretrained.loading import load_encoder, load_part, settings_of
 
 TEXTS_AT_ONCE = 1000  # cut into tokens
+WINDOWS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,17 @@ class TextEncoder:
         """Cut whole texts into windows as long as the encoder reads; return each window's text and its tokens' ids."""
         cut = self.tokenizer(texts, truncation=True, max_length=self.window, return_overflowing_tokens=True)
         return cut["overflow_to_sample_mapping"], cut["input_ids"]
+
+    def means(self, texts: list[str]) -> NDArray[np.float64]:
+        """Return the mean of the last hidden states of each whole text's tokens [n, D], over all of its windows."""
+        text_of, windows = self.windows(texts)
+        sums, counts = np.zeros((len(texts), self.dim)), np.zeros(len(texts))
+        for start in range(0, len(windows), WINDOWS_AT_ONCE):
+            states = self.states(windows[start : start + WINDOWS_AT_ONCE])
+            for own, tokens in zip(text_of[start : start + WINDOWS_AT_ONCE], states, strict=True):
+                sums[own] += tokens.sum(axis=0, dtype=np.float64)
+                counts[own] += len(tokens)
+        return sums / counts[:, None]
 
     def states(self, ids: Sequence[Sequence[int] | NDArray[np.int32]]) -> list[NDArray[np.float32]]:
         """Return the last hidden states [L, D] of texts' tokens, special ones too; texts are padded to the longest."""

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from i2moe.base.errors import InputError
 from stages.shared.base import paths
 from stages.shared.images.images import Store
-from stages.shared.images.vgg import fingerprint
+from stages.shared.images.networks import fingerprint
 from stages.shared.pretrained.text import CutText, TextEncoder
 from stages.shared.steps import Steps
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from i2moe.base.errors import InputError
 from stages.shared.images.images import Extractor, Item
-from stages.shared.images.vgg import fingerprint
+from stages.shared.images.networks import fingerprint
 from stages.shared.pretrained.loading import load_encoder, load_part, settings_of
 
 if TYPE_CHECKING:

@@ -73,3 +73,58 @@ def test_drift_is_the_share_of_values_that_train_never_had(encoder):
 def test_rows_that_do_not_fit_are_refused_by_file_and_column(encoder, new, message):
     with pytest.raises(InputError, match=message):
         encoder.transform(new, "new.csv")
+
+
+def fit(values, **settings):
+    return ColumnEncoder.fit(pd.DataFrame({"x": values}), np.ones(len(values), bool), "own.csv", **settings)
+
+
+NUMBERS = [str(value) for value in range(30)]
+SLIPS = {
+    "a question mark": (
+        [*NUMBERS, "?"],
+        r"x' holds numbers, but for 1 of 31 values \('\?'\): name those under `missing`",
+    ),
+    "limits": ([*NUMBERS, "<0.1", ">9", "<0.2", "<0.3"], r"but for 4 of 34 values \('<0.1', '>9', '<0.2', …\)"),
+    "decimal commas": (["1,5", "2,5", "3"], r'x\' holds numbers with a decimal comma: set `decimal: ","`'),
+    "days": (["2020-01-03", "2020-02-01", None], "x' holds dates: turn them into a number"),
+    "German days": (["3.1.2020", "1.12.2020 10:00", "x"], "x' holds dates: turn them into a number"),
+    "names": (
+        [f"patient {row}" for row in range(30)],
+        "x' has 30 different texts in 30 train rows: leave the column out",
+    ),
+}
+
+
+@pytest.mark.parametrize(("values", "message"), SLIPS.values(), ids=SLIPS)
+def test_text_that_would_be_many_columns_for_nothing_is_refused(values, message):
+    with pytest.raises(InputError, match=message):
+        fit(values, may_show=True)
+    assert len(fit(values, categorical=["x"]).categories) == 1
+
+
+def test_no_value_is_shown_unless_it_may_be():
+    with pytest.raises(InputError, match="but for 1 of 31 values: name those") as caught:
+        fit([*NUMBERS, "secret"])
+    assert "secret" not in str(caught.value)
+
+
+def test_few_categories_are_never_too_many_and_many_always_are():
+    assert len(fit([f"c{row}" for row in range(20)]).features) == 20
+    assert len(fit([f"c{row % 30}" for row in range(300)]).features) == 30
+    with pytest.raises(InputError, match="1001 different texts in 100100 train rows"):
+        fit([f"c{row % 1001}" for row in range(100_100)])
+
+
+def test_numbers_that_are_kept_as_objects_or_text_are_numbers():
+    encoder = fit(pd.Series(["1", "2.5", None, 4], dtype=object))
+    assert encoder.numbers.names == ["x"]
+    new = pd.DataFrame({"x": pd.Series(["2.5"], dtype=object)})
+    np.testing.assert_array_equal(encoder.transform(new, "n"), encoder.transform(pd.DataFrame({"x": [2.5]}), "n"))
+
+
+def test_a_category_of_whole_numbers_is_the_same_with_missing_values_beside_it():
+    encoder = fit([1, 2, 3, 3], categorical=["x"])
+    assert encoder.categories[0].found == ["1", "2", "3"]
+    new = pd.DataFrame({"x": [2.0, np.nan]})
+    assert encoder.transform(new, "new").tolist() == [[0, 1, 0], [0, 0, 1]]  # the mode, 3

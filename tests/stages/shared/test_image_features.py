@@ -8,33 +8,55 @@ import pytest
 
 from i2moe.base.errors import InputError
 from stages.shared.base import paths
+from stages.shared.features import save_blocks
 from stages.shared.images import image_features
-from stages.shared.images.image_features import Scaled, write_image_features
+from stages.shared.images.image_features import (
+    Images,
+    describe_scale,
+    fit_scale,
+    scale_of,
+    scaled,
+    write_image_features,
+    write_images,
+)
 from stages.shared.images.images import embed
 from tests.stages.shared.test_images import HEIGHT, WIDTH, count, direct, extractor, items
 
 __all__ = ["count", "items"]  # fixtures
 
 
+def images_of(stored, source="images"):
+    return Images(lambda part: stored[part], stored.shape[1:], source)
+
+
+def write_all(path, stored, rows, train):
+    images = images_of(stored)
+    save_blocks(path, scaled(images, rows, fit_scale(images, train)), "<f2", (len(rows), stored.shape[1]))
+
+
 def test_features_are_scaled_with_the_train_rows_by_hand(tmp_path):
     stored = np.array([[9, 9], [1, 10], [5, 30], [3, 20]], np.float32)
-    rows = np.array([1, 3, 2])
-    scaled = Scaled(lambda part: stored[part], rows, np.array([True, True, False]), (2,))
+    scale = fit_scale(images_of(stored), np.array([1, 3]))
     # Train features: [1, 10] and [3, 20]; means 2 and 15, squared deviations 1, 1, 25, 25, mean 13.
-    assert scaled.mean.tolist() == [2, 15]
-    assert scaled.std == pytest.approx(13**0.5)
-    scaled.write(tmp_path / "out", rows, (3, 2))
-    expected = (stored[rows] - [2, 15]) / 13**0.5
-    np.testing.assert_array_equal(np.load(tmp_path / "out"), expected.astype(np.float16))
-    assert scaled.describe()["samples"] == 2
+    assert scale.mean.tolist() == [2, 15]
+    assert scale.std == pytest.approx(13**0.5)
+    again = scale_of(scale.fitted())
+    assert (again.mean.tolist(), again.std) == (scale.mean.tolist(), scale.std)
+    rows = np.array([1, -1, 2])
+    about = describe_scale(scale, np.array([True, True, False]))
+    assert about["samples"] == 2
+    write_images(tmp_path, "picture", images_of(stored), rows, scale, {"kind": "vector", "shape": [2]})
+    expected = (stored[[1, 0, 2]] - [2, 15]) / 13**0.5
+    expected[1] = 0  # a sample without a picture
+    np.testing.assert_array_equal(np.load(tmp_path / "picture.npy"), expected.astype(np.float16))
+    assert np.load(tmp_path / "picture.present.npy").tolist() == [True, False, True]
 
 
 def test_blocks_of_any_size_give_the_same(tmp_path, monkeypatch):
     stored = np.random.default_rng(0).normal(size=(11, 6)).astype(np.float32)
     for size in (1, 50, 2**26):
         monkeypatch.setattr(image_features, "BLOCK_BYTES", size)
-        scaled = Scaled(lambda part: stored[part], np.arange(11), np.arange(11) < 8, (6,))
-        scaled.write(tmp_path / str(size), np.arange(11), (11, 6))
+        write_all(tmp_path / str(size), stored, np.arange(11), np.arange(8))
     np.testing.assert_array_equal(np.load(tmp_path / "1"), np.load(tmp_path / str(2**26)))
     np.testing.assert_array_equal(np.load(tmp_path / "50"), np.load(tmp_path / str(2**26)))
 
@@ -43,15 +65,16 @@ def test_blocks_of_any_size_give_the_same(tmp_path, monkeypatch):
 def test_train_features_that_are_alike_or_not_finite_are_refused(value):
     stored = np.full((3, 2), value, np.float32)
     with pytest.raises(InputError, match=r"raw/screens: the train images' features are all alike, or not finite"):
-        Scaled(lambda part: stored[part], np.arange(3), np.array([True] * 3), (2,), "raw/screens")
+        fit_scale(images_of(stored, "raw/screens"), np.arange(3))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e9])
-def test_a_test_image_that_float16_cannot_hold_is_refused(tmp_path, value):
+def test_a_test_image_that_float16_cannot_hold_is_refused(value):
     stored = np.array([[0, 1], [1, 0], [value, 0]], np.float32)
-    scaled = Scaled(lambda part: stored[part], np.arange(3), np.array([True, True, False]), (2,), "raw/screens")
+    images = images_of(stored, "raw/screens")
+    scale = fit_scale(images, np.arange(2))
     with pytest.raises(InputError, match=r"raw/screens: an image's features are not finite or far from all others"):
-        scaled.write(tmp_path / "out", np.arange(3), (3, 2))
+        list(scaled(images, np.arange(3), scale))
 
 
 def is_train(num=11):

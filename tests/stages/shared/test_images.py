@@ -20,7 +20,7 @@ from i2moe.base.errors import InputError
 from stages.shared.base import paths
 from stages.shared.images import images
 from stages.shared.images.images import Extractor, Item, Store, decode, embed, forward
-from stages.shared.images.vgg import build_vgg
+from stages.shared.images.networks import build_network
 
 ROOT = Path(__file__).parents[3]
 WIDTH, HEIGHT = 8, 16
@@ -139,7 +139,7 @@ def test_features_do_not_depend_on_the_place_in_a_batch(items, size):
 
 
 def test_the_real_vgg11_does_not_mind_places_in_a_batch_nor_a_resume(items):
-    own = replace(extractor(), network=build_vgg("vgg11", "none", 0, "key").features, width=64, height=64)
+    own = replace(extractor(), network=build_network("vgg11", "none", 0, "key").features, width=64, height=64)
     own = replace(own, prepare=lambda image, _: image.resize((64, 64)), shape=(512, 2, 2))
     whole, rows = embed(items[:6], own)
     whole = np.array(whole[rows])

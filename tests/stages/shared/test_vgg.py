@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from i2moe.base.errors import InputError
-from stages.shared.images.vgg import build_vgg, fingerprint, untrained_note
+from stages.shared.images.networks import build_network, fingerprint, untrained_note
 from tests.stages.shared.test_images import tiny_network
 
 
@@ -26,7 +26,7 @@ def test_random_weights_depend_on_the_seed_alone(monkeypatch):
     small_vgg(monkeypatch)
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
-    first, again, other = (build_vgg("vgg11", "none", seed, "key") for seed in (0, 0, 1))
+    first, again, other = (build_network("vgg11", "none", seed, "key") for seed in (0, 0, 1))
     assert torch.equal(torch.random.get_rng_state(), before)
     assert fingerprint(first) == fingerprint(again) != fingerprint(other)
 
@@ -40,7 +40,7 @@ def test_a_local_file_of_weights_is_loaded(monkeypatch, tmp_path):
     small_vgg(monkeypatch)
     trained = tiny_network(99)
     torch.save(trained.state_dict(), tmp_path / "vgg.pth")
-    assert fingerprint(build_vgg("vgg11", str(tmp_path / "vgg.pth"), 0, "key")) == fingerprint(trained)
+    assert fingerprint(build_network("vgg11", str(tmp_path / "vgg.pth"), 0, "key")) == fingerprint(trained)
 
 
 class Malicious:
@@ -61,13 +61,13 @@ def test_a_file_that_is_no_state_dict_is_refused_and_never_executed(monkeypatch,
     elif content in ("pickle", "malicious"):
         path.write_bytes(pickle.dumps(Malicious() if content == "malicious" else {"features.0.weight": 1}, protocol=2))
     with pytest.raises(InputError, match=r"key: .*vgg\.pth is not a state dict of torchvision's vgg11 .*vgg11-.*\.pth"):
-        build_vgg("vgg11", str(path), 0, "key")
+        build_network("vgg11", str(path), 0, "key")
     assert not (tmp_path / "executed").exists()
 
 
 def test_an_unknown_name_of_weights_is_refused():
     with pytest.raises(InputError, match=r"key: 'IMAGENET' is not a file; allowed: none, IMAGENET1K_V1, .*local file"):
-        build_vgg("vgg11", "IMAGENET", 0, "key")
+        build_network("vgg11", "IMAGENET", 0, "key")
 
 
 @pytest.mark.parametrize("error", [OSError("no route"), RuntimeError("invalid hash value")])
@@ -79,7 +79,7 @@ def test_weights_that_cannot_be_downloaded_are_refused_with_their_address(monkey
     small_vgg(monkeypatch)
     monkeypatch.setattr("torchvision.models.VGG11_Weights.get_state_dict", get_state_dict)
     with pytest.raises(InputError, match=r"key: torchvision cannot download .*bring https://.*vgg11.*\.pth to this"):
-        build_vgg("vgg11", "IMAGENET1K_V1", 0, "key")
+        build_network("vgg11", "IMAGENET1K_V1", 0, "key")
 
 
 def test_only_untrained_features_have_a_note():
@@ -91,4 +91,4 @@ def test_weights_by_name_are_those_that_torchvision_gives(monkeypatch):
     small_vgg(monkeypatch)
     trained = tiny_network(7)
     monkeypatch.setattr("torchvision.models.VGG16_Weights.get_state_dict", lambda *_, **__: trained.state_dict())
-    assert fingerprint(build_vgg("vgg16", "IMAGENET1K_V1", 0, "key")) == fingerprint(trained)
+    assert fingerprint(build_network("vgg16", "IMAGENET1K_V1", 0, "key")) == fingerprint(trained)

@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from i2moe.base.errors import InputError
+from i2moe.preparation.fitted import Fitted
 from stages.datasets.mimic.sequences import Visits, fitted_on_visits, read_samples, write_sequence
 from stages.datasets.mimic.settings import NoteSettings, Settings
 from stages.datasets.mimic.source import Source, open_source
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.pretrained.text import TextEncoder
+from stages.shared.terms import fit_terms, term_embedding
 
 BLANK = re.compile(r"_{2,}")  # what de-identification leaves of a name, a date or a number
 NOTES_AT_ONCE = 500
-WINDOWS_AT_ONCE = 16  # of a model's tokens
 
 Embed = Callable[[list[str]], NDArray[np.floating]]  # notes to features [N, D]
 
@@ -61,7 +61,8 @@ def embed_notes(
     from sklearn.preprocessing import StandardScaler
 
     if settings.model is None:
-        embed, about = fit_terms(source, settings)
+        terms, about = fit_notes(source, settings)
+        embed = term_embedding(terms, clean)
         fitted = "terms, document frequencies, SVD, means, scales"
     else:
         embed, about = load_model(settings.model), {"model": settings.model}
@@ -76,28 +77,17 @@ def embed_notes(
     return array, has_note, about | {"fitted": fitted_on_visits(visits, fitted)}
 
 
-def fit_terms(source: Source, settings: NoteSettings) -> tuple[Embed, dict[str, Any]]:
+def fit_notes(source: Source, settings: NoteSettings) -> tuple[Fitted, dict[str, Any]]:
     """Fit TF-IDF and truncated SVD on the train visits' notes."""
-    from sklearn.decomposition import TruncatedSVD
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectorizer = TfidfVectorizer(preprocessor=clean, min_df=settings.min_notes, max_features=settings.max_terms)
-    try:
-        terms = vectorizer.fit_transform(text for _, texts in stream(source, "is_train") for text in texts)
-    except ValueError as error:
-        raise InputError(
-            f"{source.path('discharge')}: no term is in {settings.min_notes} train notes: lower "
-            "data.mimic.note.min_notes"
-        ) from error
-    if settings.dim >= min(terms.shape):
-        raise InputError(
-            f"{source.path('discharge')}: {terms.shape[0]} train notes with {terms.shape[1]} terms are too few for "
-            f"data.mimic.note.dim {settings.dim}; allowed: less than {min(terms.shape)}"
-        )
-    svd = TruncatedSVD(settings.dim, random_state=settings.seed).fit(terms)
-    explained = round(float(svd.explained_variance_ratio_.sum()), 4)
-    about = {"terms": terms.shape[1], "explained_variance": explained}
-    return lambda texts: svd.transform(vectorizer.transform(texts)), about
+    return fit_terms(
+        (text for _, texts in stream(source, "is_train") for text in texts),
+        min_texts=settings.min_notes,
+        max_terms=settings.max_terms,
+        dim=settings.dim,
+        seed=settings.seed,
+        clean=clean,
+        place=f"{source.path('discharge')} (data.mimic.note)",
+    )
 
 
 def load_model(name: str) -> Embed:
@@ -106,18 +96,7 @@ def load_model(name: str) -> Embed:
     A note longer than the model's window is cut into windows, all of which count. The model stays as it is.
     """
     encoder = TextEncoder(name, "data.mimic.note.model")
-
-    def embed(texts: list[str]) -> NDArray[np.float64]:
-        note_of, windows = encoder.windows([clean(text) for text in texts])
-        sums, counts = np.zeros((len(texts), encoder.dim)), np.zeros(len(texts))
-        for start in range(0, len(windows), WINDOWS_AT_ONCE):
-            states = encoder.states(windows[start : start + WINDOWS_AT_ONCE])
-            for own, tokens in zip(note_of[start : start + WINDOWS_AT_ONCE], states, strict=True):
-                sums[own] += tokens.sum(axis=0, dtype=np.float64)
-                counts[own] += len(tokens)
-        return sums / counts[:, None]
-
-    return embed
+    return lambda texts: encoder.means([clean(text) for text in texts])
 
 
 def stream(source: Source, condition: str) -> Iterator[tuple[list[int], list[str]]]:

@@ -102,7 +102,7 @@ class Pooled(nn.Sequential):
 def tiny(monkeypatch):
     """Let the image stage use a tiny network of 6 channels."""
     real = image_stage.build_extractor
-    monkeypatch.setattr(image_stage, "build_vgg", lambda *_: nn.ModuleDict({"features": Pooled(6)}))
+    monkeypatch.setattr(image_stage, "build_network", lambda *_: nn.ModuleDict({"features": Pooled(6)}))
 
     def build(settings, modality):
         extractor = real(settings, modality)

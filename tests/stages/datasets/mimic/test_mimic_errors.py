@@ -173,12 +173,12 @@ def test_the_cohort_needs_the_measurements(project):
             {"hosp/diagnoses_icd": DIAGNOSES.replace("1,12,2,E8788", "1,12,1,E8788")},
             r"diagnoses_icd.csv.gz: 1 rows have the hadm_id and seq_num of another row",
         ),
-        (note, {"note": {"min_notes": 50}}, {}, r"discharge.csv.gz: no term is in 50 train notes: lower .*min_notes"),
+        (note, {"note": {"min_notes": 50}}, {}, r"discharge.csv.gz .data.mimic.note.: no term is in 50 train texts"),
         (
             note,
             {"note": {"dim": 3}},
             {},
-            r"discharge.csv.gz: \d+ train notes with 3 terms are too few for data.mimic.note.dim 3; allowed: less than",
+            r"discharge.csv.gz .data.mimic.note.: \d+ train texts with 3 terms are too few for dim 3; allowed: less",
         ),
     ],
 )

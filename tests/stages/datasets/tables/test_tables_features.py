@@ -9,8 +9,11 @@ import pandas as pd
 import pytest
 
 from i2moe.base.errors import InputError
-from stages.datasets.tables.features import encode, features, select_columns
-from stages.datasets.tables.settings import Columns, TableParams
+from i2moe.preparation.columns import ColumnEncoder
+from stages.datasets.tables.columns import select_columns
+from stages.datasets.tables.features import features
+from stages.datasets.tables.settings import Modality, TableParams
+from stages.datasets.tables.source import Source
 
 SETTINGS = """
 run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null, max_batch_size: null}
@@ -63,8 +66,18 @@ def run(tmp_path, monkeypatch):
     return run_stage
 
 
+def encode(table, is_train):
+    encoder = ColumnEncoder.fit(table, is_train, "own.csv")
+    return encoder.transform(table, "own.csv"), encoder
+
+
 def encode_column(values):
-    return encode(pd.DataFrame({"x": values}), IS_TRAIN, "own.csv")[1:]
+    return encode(pd.DataFrame({"x": values}), IS_TRAIN)
+
+
+def source_of(table):
+    rows = np.arange(len(table))
+    return Source(table, {}, dict.fromkeys(table.columns, "own.csv"), rows, len(rows), Path())
 
 
 def test_a_tiny_table_is_imputed_scaled_and_one_hot_encoded_as_by_hand():
@@ -75,7 +88,7 @@ def test_a_tiny_table_is_imputed_scaled_and_one_hot_encoded_as_by_hand():
             "sex": ["f", "m", "f", "m", "f", "f", "m"],  # two values: one column
         }
     )
-    _, array, description = encode(table, np.arange(7) < 5, "own.csv")
+    array, encoder = encode(table, np.arange(7) < 5)
     expected = [
         # x, blue, green, red, m, x missing, colour missing
         [0.5, 0, 0, 1, 0, 0, 0],
@@ -89,22 +102,15 @@ def test_a_tiny_table_is_imputed_scaled_and_one_hot_encoded_as_by_hand():
     np.testing.assert_allclose(array, expected, atol=1e-6)
     assert array.dtype == np.float32
     assert array.flags.c_contiguous
-    assert description == {
-        "source": "own.csv",
-        "features": [
-            "x",
-            "colour_blue",
-            "colour_green",
-            "colour_red",
-            "sex_m",
-            "missingindicator_x",
-            "missingindicator_colour",
-        ],
-        "numeric_columns": ["x"],
-        "categorical_columns": ["colour", "sex"],
-        "missing_values": {"x": 2, "colour": 2},
-        "fitted": {"split": "train", "samples": 5, "what": "medians, modes, categories, means, scales"},
-    }
+    assert encoder.features == [
+        "x",
+        "colour_blue",
+        "colour_green",
+        "colour_red",
+        "sex_m",
+        "missingindicator_x",
+        "missingindicator_colour",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -125,8 +131,8 @@ def test_one_column_is_encoded_as_by_hand(values, expected):
 
 @pytest.mark.parametrize("values", [["u", "v", "w", "new"], ["u", "v", "u", "new"], ["u", "u", "u", "new"]])
 def test_a_category_that_train_lacks_is_all_zeros(values):
-    array, description = encode_column(values)
-    assert array[3].tolist() == [0] * len(description["features"])
+    array, encoder = encode_column(values)
+    assert array[3].tolist() == [0] * len(encoder.features)
 
 
 def test_the_stage_writes_a_row_a_cohort_sample_in_order(run):
@@ -166,9 +172,9 @@ def select(**modalities):
         group="blood_group",
         label="blood_outcome",
         task="binary",
-        modalities={name: Columns(**rule) for name, rule in modalities.items()},
+        modalities={name: Modality(**rule) for name, rule in modalities.items()},
     )
-    return select_columns(TABLE, params)
+    return select_columns(source_of(TABLE), params)
 
 
 @pytest.mark.parametrize("rule", [{"prefix": "blood_"}, {"regex": "blood_.*"}])
@@ -178,9 +184,9 @@ def test_label_and_group_are_never_matched_as_features(rule):
 
 def test_every_label_of_a_multilabel_task_is_kept_out():
     params = TableParams(
-        raw="own.csv", label=["blood_a", "blood_outcome"], task="multilabel", modalities={"all": Columns(regex=".*")}
+        raw="own.csv", label=["blood_a", "blood_outcome"], task="multilabel", modalities={"all": Modality(regex=".*")}
     )
-    assert select_columns(TABLE, params) == {"all": ["age", "blood_b", "blood_group"]}
+    assert select_columns(source_of(TABLE), params) == {"all": ["age", "blood_b", "blood_group"]}
 
 
 def test_a_regex_matches_whole_names():

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from i2moe.base.errors import InputError
-from stages.datasets.tables.settings import Columns, TableParams
+from stages.datasets.tables.settings import Modality, TableParams
 from stages.datasets.tables.source import as_text, read_source
 
 CSV = "sample,age,outcome\ns2,40,ill\ns1,30,well\n"
@@ -25,7 +25,7 @@ def _here(tmp_path, monkeypatch):
 
 
 def params_for(*files, sample_id="sample"):
-    modalities = {"all": Columns(prefix="")}
+    modalities = {"all": Modality(prefix="")}
     return TableParams(raw=".", files=list(files), id=sample_id, label="outcome", task="binary", modalities=modalities)
 
 
@@ -139,14 +139,22 @@ def damaged_gzip(name):
 UNREADABLE = {
     "missing": ("own.csv", lambda _: None, "is not a file: put it there or correct `raw`"),
     "folder": ("own", lambda name: Path(name).mkdir(), "is not a file: list the files of this folder under `files`"),
-    "unknown ending": ("own.xlsx", lambda name: write(name, CSV), r"allowed: .csv, .csv.gz, .parquet, .npy"),
+    "unknown ending": (
+        "own.xlsx",
+        lambda name: write(name, CSV),
+        r"allowed: .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .npy",
+    ),
     "truncated gzip": ("own.csv.gz", truncated_gzip, "cannot be read .*is the file complete"),
     "damaged gzip": ("own.csv.gz", damaged_gzip, "cannot be read .*is the file complete"),
     "plain text as gzip": ("own.csv.gz", lambda name: write(name, CSV), "cannot be read"),
     "text as parquet": ("own.parquet", lambda name: write(name, CSV), "cannot be read"),
     "empty CSV": ("own.csv", lambda name: write(name, ""), "cannot be read"),
     "ragged CSV": ("own.csv", lambda name: write(name, CSV + "s3,1,2,3\n"), "cannot be read .*line 4"),
-    "CSV that is not UTF-8": ("own.csv", lambda name: Path(name).write_bytes(b"sample\n\xe4\n"), "cannot be read"),
+    "CSV that is not UTF-8": (
+        "own.csv",
+        lambda name: Path(name).write_bytes(b"sample\n\xe4\n"),
+        "is not written in utf-8 .*set `encoding`, such as latin-1",
+    ),
     "text as NPY": ("own.npy", lambda name: write(name, CSV), "cannot be read"),
 }
 
@@ -196,10 +204,36 @@ def test_files_without_a_common_id_are_refused():
         read(first, second)
 
 
-def test_a_column_in_two_files_is_refused():
-    first, second = write("own.csv", CSV), write("more.csv", "sample,age\ns1,31\ns2,41\n")
-    with pytest.raises(InputError, match=r"^more.csv: column 'age' is in an earlier file too"):
+def test_a_column_name_in_two_files_is_told_apart_by_the_file():
+    first, second = write("own.csv", CSV), write("more.csv", "sample,age,dose\ns1,31,1\ns2,41,2\n")
+    source = read(first, second)
+    assert source.table.columns.tolist() == ["own.age", "outcome", "more.age", "dose"]
+    assert source.table["more.age"].tolist() == [31, 41]
+    assert source.origin == {"own.age": "own.csv", "outcome": "own.csv", "more.age": "more.csv", "dose": "more.csv"}
+
+
+def test_column_names_that_are_the_same_even_so_are_refused():
+    first, second = write("own.csv", "sample,age,outcome\ns1,1,ill\n"), write("own.tsv", "sample\tage\ns1\t2\n")
+    with pytest.raises(InputError, match=r"^own.tsv: column 'own.age' is in an earlier file too"):
         read(first, second)
+
+
+def test_with_incomplete_samples_kept_those_of_any_file_are_there():
+    first = write("own.csv", "sample,outcome\nc,ill\na,well\n")
+    second = write("more.csv", "sample,dose\na,10\nb,30\n")
+    np.save("scan.npy", np.array([3.0, 1.0]))
+    params = params_for(first, second, "scan.npy").model_copy(update={"incomplete": "keep"})
+    source = read_source(params)
+    assert source.table.index.tolist() == ["a", "b", "c"]
+    assert source.table["dose"].fillna(-1).tolist() == [10, 30, -1]
+    assert source.table["scan"].fillna(-1).tolist() == [1, -1, 3]
+    assert source.positions.tolist() == [1, -1, 0]
+    assert source.removed == {}
+
+
+def test_an_id_that_parquet_has_as_the_index_is_found():
+    pd.DataFrame({"age": [40, 30]}, index=pd.Index(["s2", "s1"], name="sample")).to_parquet("own.parquet")
+    assert read("own.parquet").table["age"].tolist() == [30, 40]
 
 
 @pytest.mark.parametrize("shape", [(), (2, 2, 2)])

@@ -1,4 +1,4 @@
-"""Torchvision's VGG networks, frozen: with trained weights by name or file, or with random ones."""
+"""Torchvision's networks, frozen: with trained weights by name or file, or with random ones."""
 
 import hashlib
 from pathlib import Path
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from torch import nn
 
 UNTRAINED = "none"
+SIDE = 224  # pixels of the square that they see
 # VGG-16 on photographs, posters and the like
-SIDE = 224  # pixels of the square that it sees
 NUM_FEATURES = 4096
 MAP = (512, 7, 7)  # of its last convolution, after ReLU and pooling
 LAST = 5  # modules of its classifier: Linear, ReLU, Dropout, Linear, ReLU
 
 
-def build_vgg(architecture: str, weights: str, seed: int, key: str) -> "nn.Module":
-    """Build a torchvision VGG with trained or with random weights.
+def build_network(architecture: str, weights: str, seed: int, key: str) -> "nn.Module":
+    """Build a network of torchvision's with trained or with random weights.
 
     Args:
-        architecture: vgg11 | vgg16.
+        architecture: torchvision's name, such as vgg11.
         weights: `none`, a name of torchvision's (downloaded on first use), or a local file of a state dict.
         seed: of random weights.
         key: of params.yaml, for errors.
@@ -103,9 +103,9 @@ def vgg16_extractor(
         remedy: for a file that cannot be decoded.
 
     Raises:
-        InputError: as `build_vgg`.
+        InputError: as `build_network`.
     """
-    vgg = build_vgg("vgg16", weights, seed, key)
+    vgg = build_network("vgg16", weights, seed, key)
     is_map = layer == "convolution"
     network = vgg.get_submodule("features") if is_map else up_to_4096(vgg)
     words = "last convolution" if is_map else f"second layer of {NUM_FEATURES} after ReLU"
@@ -123,8 +123,49 @@ def vgg16_extractor(
     )
 
 
+VECTORS = ("vgg11", "vgg16", "resnet18", "resnet34", "resnet50")  # networks of which `vector_extractor` knows the head
+
+
+def vector_extractor(
+    architecture: str, weights: str, seed: int, batch_size: int, *, key: str, remedy: str
+) -> Extractor:
+    """Build a network up to its last layer but one, on the largest square in the middle of an image: a vector.
+
+    Args:
+        architecture: of VECTORS.
+        weights: `none`, a name of torchvision's, or a local file of a state dict.
+        seed: of random weights.
+        batch_size: images.
+        key: of params.yaml that names the weights, for errors.
+        remedy: for a file that cannot be decoded.
+
+    Raises:
+        InputError: as `build_network`.
+    """
+    from torch import nn
+
+    whole = build_network(architecture, weights, seed, key)
+    if architecture.startswith("vgg"):
+        network, num_features = up_to_4096(whole), NUM_FEATURES
+    else:
+        num_features = int(whole.get_submodule("fc").in_features)  # type: ignore[arg-type]
+        network = nn.Sequential(*list(whole.children())[:-1], nn.Flatten())
+    return Extractor(
+        network=network,
+        prepare=prepare,
+        width=SIDE,
+        height=SIDE,
+        shape=(num_features,),
+        batch_size=batch_size,
+        name=f"{architecture} with weights {weights}, last layer but one",
+        key=f"{architecture}-{fingerprint(network, 'fit', SIDE)}",
+        remedy=remedy,
+        note=untrained_note(weights, architecture, seed),
+    )
+
+
 def up_to_4096(vgg: "nn.Module") -> "nn.Module":
-    """Return VGG-16 up to its second layer of 4096 and the ReLU after it."""
+    """Return a VGG up to its second layer of 4096 and the ReLU after it."""
     from torch import nn
 
     classifier = list(vgg.get_submodule("classifier").children())

@@ -1,0 +1,126 @@
+"""Text files of columns (CSV, TSV): their encoding and delimiter are recognised, or refused by name."""
+
+import csv
+import gzip
+import io
+import itertools
+import warnings
+from pathlib import Path
+from typing import BinaryIO, TextIO, cast
+
+import pandas as pd
+
+from i2moe.base.errors import InputError
+from stages.datasets.tables.settings import TableParams
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+SAMPLE_LINES = 20  # of a file, by which a delimiter is judged
+BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+def read_delimited(path: Path, params: TableParams, as_written: list[str]) -> pd.DataFrame:
+    """Read a file; its blank last columns and rows, as spreadsheets leave them, are left out.
+
+    Args:
+        path: `.csv`, `.tsv`, or either with `.gz`.
+        params: of the dataset: encoding, delimiter, decimal sign, words for what is missing.
+        as_written: columns whose values stay as they are written (007 is not 7), where they are there.
+
+    Raises:
+        InputError: for a file in another encoding, whose delimiter cannot be told, with a column name twice, or with a
+            line longer than its header.
+    """
+    encoding = _encoding(path, params)
+    delimiter = params.delimiter or _delimiter(path, encoding)
+    names = _header(path, encoding, delimiter)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        table = pd.read_csv(
+            path,
+            sep=delimiter,
+            encoding=encoding,
+            decimal=params.decimal,
+            na_values=params.missing,
+            low_memory=False,
+            index_col=False,
+            dtype=dict.fromkeys(as_written, str),
+        )
+    blank = [name for name, written in zip(table.columns, names, strict=False) if not written.strip()]
+    table = table.drop(columns=[name for name in blank if table[name].isna().all()])
+    return table[table.notna().any(axis=1)].reset_index(drop=True)
+
+
+def _encoding(path: Path, params: TableParams) -> str:
+    """Return the encoding, with a mark at the file's beginning left out.
+
+    Raises:
+        InputError: for a file that is not in the encoding that is named.
+    """
+    with _open_bytes(path) as stream:
+        found = BYTE_ORDER_MARKS.get(stream.read(2))
+    if found and params.encoding == "utf-8":
+        raise InputError(f"{path} is written in {found}: set `encoding: {found}`, or save it as UTF-8")
+    encoding = "utf-8-sig" if params.encoding.lower() in ("utf-8", "utf8") else params.encoding
+    try:
+        with _open_text(path, encoding) as stream:
+            while stream.read(2**20):
+                pass
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is not written in {params.encoding} (byte {error.start} of a part): set `encoding`, such as "
+            "latin-1, or save it as UTF-8"
+        ) from error
+    except LookupError as error:
+        raise InputError(
+            f"{path}: encoding {params.encoding!r} is unknown; allowed: Python's names, such as utf-8 or latin-1"
+        ) from error
+    return encoding
+
+
+def _delimiter(path: Path, encoding: str) -> str:
+    """Return the delimiter that cuts the first lines into equally many fields, more than one; a comma where none does.
+
+    Raises:
+        InputError: where several do.
+    """
+    with _open_text(path, encoding) as stream:
+        lines = [line for line in itertools.islice(stream, SAMPLE_LINES) if line.strip()]
+    found = {}
+    for delimiter in DELIMITERS:
+        counts = [len(fields) for fields in csv.reader(lines, delimiter=delimiter)]
+        if counts and counts[0] > 1 and set(counts) == {counts[0]}:
+            found[delimiter] = counts[0]
+    if len(found) > 1:
+        names = " or ".join(f"{DELIMITERS[one]} ({count} columns)" for one, count in found.items())
+        raise InputError(f"{path}: its columns may be divided by {names}: set `delimiter`")
+    return next(iter(found), _only_in_header(lines))
+
+
+def _only_in_header(lines: list[str]) -> str:
+    """Return the delimiter that the header has most of: later lines may be broken, which is for the reader to say."""
+    counts = {delimiter: lines[0].count(delimiter) for delimiter in DELIMITERS} if lines else {",": 0}
+    return max(counts, key=counts.__getitem__)
+
+
+def _header(path: Path, encoding: str, delimiter: str) -> list[str]:
+    """Return the column names as they are written.
+
+    Raises:
+        InputError: for a name that is there twice.
+    """
+    with _open_text(path, encoding) as stream:
+        names = next(csv.reader(stream, delimiter=delimiter), [])
+    seen: set[str] = set()
+    for name in names:
+        if name.strip() and name in seen:
+            raise InputError(f"{path}: column {name!r} is there twice: rename or remove one")
+        seen.add(name)
+    return names
+
+
+def _open_bytes(path: Path) -> BinaryIO:
+    return cast("BinaryIO", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+
+
+def _open_text(path: Path, encoding: str) -> TextIO:
+    return io.TextIOWrapper(_open_bytes(path), encoding=encoding, newline="")
