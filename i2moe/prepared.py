@@ -104,12 +104,13 @@ class Samples:
 class Prepared(Samples):
     """All samples of a dataset, in cohort order, with labels and splits."""
 
-    def __init__(self, features: Path, cohort: Path) -> None:
+    def __init__(self, features: Path, cohort: Path, splits: tuple[str, ...] = SPLITS) -> None:
         """Open and check a dataset.
 
         Args:
             features: folder of the feature files.
             cohort: the cohort's CSV; its JSON is next to it.
+            splits: which must not be empty.
 
         Raises:
             InputError: where the files break the contract; the message names file, row or column and remedy.
@@ -120,7 +121,7 @@ class Prepared(Samples):
         self.classes = description.classes
         self.licence: str = description.licence
         self.labels = _labels(self.table, self.task, self.classes, cohort)
-        _check_splits(self, cohort)
+        _check_splits(self, cohort, splits)
         super().__init__(features, description.modalities, self.table["sample_id"].tolist())
         self.copies = {
             name: _open_copies(features, name, self) for name, about in self.descriptions.items() if about.copies
@@ -186,9 +187,9 @@ def _labels(table: "pd.DataFrame", task: str, classes: list[str], path: Path) ->
     return values if task == "multilabel" else values[:, 0]
 
 
-def _check_splits(features: Prepared, path: Path) -> None:
+def _check_splits(features: Prepared, path: Path, splits: tuple[str, ...]) -> None:
     """Refuse an empty split, and a class that is absent from train."""
-    for split in SPLITS:
+    for split in splits:
         if not len(features.rows(split)):
             raise InputError(f"{path}: the {split} split is empty: change the split's shares or bring more samples")
     train = features.labels[features.rows("train")]

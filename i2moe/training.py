@@ -4,7 +4,7 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -251,6 +251,8 @@ def fit(
     folder: Path,
     hardware: Hardware,
     on_epoch: Callable[[Curves], object] = lambda _: None,
+    callbacks: Sequence[lightning.Callback] = (),
+    progress: bool = True,
 ) -> Path:
     """Train on the train split and keep the epoch that is best on the validation split.
 
@@ -264,6 +266,8 @@ def fit(
         folder: for the checkpoints; must belong to exactly this dataset, configuration and seed.
         hardware: where to train.
         on_epoch: called after each epoch with the curves so far; on the process of rank 0.
+        callbacks: of Lightning's, besides our own.
+        progress: whether to show a bar.
 
     Returns:
         The checkpoint `best.ckpt` of the best epoch, beside `last.ckpt` of the last; `save` and `curves_of` read them.
@@ -287,7 +291,10 @@ def fit(
     # order to know of it.
     unfinished = folder / "last.ckpt"
     last = _checkpoint(unfinished)
-    trainer = _trainer(config.epochs, hardware, [best, last, TrainingBar(seed), _AfterEpoch(on_epoch)])
+    bars = [TrainingBar(seed)] if progress else []
+    trainer = _trainer(
+        config.epochs, hardware, [best, last, *bars, _AfterEpoch(on_epoch), *callbacks], progress=progress
+    )
     trainer.fit(
         module,
         features.loader("train", config.batch_size, shuffle_seed=seed, num_workers=hardware.num_workers),
@@ -315,7 +322,9 @@ class _AfterEpoch(lightning.Callback):
             self.call(pl_module.curves)
 
 
-def _trainer(epochs: int, hardware: Hardware, callbacks: list[lightning.Callback]) -> lightning.Trainer:
+def _trainer(
+    epochs: int, hardware: Hardware, callbacks: list[lightning.Callback], *, progress: bool
+) -> lightning.Trainer:
     _be_deterministic()
     return lightning.Trainer(
         accelerator=hardware.accelerator,
@@ -327,6 +336,7 @@ def _trainer(epochs: int, hardware: Hardware, callbacks: list[lightning.Callback
         logger=False,
         callbacks=callbacks,
         enable_model_summary=False,
+        enable_progress_bar=progress,
     )
 
 

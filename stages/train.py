@@ -14,6 +14,10 @@ from stages.shared.processes import side_by_side
 from stages.shared.runs import Numerics, read_model, read_training
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from i2moe.data import FeatureSet
+    from i2moe.model.multimodal import MultimodalModel
     from i2moe.training import Curves, Hardware
 
 SEEDS_AT_ONCE = 3  # of a model on a CPU, each with a third of the threads
@@ -65,7 +69,8 @@ def is_helper() -> bool:
 def forget_other_seeds(dataset: str, model: str, seeds: list[int]) -> None:
     """Remove weights and curves of seeds that no longer run, for later stages depend on the folders that hold them."""
     for path in (paths.weights, paths.curves):
-        kept = {path(dataset, model, seed) for seed in seeds} | {paths.signature(dataset, model)}
+        kept = {own(dataset, model, seed) for own in (path, paths.means) for seed in seeds}
+        kept.add(paths.model_description(dataset, model))
         for other in set(path(dataset, model, 0).parent.glob("*")) - kept:
             other.unlink()
 
@@ -136,21 +141,23 @@ def run_key(numerics: Numerics, dataset: str, model: str, seed: int) -> str:
 
 
 def write_predictions(dataset: str, model: str, seeds: list[int], accelerator: str) -> None:
-    """Predict every sample with each seed's weights, beside which goes what they must know of their data."""
+    """Predict every sample with each seed's weights, beside which goes what the model is."""
     import pandas as pd
 
     from i2moe.contract.cohort import SPLITS
     from i2moe.data import FeatureSet
     from i2moe.inference import choose_device, load, predict
+    from i2moe.trained import ModelDescription
     from stages.shared.predictions import Experts, frame
 
     features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
-    signature = features.signature.to_json()
-    write_whole(paths.signature(dataset, model), lambda partial: partial.write_text(signature))
     config, device = read_model(dataset, model), choose_device(accelerator)
+    about = ModelDescription(signature=features.signature, config=config).to_json()
+    write_whole(paths.model_description(dataset, model), lambda partial: partial.write_text(about))
     tables = []
     for seed in seeds:
         trained = load(features, config, paths.weights(dataset, model, seed), device)
+        write_whole(paths.means(dataset, model, seed), writer_of_means(trained, features))
         for split in SPLITS:
             predictions, experts = predict(trained, features, split), None
             if predictions.expert_logits is not None:
@@ -158,6 +165,14 @@ def write_predictions(dataset: str, model: str, seeds: list[int], accelerator: s
             tables.append(frame(features, split, seed, predictions.logits, experts))
     table = pd.concat(tables, ignore_index=True)
     write_whole(paths.predictions(dataset, model), lambda partial: table.to_parquet(partial, index=False))
+
+
+def writer_of_means(model: "MultimodalModel", features: "FeatureSet") -> "Callable[[Path], None]":
+    """Return what writes each modality's mean tokens over the train samples."""
+    from i2moe.inference import mean_tokens
+    from i2moe.trained import write_means
+
+    return lambda path: write_means(path, mean_tokens(model, features))
 
 
 def write_curves(curves: "Curves", path: Path) -> None:

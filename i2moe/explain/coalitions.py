@@ -8,6 +8,7 @@ it under `mean` and `zero`, so that the model still sees how many there were. A 
 taken from it: its learned token stays in every subset.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from i2moe.data import FeatureSet
+from i2moe.data import Batch, FeatureSet
 from i2moe.explain.subsets import subsets
 from i2moe.inference import EVALUATION_BATCH, device_of, mean_tokens, to_device
 from i2moe.model.interaction import Prediction
@@ -81,6 +82,27 @@ def coalition_logits(
                 for inside, predicted in zip(members[:-1], own, strict=False):
                     predicted.append(model.predict(_seen(inside, tokens, absent), presence=presence))
     return {name: _together(own, features) for name, own in parts.items()}
+
+
+def subset_predictions(model: MultimodalModel, batches: Iterable[Batch], means: list[Tensor]) -> list[list[Prediction]]:
+    """Predict batches with every subset of modalities left intact and the others at their mean tokens [1, P, H].
+
+    Returns:
+        For each of the K subsets the predictions of all batches.
+    """
+    members = subsets(len(model.modalities))
+    found: list[list[Prediction]] = [[] for _ in members]
+    with torch.inference_mode():
+        for batch in batches:
+            moved = to_device(batch, device_of(model))
+            tokens, presence = model.tokens(moved), model.presence(moved)
+            absent = [
+                where_present(in_place_of(mean, own), own, of_modality(presence, index))
+                for index, (mean, own) in enumerate(zip(means, tokens, strict=True))
+            ]
+            for inside, predicted in zip(members, found, strict=True):
+                predicted.append(model.predict(_seen(inside, tokens, absent), presence=presence))
+    return found
 
 
 def _seen(inside: NDArray[np.bool_], tokens: list[Tokens], absent: list[Tokens]) -> list[Tokens]:

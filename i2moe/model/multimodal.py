@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from i2moe.base.errors import InputError
 from i2moe.data import Batch
 from i2moe.model.config import ModelConfig
-from i2moe.model.encoders.build import build_encoder, count_tokens, is_padded
+from i2moe.model.encoders.build import build_encoder, count_tokens, encoders_for, is_padded
 from i2moe.model.fusion import Fused, Sizes, build_fusion
 from i2moe.model.interaction import GlobalWeights, InteractionMoE, Mixture, Prediction, Reweighting, expert_names
 from i2moe.model.losses import INTERACTION_LOSSES
@@ -128,11 +128,12 @@ def build_model(
     """
     # They start at 0, so that nothing is drawn for them.
     absent = {name: torch.zeros(1, 1, config.hidden_dim) for name in kinds if name in may_be_absent}
+    chosen = encoders_for(kinds, config.encoder)
     encoders = {
         name: build_encoder(
             kind,
             shapes[name],
-            encoder=config.encoder,
+            encoder=chosen[name],
             encoder_dim=config.encoder_dim,
             num_patches=config.num_patches,
             hidden_dim=config.hidden_dim,
@@ -165,11 +166,12 @@ def build_model(
 
 def sizes_of(config: ModelConfig, kinds: dict[str, str], shapes: dict[str, tuple[int, ...]], num_outputs: int) -> Sizes:
     """Return what the fusion method must know; arguments as in `build_model`."""
+    chosen = encoders_for(kinds, config.encoder)
     counts = (
         count_tokens(
             kind,
             shapes[name],
-            encoder=config.encoder,
+            encoder=chosen[name],
             num_patches=config.num_patches,
             vector_tokens=config.vector_tokens,
         )
@@ -182,5 +184,5 @@ def sizes_of(config: ModelConfig, kinds: dict[str, str], shapes: dict[str, tuple
         num_outputs=num_outputs,
         dropout=config.dropout,
         num_tokens=tuple(counts),
-        is_padded=tuple(is_padded(kind, config.encoder) for kind in kinds.values()),
+        is_padded=tuple(is_padded(kind, chosen[name]) for name, kind in kinds.items()),
     )

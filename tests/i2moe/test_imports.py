@@ -52,6 +52,20 @@ MAY_IMPORT = {
     "fusion": {"base", "model.fusion", "model.fusion_config", "model.tokens"},  # what a method must be
     "model": {"base", "data", "fusion"},  # finds the methods' settings
     "inference": {"base", "data", "model", "signature"},
+    "trained": {"base", "contract", "data", "inference", "model", "preparation", "selection", "signature"},
+    "estimator": {
+        "base",
+        "contract",
+        "data",
+        "explain",
+        "inference",
+        "model",
+        "preparation",
+        "resampling",
+        "signature",
+        "trained",
+        "training",
+    },
     "explain": {"data", "inference", "metrics", "model", "resampling", "selection"},
     "training": {"base", "data", "inference", "model", "selection"},
 }

@@ -24,6 +24,28 @@ CHOICES = {
     "image": ("mlp", "patch", "token"),
 }
 
+# What takes a kind of array that the chosen encoder does not take, where it takes another modality's.
+INSTEAD = {"vector": "mlp", "sequence": "gru", "volume": "mlp", "image": "mlp"}
+
+
+def encoders_for(kinds: dict[str, str], encoder: str) -> dict[str, str]:
+    """Return the encoder of each modality: the chosen one, or for kinds that it does not take, `INSTEAD`.
+
+    Raises:
+        InputError: for an encoder that takes no modality's kind of array.
+
+    Examples:
+        >>> encoders_for({"lab": "vector", "heart": "sequence"}, "mlp")
+        {'lab': 'mlp', 'heart': 'gru'}
+    """
+    taken = {name: encoder in CHOICES.get(kind, ()) for name, kind in kinds.items()}
+    if not any(taken.values()):
+        kind = next(iter(kinds.values()))
+        raise InputError(
+            f"encoder {encoder!r} does not take arrays of kind {kind}; allowed: {', '.join(CHOICES.get(kind, ()))}"
+        )
+    return {name: encoder if taken[name] else INSTEAD[kind] for name, kind in kinds.items()}
+
 
 def build_encoder(
     kind: str,

@@ -74,14 +74,19 @@ def words(dataset: str, modality: str) -> Path:
     return features(dataset) / f"{modality}.words.json"
 
 
-def signature(dataset: str, model: str) -> Path:
-    """Return what a trained model must know of its data."""
-    return weights(dataset, model, 0).with_name("signature.json")
+def model_description(dataset: str, model: str) -> Path:
+    """Return what a trained model is made of, and what it must know of its data; beside its weights."""
+    return weights(dataset, model, 0).with_name("model.json")
 
 
 def weights(dataset: str, model: str, seed: int) -> Path:
     """Return the weights of a run's best epoch."""
     return Path("results/models") / dataset / model / f"{seed}.ckpt"
+
+
+def means(dataset: str, model: str, seed: int) -> Path:
+    """Return the mean tokens of each modality over the train samples, beside a run's weights."""
+    return weights(dataset, model, seed).with_suffix(".means.npz")
 
 
 def curves(dataset: str, model: str, seed: int) -> Path:

@@ -1,0 +1,95 @@
+"""From an estimator's parameters to the settings of a model."""
+
+from typing import Any
+
+from i2moe.base.errors import InputError
+from i2moe.base.strict import nearest
+from i2moe.model.config import FUSION_CONFIGS, ModelConfig
+
+# Small ones, for data that fit into memory; a dict as `fusion` changes any of them.
+FUSIONS: dict[str, dict[str, Any]] = {
+    "early": {"width": 8, "mlp_dim": 64, "num_layers": 1, "num_heads": 2},
+    "late": {"num_layers": 1, "num_heads": 4},
+    "lrmf": {"rank": 8, "fused_dim": 32, "mlp_dim": 64},
+    "mult": {"num_layers": 1, "num_heads": 4},
+    "interpretcc": {"temperature": 1.0, "threshold": 0.5},
+    "switchgate": {
+        "num_layers": 1,
+        "num_heads": 4,
+        "num_experts": 4,
+        "capacity_factor": 1.2,
+        "balance_weight": 0.01,
+    },
+    "moepp": {
+        "num_layers": 1,
+        "num_heads": 4,
+        "num_experts": 8,
+        "capacity_factor": 1.1,
+        "tau": 0.75,
+        "balance_weight": 0.01,
+    },
+    "dense": {"num_layers": 1, "num_heads": 4},
+    "gshard": {
+        "num_layers": 1,
+        "num_heads": 4,
+        "num_experts": 4,
+        "capacity_factor": 1.2,
+        "balance_weight": 0.01,
+    },
+}
+NEED_TOKENS = ("dense", "gshard")
+ONE_PATCH = ("lrmf", "interpretcc")  # of each modality, as in params.yaml
+
+
+def fusion_settings(fusion: Any) -> dict[str, Any]:
+    """Return the settings of a fusion method that is given by name, as `module:Class`, as a class, or as a dict.
+
+    Raises:
+        InputError: for a name that is none.
+
+    Examples:
+        >>> fusion_settings({"method": "mult", "num_layers": 2})
+        {'method': 'mult', 'num_layers': 2, 'num_heads': 4}
+    """
+    own = dict(fusion) if isinstance(fusion, dict) else {"method": fusion}
+    method = own.get("method")
+    if isinstance(method, type):
+        own["method"] = method = f"{method.__module__}:{method.__qualname__}"
+    if not isinstance(method, str) or (method not in FUSION_CONFIGS and ":" not in method):
+        raise InputError(f"fusion {method!r} is unknown; {nearest(method, FUSION_CONFIGS)}, or a module of your own")
+    return {"method": method, **FUSIONS.get(method, {}), **{key: own[key] for key in own if key != "method"}}
+
+
+def model_config(params: dict[str, Any], kinds: list[str], class_weights: list[float] | None) -> ModelConfig:
+    """Return the settings of a model from an estimator's parameters.
+
+    With one modality there are no interactions: the fusion method alone is trained. Sequences alone go through a GRU
+    where the encoder is one of vectors.
+
+    Raises:
+        InputError: naming each wrong value.
+    """
+    from pydantic import ValidationError
+
+    fusion = fusion_settings(params["fusion"])
+    method = str(fusion["method"])
+    is_mixture = params["interaction_loss_weight"] is not None and len(kinds) > 1
+    encoder = "gru" if set(kinds) == {"sequence"} and params["encoder"] == "mlp" else params["encoder"]
+    settings = {
+        "encoder": "token" if method in NEED_TOKENS else encoder,
+        "num_patches": 1 if method in ONE_PATCH else params["num_patches"],
+        "fusion": fusion,
+        "class_weights": class_weights,
+    }
+    settings |= {name: params[name] for name in ("encoder_dim", "hidden_dim", "batch_size", "epochs", "selection")}
+    settings |= {name: float(params[name]) for name in ("dropout", "learning_rate", "modality_dropout")}
+    if is_mixture:
+        settings["interaction"] = {"loss_weight": float(params["interaction_loss_weight"])}
+        gate = {"hidden_dim": params["gate_dim"], "num_layers": 2, "temperature": float(params["temperature"])}
+        settings["reweighting"] = gate
+    try:
+        return ModelConfig.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{place or 'parameters'}: {first['msg'].removeprefix('Value error, ')}") from error
