@@ -229,4 +229,6 @@ def test_a_change_of_the_number_of_workers_reaches_no_training():
 
 def test_a_seeds_hash_counts_all_code_of_the_library_that_the_graph_counts():
     deps = YAML(typ="safe", pure=True).load(ROOT / "pipelines/train/dvc.yaml")["stages"]["train"]["deps"]
-    assert {f"i2moe/{name}" for name in CODE_OF_WEIGHTS} == {path for path in deps if path.startswith("i2moe/")}
+    beside = {"i2moe/preparation/fitted.py", "i2moe/trained.py"}  # write what lies beside the weights
+    counted = {path for path in deps if path.startswith("i2moe/")} - beside
+    assert {f"i2moe/{name}" for name in CODE_OF_WEIGHTS} == counted

@@ -138,7 +138,8 @@ def test_a_run_is_opened_as_an_estimator_of_all_seeds():
     arrays = {name: np.array(own[rows]) for name, own in found.arrays.items()}
     stored = pd.read_parquet(paths.predictions("wdbc", "small"))
     stored = stored[stored["split"] == "test"]
-    margins = (stored["logit_malignant"] - stored["logit_benign"]).to_numpy(float).reshape(2, -1)
+    logits = stored[["logit_benign", "logit_malignant"]].to_numpy(np.float64)
+    margins = (logits[:, 1] - logits[:, 0]).reshape(2, -1)
     expected = (1 / (1 + np.exp(-margins))).mean(axis=0)
     np.testing.assert_allclose(model.predict_proba(arrays)[:, 1], expected, rtol=1e-12)
     assert sorted(model.trained_.models) == [0, 1]
