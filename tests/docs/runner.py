@@ -70,10 +70,36 @@ class Runner:
                 assert self.run("make", "--dry-run", target).strip()
             case (".", path):
                 self.activate(path)
-            case ("python", "-m", name, *_) if name.startswith("benchmarks."):
-                self.benchmark(command)
+            case ("python", "-m", *_):
+                self.program(command)
             case _:
                 pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
+
+    def program(self, command: Command) -> None:
+        """Run a program of the project."""
+        match command.words[2:]:
+            case ("stages.predict",):
+                assert "--raw" in self.run(*command.words, "--help")
+            case ("stages.train" | "stages.predict" as name, "wdbc", model, *options):
+                self.trained_model(command, name, model, options)
+            case _:
+                self.benchmark(command)
+
+    def trained_model(self, command: Command, name: str, model: str, options: list[str]) -> None:
+        """Run a command on a model of the breast-cancer table, whose rows without labels are its new samples."""
+        self.reset()
+        self.run("dvc", "repro", f"{TRAIN}@wdbc-{model}")
+        if name == "stages.predict":
+            table = pd.read_csv(self.folder / "data/examples/wdbc.csv").drop(columns="diagnosis").head(20)
+            table.to_csv(self.folder / options[options.index("--raw") + 1], index=False)
+        self.run(*command.words)
+        if name == "stages.predict":
+            new, out = (self.folder / options[options.index(option) + 1] for option in ("--raw", "--out"))
+            drift = out.with_name(f"{out.stem}.drift.csv")
+            assert len(pd.read_parquet(out)) == 20
+            assert len(pd.read_csv(drift)) == 30  # columns
+            for path in (new, out, drift):
+                path.unlink()
 
     def benchmark(self, command: Command) -> None:
         """Run a benchmark, as briefly as it allows."""

@@ -32,6 +32,7 @@ LANGUAGES = {"bash", "mermaid", "python", "yaml", ""}
 NEW_DATASETS = {README: "ad", ROOT / "stages/datasets/tables/README.md": "heart"}
 KEY = re.compile(r"(run|split|synthetic|data|train|models)(\.(?!json$)[\w-]+)+")
 PYTHON = ROOT / "docs/code.md"
+ESTIMATOR = ROOT / "docs/python.md"
 
 
 def links(document):
@@ -130,5 +131,17 @@ def test_the_example_of_training_from_python_runs(working_directory, capsys):
     assert capsys.readouterr().out.endswith("(12, 3) (12, 4)\n")
 
 
+@pytest.mark.parametrize("document", [README, ESTIMATOR], ids=name_of)
+def test_the_example_of_the_estimator_runs(document, tmp_path, monkeypatch, capsys):
+    (block,) = blocks(document, "python")
+    (tmp_path / "example.py").write_text(block.text)
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path("example.py")
+    score = float(re.search(r"(\d\.\d+)$", capsys.readouterr().out, re.MULTILINE)[1])
+    assert score > 0.9
+    if document is ESTIMATOR:
+        assert {path.name for path in tmp_path.iterdir()} >= {"p300.png", "explanation.html", "model.i2moe"}
+
+
 def test_python_stands_where_it_is_run():
-    assert {document for document in DOCUMENTS if blocks(document, "python")} == {README, PYTHON}
+    assert {document for document in DOCUMENTS if blocks(document, "python")} == {README, PYTHON, ESTIMATOR}
