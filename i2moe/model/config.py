@@ -105,6 +105,7 @@ class ModelConfig(Strict):
     reweighting: AnyReweightingConfig | None = None  # global: one weight per expert for all samples
     sealed: SealedConfig | None = None
     learning_rate: PositiveNumber
+    absent: Literal["token", "mean"] = "token"  # a learned token for a modality that a sample lacks | its train mean
     modality_dropout: NonNegative = 0.0  # weight of the task loss on views with one modality at its batch's mean
     class_weights: Annotated[list[PositiveNumber], Field(min_length=2)] | None = None  # of the cross-entropy
     batch_size: Positive

@@ -22,7 +22,12 @@ class MultimodalModel(nn.Module):
     """Encode each modality into tokens, then fuse: a vanilla baseline or an I2MoE, with the same encoders."""
 
     def __init__(
-        self, encoders: dict[str, nn.Module], fusion: nn.Module, absent: dict[str, Tensor] | None = None
+        self,
+        encoders: dict[str, nn.Module],
+        fusion: nn.Module,
+        absent: dict[str, Tensor] | None = None,
+        *,
+        is_told: bool = True,
     ) -> None:
         """Build the model.
 
@@ -32,11 +37,14 @@ class MultimodalModel(nn.Module):
             fusion: maps the tokens of M modalities to logits [B, C] or to `Fused`, or is a `Mixture`.
             absent: of the modalities that a sample may lack, the token [1, 1, H] that stands for it there, in each of
                 its places; it is learned.
+            is_told: whether the model knows that a modality is absent; one that does not sees its features at 0, where
+                the train mean is.
         """
         super().__init__()
         self.modalities = list(encoders)
         self.encoders = nn.ModuleList(encoders.values())
         self.fusion = fusion
+        self.is_told = is_told
         self.absent = nn.ParameterDict({name: nn.Parameter(token) for name, token in (absent or {}).items()})
 
     @property
@@ -57,7 +65,7 @@ class MultimodalModel(nn.Module):
         tokens: list[Tokens] = []
         for name, encoder in zip(self.modalities, self.encoders, strict=True):
             lengths = [batch.lengths[name]] if name in batch.lengths else []
-            if name in batch.present:
+            if name in batch.present and self.is_told:
                 tokens.append(self._tokens_of_some(name, encoder, [batch.inputs[name], *lengths], batch.present[name]))
             else:
                 tokens.append(encoder(batch.inputs[name], *lengths))
@@ -65,7 +73,7 @@ class MultimodalModel(nn.Module):
 
     def presence(self, batch: Batch) -> Tensor | None:
         """Return which samples of a batch have which modality, [B, M]; None where all have all."""
-        if not batch.present:
+        if not batch.present or not self.is_told:
             return None
         everywhere = torch.ones_like(next(iter(batch.present.values())))
         return torch.stack([batch.present.get(name, everywhere) for name in self.modalities], dim=1)
@@ -127,7 +135,8 @@ def build_model(
         may_be_absent: modalities that some samples lack.
     """
     # They start at 0, so that nothing is drawn for them.
-    absent = {name: torch.zeros(1, 1, config.hidden_dim) for name in kinds if name in may_be_absent}
+    is_told = config.absent == "token"
+    absent = {name: torch.zeros(1, 1, config.hidden_dim) for name in kinds if is_told and name in may_be_absent}
     chosen = encoders_for(kinds, config.encoder)
     encoders = {
         name: build_encoder(
@@ -146,10 +155,10 @@ def build_model(
     if config.sealed is not None:
         fusion = build_fusion(config.fusion, replace(sizes, num_outputs=WORDS * num_outputs))
         sealed = SealedMixture(fusion, list(kinds), task, num_outputs, config.sealed, config.class_weights)
-        return MultimodalModel(encoders, sealed, absent)
+        return MultimodalModel(encoders, sealed, absent, is_told=is_told)
     fusion = build_fusion(config.fusion, sizes)
     if config.interaction is None or config.reweighting is None:
-        return MultimodalModel(encoders, fusion, absent)
+        return MultimodalModel(encoders, fusion, absent, is_told=is_told)
     num_experts = len(expert_names(list(kinds), config.interaction.experts))
     reweighting: nn.Module
     if config.reweighting == "global":
@@ -161,7 +170,7 @@ def build_model(
     is_supervised = config.interaction.objective == "role-supervised"
     losses = RoleSupervision(task) if is_supervised else INTERACTION_LOSSES[task]
     mixture = InteractionMoE(fusion, reweighting, list(kinds), losses, config.interaction)
-    return MultimodalModel(encoders, mixture, absent)
+    return MultimodalModel(encoders, mixture, absent, is_told=is_told)
 
 
 def sizes_of(config: ModelConfig, kinds: dict[str, str], shapes: dict[str, tuple[int, ...]], num_outputs: int) -> Sizes:

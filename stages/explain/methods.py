@@ -22,6 +22,7 @@ from i2moe.explain.local import local_shares, local_values, without_each
 from i2moe.explain.optimum import role_losses
 from i2moe.explain.parts import part_contributions, sample_shares
 from i2moe.explain.reweighting import best_single, reweight
+from i2moe.explain.robustness import scores_by_pattern, scores_without
 from i2moe.explain.shares import LEAST_GAIN, leader
 from i2moe.explain.similarity import LEAST_SAMPLES, cka_matrix
 from i2moe.explain.subsets import interaction_indices, pairs
@@ -338,6 +339,31 @@ def additive(explained: Explained) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def robustness(explained: Explained) -> pd.DataFrame:
+    """Return the score with each modality missing in a share of the samples, a row per seed, modality and share."""
+    features, labels = explained.features, explained.labels
+    compute = TASK_METRICS[features.task][lead_metric(features.task)].compute
+    return pd.DataFrame(
+        {"seed": seed} | asdict(one)
+        for seed, model, whole in zip(explained.seeds, explained.models, explained.predictions.logits, strict=True)
+        for one in scores_without(model, features, EXPLAINED_SPLIT, whole, labels, compute)
+    )
+
+
+def patterns(explained: Explained) -> pd.DataFrame | None:
+    """Return the score by pattern of presence, a row per seed and pattern; None where all samples have all."""
+    features, labels = explained.features, explained.labels
+    if not features.present:
+        return None
+    compute = TASK_METRICS[features.task][lead_metric(features.task)].compute
+    presence = features.presence[features.rows(EXPLAINED_SPLIT)]
+    return pd.DataFrame(
+        {"seed": seed} | asdict(one)
+        for seed, whole in zip(explained.seeds, explained.predictions.logits, strict=True)
+        for one in scores_by_pattern(features.modalities, presence, whole, labels, compute)
+    )
+
+
 def local(explained: Explained) -> pd.DataFrame | None:
     """Return each sample's shares and what is predicted without each modality, of open data, a row per seed and name.
 
@@ -383,6 +409,8 @@ METHODS: dict[str, Callable[[Explained], pd.DataFrame | None]] = {
     "similarity": similarity,
     "interactions": interactions,
     "additive": additive,
+    "robustness": robustness,
+    "patterns": patterns,
     "local": local,
     **{name: of_tokens(table) for name, table in TOKEN_METHODS.items()},
 }

@@ -307,6 +307,19 @@ EXPLANATIONS: dict[str, Explanation] = {
             ),
         },
     ),
+    "robustness": Explanation(
+        columns={
+            "seed": int,
+            "modality": str,
+            "share": float,
+            "score": float,
+            "spread": float,
+            "replaced_by": str,
+        }
+    ),
+    "patterns": Explanation(
+        columns={"seed": int, "pattern": str, "samples": int, "score": float, "low": float, "high": float}
+    ),
     "token_faithfulness": Explanation(
         columns={
             "seed": int,

@@ -29,6 +29,8 @@ def reading_tables(explained: Explanations, metric: str) -> list[ReadingTable]:
         "role_loss": role_loss_table,
         "interactions": interaction_table,
         "additive": lambda table: additive_table(table, direction),
+        "robustness": lambda table: robustness_table(table, direction),
+        "patterns": lambda table: pattern_table(table, direction),
         "local": local_table,
         "token_faithfulness": faithfulness_table,
         "token_pairs": sample_pair_table,
@@ -37,6 +39,43 @@ def reading_tables(explained: Explanations, metric: str) -> list[ReadingTable]:
     }
     tables = {name: explained.get(name) for name in makers}
     return [makers[name](table) for name, table in tables.items() if table is not None and len(table)]
+
+
+def robustness_table(robustness: pd.DataFrame, direction: str) -> ReadingTable:
+    """Lay out the score with each modality missing in a share of the samples."""
+    shares = sorted(set(robustness["share"]))
+    rows = []
+    for (modality, by), own in robustness.groupby(["modality", "replaced_by"], sort=False):
+        cells = [
+            [f"{row['score']:.3f} ± {row['spread']:.3f}" for row in records(own[own["share"] == share])]
+            for share in shares
+        ]
+        rows.append([[f"{modality} ({by})"], *cells])
+    return ReadingTable(
+        f"{direction} where a modality is missing at random",
+        "A line for each seed: mean and standard deviation over draws of who loses the modality. In its place is the "
+        "model's learned token, where it has one, else its mean over the train samples, which such a model never saw.",
+        ["modality", *(f"in {share:.0%}" for share in shares)],
+        rows,
+    )
+
+
+def pattern_table(patterns: pd.DataFrame, direction: str) -> ReadingTable:
+    """Lay out the score by pattern of presence."""
+    rows = [
+        [
+            [str(pattern)],
+            [str(own["samples"].iloc[0])],
+            [interval_cell(row, "score", "too few") for row in records(own)],
+        ]
+        for pattern, own in patterns.groupby("pattern", sort=False)
+    ]
+    return ReadingTable(
+        f"{direction} by the modalities that samples have",
+        "A line for each seed, with the 95 % interval over samples. Who lacks a modality may differ in other ways too.",
+        ["modalities", "test samples", direction],
+        rows,
+    )
 
 
 def share_table(shares: pd.DataFrame) -> ReadingTable:

@@ -191,7 +191,7 @@ def test_every_explanation_has_the_columns_that_the_report_reads(synthetic_datas
     explained = Explained(features, predictions, [model], saw_missing=True)
     tables = {name: compute(explained) for name, compute in METHODS.items()}
     missing = {name for name, table in tables.items() if table is None}
-    assert missing <= {"example", "parts", "sample_parts", *TOKEN_METHODS}
+    assert missing <= {"example", "parts", "patterns", "sample_parts", *TOKEN_METHODS}
     for name in set(METHODS) - missing:
         assert set(EXPLANATIONS[name].columns) <= set(tables[name]), name
     num_terms = len(features.modalities) + 2

@@ -100,6 +100,7 @@ def test_predictions_of_experts_without_weights_are_read_back(explained):
 def test_a_sealed_mixture_has_the_explanations_that_apply_to_it(explained):
     tables = {name: compute(explained) for name, compute in METHODS.items()}
     assert {name for name, table in tables.items() if table is None} == {
+        "patterns",
         "experts", "expert_seeds", "gate", "agreement", "example", "weights_replaced", "behaviour", "role_loss",
         "similarity", "local", *TOKEN_METHODS,
     }  # fmt: skip

@@ -148,12 +148,25 @@ def test_where_all_is_present_prediction_and_losses_are_as_without_presence():
         assert_close(loss, other.interaction_losses[name])
 
 
+def test_the_baseline_is_not_told_and_sees_the_train_mean():
+    torch.manual_seed(0)
+    kinds, shapes = {"a": "vector", "b": "vector"}, {"a": (6,), "b": (6,)}
+    given = {"kinds": kinds, "shapes": shapes, "task": "multiclass", "num_outputs": 3, "may_be_absent": ["b"]}
+    model = build_model(config(absent="mean"), **given).eval()
+    assert not model.absent
+    batch = batch_of()
+    batch.inputs["b"][1] = 0
+    assert torch.equal(model(batch).logits, model(batch._replace(present={})).logits)
+    assert (model(batch).weights > 0).all()
+
+
 MODELS = {
     "i2moe": {},
     "mean": {"interaction": {"loss_weight": 0.5, "replacement": "mean"}},
     "two views": {"interaction": {"loss_weight": 0.5, "views": "two"}},
     "latent": {"interaction": {"loss_weight": 0.5, "compare": "latent"}},
     "roles": {"interaction": {"loss_weight": 0.5, "objective": "role-supervised"}, "modality_dropout": 1.0},
+    "not told": {"absent": "mean"},
     "vanilla": {"interaction": None, "reweighting": None},
     "sealed": {"interaction": None, "reweighting": None, "sealed": {"loss_weight": 0.5, "min_gain": 0.0}},
 }
@@ -171,7 +184,7 @@ def test_every_kind_of_model_learns_from_incomplete_samples(synthetic_dataset, t
     assert np.isfinite([value for row in curves for name, value in row.items() if name.endswith("loss")]).all()
     save(best, tmp_path / "0.ckpt")
     model = load(features.signature, settings, tmp_path / "0.ckpt", torch.device("cpu"))
-    assert sorted(model.absent) == ["first", "second"]
+    assert sorted(model.absent) == ([] if own == MODELS["not told"] else ["first", "second"])
     found = predict(model, features, "test")
     assert np.isfinite(found.logits).all()
 
