@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
+from i2moe.preparation.fitted import Fitted
 from stages.shared.features import fitted_on_train
 
 if TYPE_CHECKING:
@@ -129,7 +130,24 @@ def standardise(
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(means[is_train & is_known])
-    vectors = np.zeros_like(means)
-    vectors[is_known] = scaler.transform(means[is_known])
+    vectors = scaled(means, is_known, {"mean": scaler.mean_, "scale": scaler.scale_})
     about = fitted_on_train(is_train & is_known, "means, scales")
     return vectors, about | {"mean": scaler.mean_.tolist(), "scale": scaler.scale_.tolist()}
+
+
+def scaled(means: NDArray[np.float32], is_known: NDArray[np.bool_], fitted: Fitted) -> NDArray[np.float32]:
+    """Scale mean vectors [N, D] of any texts by what was fitted; a text without a known word becomes 0.
+
+    In two steps of float32, as scikit-learn's scaler does it, so that the same text always gives the same vector.
+    """
+    vectors = np.zeros_like(means)
+    own = means[is_known].copy()
+    own -= fitted["mean"]
+    own /= fitted["scale"]
+    vectors[is_known] = own
+    return vectors
+
+
+def fitted_words(about: dict[str, Any]) -> Fitted:
+    """Return what `standardise` says was fitted, for new texts."""
+    return {"mean": np.array(about["mean"]), "scale": np.array(about["scale"])}

@@ -16,11 +16,11 @@ from stages.datasets.imdb.table import PLOTS, TEXTS, WORD_IDS, WORD_VECTORS, WOR
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.features import write_vectors
+from stages.shared.features import save_fitted, write_present, write_vectors
 from stages.shared.pretrained.text import TextEncoder
 from stages.shared.pretrained.token_store import embed
 from stages.shared.steps import Steps, write_steps, write_without_steps
-from stages.shared.words import standardise
+from stages.shared.words import fitted_words, standardise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +50,8 @@ def plot() -> None:
     if settings.plot.tokens:
         without = {"plots_without_known_word": int((steps.lengths == 0).sum())}
         write_steps("imdb", "plot", steps, words, is_train, {"source": settings.raw, **about, **without})
+        write_present(paths.features("imdb"), "plot", np.ones(len(is_train), bool))
+        save_fitted("imdb", "plot", {})
     else:
         write_means(steps.means(), steps.lengths > 0, is_train, settings, about)
 
@@ -111,6 +113,8 @@ def write_means(
     }
     write_without_steps("imdb", "plot")
     write_vectors(paths.features("imdb"), "plot", array, description)
+    write_present(paths.features("imdb"), "plot", np.ones(len(array), bool))
+    save_fitted("imdb", "plot", fitted_words(fitted))
     print(f"  {int((~is_known).sum())} plots without a known word are 0")
 
 

@@ -8,7 +8,8 @@ from stages.datasets.mmhs.texts import scaled_texts
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.features import write_vectors
+from stages.shared.features import save_fitted, write_present, write_vectors
+from stages.shared.words import fitted_words
 
 
 def ocr() -> None:
@@ -24,6 +25,8 @@ def ocr() -> None:
     about |= {"texts": int(has_text.sum()), "note": f"{share}; {about['note']}"}
     print(f"mmhs ocr: {share}")
     write_vectors(paths.features("mmhs"), "ocr", np.column_stack([vectors, has_text.astype(np.float32)]), about)
+    write_present(paths.features("mmhs"), "ocr", np.ones(len(vectors), bool))
+    save_fitted("mmhs", "ocr", fitted_words(about["fitted"]))
 
 
 if __name__ == "__main__":

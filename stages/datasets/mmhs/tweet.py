@@ -1,12 +1,15 @@
 """Tweets of MMHS150K: mean word vectors, standardised with the train split."""
 
+import numpy as np
+
 from stages.datasets.mmhs.settings import Settings
 from stages.datasets.mmhs.table import read_samples, repeated
 from stages.datasets.mmhs.texts import scaled_texts
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.features import write_vectors
+from stages.shared.features import save_fitted, write_present, write_vectors
+from stages.shared.words import fitted_words
 
 
 def tweet() -> None:
@@ -18,6 +21,8 @@ def tweet() -> None:
         about["note"] += f"; {again}"
         print(f"mmhs tweet: {again}")
     write_vectors(paths.features("mmhs"), "tweet", vectors, about)
+    write_present(paths.features("mmhs"), "tweet", np.ones(len(vectors), bool))
+    save_fitted("mmhs", "tweet", fitted_words(about["fitted"]))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from stages.datasets.mosi.utterances import Floats, Ints, Utterances, read_utter
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.features import fitted_on_train, write_sequences
+from stages.shared.features import fitted_on_train, save_fitted, write_present, write_sequences
 
 Bools = NDArray[np.bool_]
 
@@ -30,21 +30,39 @@ def sequence(modality: Annotated[str, typer.Argument(help=", ".join(MODALITIES))
     is_train = (table["split"] == "train").to_numpy()
     own = utterances.steps[modality]
     lengths = utterances.length[rows]
-    sample, step = np.nonzero(np.arange(own.shape[1]) < lengths[:, None])
-    real = own[rows[sample], utterances.begin[rows][sample] + step]  # [S, F], all real steps
-    repaired, medians = repair(real, is_train[sample], settings.non_finite)
-    means, deviations = standardise(real, is_train[sample])
-    padded = np.zeros((len(rows), *own.shape[1:]), np.float32)
-    padded[sample, step] = real
+    real = real_steps(utterances, modality, rows)
+    of_train = np.repeat(is_train, lengths)
+    repaired, medians = repair(real, of_train, settings.non_finite)
+    means, deviations = standardise(real, of_train)
+    padded = pad(real, lengths, own.shape[1])
     fitted = {"means": means.tolist(), "deviations": deviations.tolist()} | medians
     description = {
         "source": settings.raw,
         "num_features": own.shape[2],
         "non_finite_values": repaired | {"become": settings.non_finite},
-        "fitted": fitted_on_train(is_train, ", ".join(fitted)) | {"steps": int(is_train[sample].sum())} | fitted,
+        "fitted": fitted_on_train(is_train, ", ".join(fitted)) | {"steps": int(of_train.sum())} | fitted,
     }
     write_sequences(paths.features("mosi"), modality, padded, lengths, description)
+    write_present(paths.features("mosi"), modality, np.ones(len(rows), bool))
+    replacements = np.array(medians.get("medians", np.zeros(own.shape[2])), np.float32)
+    kept = {"means": means, "deviations": deviations, "steps": np.array(own.shape[1])}
+    save_fitted("mosi", modality, {"medians": replacements, **kept})
     print(f"  {repaired['infinite']} infinite and {repaired['nan']} NaN values became {settings.non_finite}")
+
+
+def real_steps(utterances: Utterances, modality: str, rows: Ints) -> Floats:
+    """Return all real steps of some utterances, one after the other, [S, F]."""
+    lengths = utterances.length[rows]
+    sample = np.repeat(np.arange(len(rows)), lengths)
+    step = np.arange(len(sample)) - np.repeat(lengths.cumsum() - lengths, lengths)
+    return np.asarray(utterances.steps[modality][rows[sample], utterances.begin[rows][sample] + step])
+
+
+def pad(real: Floats, lengths: Ints, longest: int) -> Floats:
+    """Return steps [S, F] as sequences [N, T, F], 0 after each one's end."""
+    padded = np.zeros((len(lengths), longest, real.shape[1]), np.float32)
+    padded[np.arange(longest) < lengths[:, None]] = real
+    return padded
 
 
 def find_rows(utterances: Utterances, sample_ids: NDArray[np.str_]) -> Ints:
@@ -102,8 +120,13 @@ def standardise(real: Floats, is_train: Bools) -> tuple[NDArray[np.float64], NDA
     deviations = train.std(axis=0, dtype=np.float64)
     is_constant = train.max(axis=0) == train.min(axis=0)
     means[is_constant], deviations[is_constant] = train[0, is_constant], 1  # not what rounding makes of them
-    real[:] = (real - means) / deviations
+    scale(real, means, deviations)
     return means, deviations
+
+
+def scale(real: Floats, means: NDArray[np.float64], deviations: NDArray[np.float64]) -> None:
+    """Scale steps [S, F] in place by what was fitted."""
+    real[:] = (real - means) / deviations
 
 
 if __name__ == "__main__":

@@ -41,8 +41,12 @@ def find_file(raw: str) -> Path:
     return path
 
 
-def read_arrays(path: Path) -> Arrays:
+def read_arrays(path: Path, *, labelled: bool = True) -> Arrays:
     """Return the file's arrays by fold and key, such as train/vision, as they are stored.
+
+    Args:
+        path: of the file.
+        labelled: whether all folds must be there, with labels; new samples may be in any fold, and have none.
 
     Raises:
         InputError: for an unreadable file, a missing array, or one of the wrong type or shape.
@@ -50,45 +54,44 @@ def read_arrays(path: Path) -> Arrays:
     readers = {".pkl": _read_pickle, ".npz": _read_npz, ".hdf5": _read_hdf5, ".h5": _read_hdf5}
     if path.suffix not in readers:
         raise InputError(f"{path}: data.mosi.raw names no {', '.join(readers)}: bring the arrays as one of these")
-    arrays = readers[path.suffix](path)
+    arrays = readers[path.suffix](path, labelled)
     _check_kinds(path, arrays)
     _check_sizes(path, arrays)
     return arrays
 
 
-def _names() -> list[str]:
-    return [f"{fold}/{key}" for fold in FOLDS for key in KEYS]
-
-
-def _require(path: Path, present: list[str]) -> None:
-    """Refuse a file without one of the arrays."""
-    for name in _names():
+def _require(path: Path, present: list[str], labelled: bool) -> list[str]:  # noqa: FBT001 (passed on)
+    """Return the names of the arrays that are wanted; refuse a file without one of them."""
+    found = [fold for fold in FOLDS if any(name.startswith(f"{fold}/") for name in present)]
+    folds = FOLDS if labelled or not found else found
+    wanted = [f"{fold}/{key}" for fold in folds for key in KEYS if labelled or key != "labels"]
+    for name in wanted:
         if name not in present:
             raise InputError(
                 f"{path} has no array {name!r}, only {sorted(present)[:MAX_NAMES]}: CMU-MOSI's file has "
                 f"{', '.join(KEYS)} in each of {', '.join(FOLDS)}"
             )
+    return wanted
 
 
-def _read_pickle(path: Path) -> Arrays:
+def _read_pickle(path: Path, labelled: bool) -> Arrays:  # noqa: FBT001
     content = unpickle(path)
     folds = content.items() if isinstance(content, dict) else ()
     entries = {f"{fold}/{key}": value for fold, own in folds if isinstance(own, dict) for key, value in own.items()}
-    _require(path, list(entries))
-    arrays = {name: entries[name].array for name in _names() if isinstance(entries[name], Array)}
-    for name in _names():
+    wanted = _require(path, list(entries), labelled)
+    arrays = {name: entries[name].array for name in wanted if isinstance(entries[name], Array)}
+    for name in wanted:
         if arrays.get(name) is None:
             raise InputError(f"{path}: {name} is not a NumPy array: save it as one")
     return arrays
 
 
-def _read_npz(path: Path) -> Arrays:
+def _read_npz(path: Path, labelled: bool) -> Arrays:  # noqa: FBT001
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path} is not a complete .npz file: download it again, or save the arrays with numpy.savez")
     try:
         with np.load(path, allow_pickle=False) as archive:
-            _require(path, archive.files)
-            return {name: np.asarray(archive[name]) for name in _names()}
+            return {name: np.asarray(archive[name]) for name in _require(path, archive.files, labelled)}
     except InputError:
         raise
     except Exception as error:  # a broken archive raises many kinds
@@ -98,14 +101,13 @@ def _read_npz(path: Path) -> Arrays:
         ) from error
 
 
-def _read_hdf5(path: Path) -> Arrays:
+def _read_hdf5(path: Path, labelled: bool) -> Arrays:  # noqa: FBT001
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
             present = [f"{fold}/{key}" for fold in file if isinstance(file.get(fold), h5py.Group) for key in file[fold]]
-            _require(path, present)
-            return {name: _read_dataset(path, file, name) for name in _names()}
+            return {name: _read_dataset(path, file, name) for name in _require(path, present, labelled)}
     except InputError:
         raise
     except Exception as error:  # a broken file raises many kinds
@@ -127,25 +129,24 @@ def _read_dataset(path: Path, file: Any, name: str) -> NDArray[Any]:  # noqa: AN
 
 def _check_kinds(path: Path, arrays: Arrays) -> None:
     """Refuse an array of another type than its key asks for."""
-    for name in _names():
+    for name, array in arrays.items():
         allowed, what = (TEXTS, "bytes or text") if name.endswith("/id") else (NUMBERS, "numbers")
-        if arrays[name].dtype.kind not in allowed:
-            raise InputError(f"{path}: {name} has dtype {arrays[name].dtype}, not {what}: save it as {what}")
+        if array.dtype.kind not in allowed:
+            raise InputError(f"{path}: {name} has dtype {array.dtype}, not {what}: save it as {what}")
 
 
 def _check_sizes(path: Path, arrays: Arrays) -> None:
     """Refuse arrays that do not belong together: utterances of a fold, steps of all, features of a modality."""
-    first = FOLDS[0]
-    for fold in FOLDS:
-        for key in KEYS:
-            name, shape = f"{fold}/{key}", arrays[f"{fold}/{key}"].shape
-            if not _is_shape_of(key, shape):
-                expected = SHAPES.get(key, SEQUENCE)
-                raise InputError(f"{path}: {name} has shape {shape}, not {expected}: save it in that shape")
-            _check_same(path, arrays, name, f"{fold}/{MODALITIES[0]}", axis=0)
-            if key in MODALITIES:
-                _check_same(path, arrays, name, f"{first}/{MODALITIES[0]}", axis=1)
-                _check_same(path, arrays, name, f"{first}/{key}", axis=2)
+    first = next(iter(arrays)).partition("/")[0]
+    for name, array in arrays.items():
+        fold, _, key = name.partition("/")
+        if not _is_shape_of(key, array.shape):
+            expected = SHAPES.get(key, SEQUENCE)
+            raise InputError(f"{path}: {name} has shape {array.shape}, not {expected}: save it in that shape")
+        _check_same(path, arrays, name, f"{fold}/{MODALITIES[0]}", axis=0)
+        if key in MODALITIES:
+            _check_same(path, arrays, name, f"{first}/{MODALITIES[0]}", axis=1)
+            _check_same(path, arrays, name, f"{first}/{key}", axis=2)
 
 
 def _is_shape_of(key: str, shape: tuple[int, ...]) -> bool:

@@ -44,25 +44,29 @@ class Utterances:
             )
 
 
-def read_utterances(raw: str) -> Utterances:
+def read_utterances(raw: str, *, labelled: bool = True) -> Utterances:
     """Read the file, its sequences as float32.
 
-    A number beyond float32 becomes infinite: other programs write the largest float64 for infinity.
+    A number beyond float32 becomes infinite: other programs write the largest float64 for infinity. New samples need no
+    labels, which are NaN then.
 
     Raises:
         InputError: for a file that `find_file` or `read_arrays` refuses, an id that is not text, or two utterances with
             the same id.
     """
     path = find_file(raw)
-    arrays = read_arrays(path)
-    counts = [len(arrays[f"{fold}/id"]) for fold in FOLDS]
-    parts = [part for fold in FOLDS for part in _id_parts(path, fold, arrays[f"{fold}/id"])]
-    labels = np.concatenate([arrays[f"{fold}/labels"].reshape(-1).astype(np.float64) for fold in FOLDS])
-    steps = {modality: _stack(arrays, modality) for modality in MODALITIES}
+    arrays = read_arrays(path, labelled=labelled)
+    folds = [fold for fold in FOLDS if f"{fold}/id" in arrays]
+    counts = [len(arrays[f"{fold}/id"]) for fold in folds]
+    parts = [part for fold in folds for part in _id_parts(path, fold, arrays[f"{fold}/id"])]
+    labels = np.full(len(parts), np.nan)
+    if labelled:
+        labels = np.concatenate([arrays[f"{fold}/labels"].reshape(-1).astype(np.float64) for fold in folds])
+    steps = {modality: _stack(arrays, [f"{fold}/{modality}" for fold in folds]) for modality in MODALITIES}
     begin, length = _real_steps(steps)
     utterances = Utterances(
         path=path,
-        fold=np.repeat(FOLDS, counts),
+        fold=np.repeat(folds, counts),
         row=np.concatenate([np.arange(count) for count in counts]),
         video=np.array([video for video, _, _ in parts], dtype=str),
         sample_id=np.array(["_".join(part) for part in parts], dtype=str),
@@ -109,9 +113,8 @@ def _real_steps(steps: dict[str, Floats]) -> tuple[Ints, Ints]:
     return begin, np.where(has_text.any(axis=1), end - begin, 0)
 
 
-def _stack(arrays: Arrays, modality: str) -> Floats:
+def _stack(arrays: Arrays, names: list[str]) -> Floats:
     """Return a modality's sequences of all folds [n, T, F]; the folds are taken out, so that none is held twice."""
-    names = [f"{fold}/{modality}" for fold in FOLDS]
     stacked = np.empty((sum(len(arrays[name]) for name in names), *arrays[names[0]].shape[1:]), np.float32)
     start = 0
     with np.errstate(over="ignore"):

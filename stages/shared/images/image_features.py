@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
-from i2moe.preparation.fitted import Fitted
+from i2moe.preparation.fitted import Fitted, read_fitted
 from stages.shared.base import paths
 from stages.shared.features import fitted_on_train, save_blocks, save_fitted, write_features, write_present
 from stages.shared.files import write_whole
@@ -55,6 +55,26 @@ def write_image_features(
     about["fitted"] = describe_scale(scale, is_train)
     write_images(paths.features(dataset), modality, images, own, scale, about)
     save_fitted(dataset, modality, scale.fitted())
+
+
+def write_new_images(
+    dataset: str, modality: str, items: Sequence[Item], extractor: Extractor, folder: Path, description: dict[str, Any]
+) -> None:
+    """Write features of new samples' images into a folder, scaled as those of the dataset's train split.
+
+    Raises:
+        InputError: for features of another number than those of train.
+    """
+    features, rows = embed(items, extractor)
+    scale = scale_of(read_fitted(paths.fitted(dataset, modality)))
+    if scale.mean.size != int(np.prod(extractor.shape)):
+        raise InputError(
+            f"{paths.fitted(dataset, modality)} has {scale.mean.size} features, the network {extractor.shape}: rerun "
+            "the feature stage"
+        )
+    images = Images(lambda part: features[part].astype(np.float32), extractor.shape, str(items[0].path.parent))
+    about = {"shape": list(extractor.shape), "network": extractor.name} | description
+    write_images(folder, modality, images, rows, scale, about)
 
 
 @dataclass(frozen=True)

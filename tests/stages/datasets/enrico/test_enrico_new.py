@@ -1,0 +1,50 @@
+"""New screens of ENRICO, without any table: exactly the features of the same screens, and what is left out."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2moe.base.errors import InputError
+from i2moe.data import FeatureSet, SampleSet
+from stages.datasets.enrico.cohort import cohort
+from stages.datasets.enrico.image import image
+from stages.datasets.enrico.new import prepare
+from stages.shared.base import paths
+
+
+@pytest.fixture
+def trained(project, tiny):  # noqa: ARG001 (a network of 6 channels)
+    """Run the stages; return the dataset, and a folder with the images of its test screens alone."""
+    project(image={"width": 64})
+    cohort()
+    for modality in ("screenshot", "wireframe"):
+        image(modality)
+    found = FeatureSet(paths.features("enrico"), paths.cohort("enrico"))
+    for folder, ending in (("screenshots", "jpg"), ("wireframes", "png")):
+        (Path("new") / folder).mkdir(parents=True)
+        for row in found.rows("test"):
+            shutil.copy(Path("raw") / folder / f"{found.sample_ids[row]}.{ending}", Path("new") / folder)
+    return found
+
+
+def test_the_test_screens_have_exactly_their_features(trained, tmp_path):
+    new = prepare("enrico", Path("new"), tmp_path / "arrays")
+    rows = trained.rows("test")
+    assert new.sample_ids == [trained.sample_ids[row] for row in rows]
+    assert new.removed == {"without every image": 0}
+    samples = SampleSet(tmp_path / "arrays", trained.modalities, new.sample_ids)
+    for name in trained.modalities:
+        np.testing.assert_array_equal(samples.arrays[name], trained.arrays[name][rows])
+    assert samples.shapes == trained.shapes
+
+
+def test_screens_that_lack_an_image_are_left_out_and_counted(trained, tmp_path):
+    next(Path("new/wireframes").glob("*.png")).unlink()
+    new = prepare("enrico", Path("new"), tmp_path / "arrays")
+    assert new.removed == {"without every image": 1}
+    assert len(new.sample_ids) == len(trained.rows("test")) - 1
+    shutil.rmtree("new/wireframes")
+    with pytest.raises(InputError, match="new: no screen has an image in screenshots and wireframes"):
+        prepare("enrico", Path("new"), tmp_path / "arrays")
