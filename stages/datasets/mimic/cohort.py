@@ -34,6 +34,7 @@ def cohort() -> None:
     if index.empty:
         raise InputError(f"{settings.raw}: no patient is left after {flow[-1]['filter']!r}: relax data.mimic.cohort")
     index = index.assign(sample_id=index["subject_id"].astype(str)).sort_values("sample_id")
+    steps = visits(candidates, index, settings.cohort.max_visits)
     finish_cohort(
         Cohort(
             dataset="mimic",
@@ -47,9 +48,17 @@ def cohort() -> None:
             raw=settings.raw,
             filters=count_removed(flow, "patients"),
             flow=flow,
+            presence=presence_of(steps, admissions, list(settings.modalities)),
         )
     )
-    visits(candidates, index, settings.cohort.max_visits).to_csv(paths.visits("mimic"), index=False)
+    steps.to_csv(paths.visits("mimic"), index=False)
+
+
+def presence_of(steps: pd.DataFrame, admissions: pd.DataFrame, modalities: list[str]) -> NDArray[np.bool_]:
+    """Return which samples have which modality in any of their visits, [N, M]; samples in order of their ids."""
+    columns = [f"has_{name}" for name in modalities]
+    table = steps.merge(admissions[["hadm_id", *columns]], on="hadm_id")
+    return np.asarray(table.groupby("sample_id", sort=True)[columns].any().to_numpy(bool))
 
 
 def read_admissions(source: Source, settings: Settings) -> tuple[int, pd.DataFrame]:
@@ -128,13 +137,17 @@ def select(
     flow = [_step("without any admission", num_patients, len(admissions), admissions)]
     numbered = admissions.assign(number=count_so_far(admissions, settings.cohort))
     kept = _apply(_filters(settings.cohort), numbered, flow)
-    may_be_index = {f"without {name}": _has(name) for name in settings.modalities}
+    may_be_index: dict[str, Filter] = {f"without {name}": _has(name) for name in settings.modalities}
+    if settings.incomplete == "keep":
+        columns = [f"has_{name}" for name in settings.modalities]
+        may_be_index = {"without any modality": lambda table: table[columns].any(axis=1)}
     if settings.cohort.count_admissions == "up_to_index":
         fewest = settings.cohort.min_admissions
         may_be_index[f"fewer than {fewest} admissions up to this one"] = lambda table: table["number"] >= fewest
     complete = _apply(may_be_index, kept, flow)
     index = complete.groupby("subject_id", sort=False).nth(0 if settings.cohort.index_visit == "first" else -1)
-    name = f"not the patient's {settings.cohort.index_visit} complete admission"
+    what = "complete admission" if settings.incomplete == "drop" else "admission of these"
+    name = f"not the patient's {settings.cohort.index_visit} {what}"
     flow.append(_step(name, complete["subject_id"].nunique(), len(complete), index))
     return kept, index, flow
 

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stages.shared.base import paths
-from stages.shared.features import fitted_on_train, write_sequences
+from stages.shared.features import fitted_on_train, write_present, write_sequences
 from stages.shared.visits import read_visits
 
 
@@ -42,13 +42,28 @@ def read_samples() -> Visits:
 
 
 def write_sequence(
-    modality: str, features: NDArray[Any], visits: Visits, steps: int, description: dict[str, Any]
+    modality: str,
+    features: NDArray[Any],
+    present: NDArray[np.bool_],
+    visits: Visits,
+    steps: int,
+    description: dict[str, Any],
 ) -> None:
-    """Pad features [V, F] to [N, T, F] with zeros at the end, and write them with lengths [N] and description."""
+    """Pad features [V, F] to [N, T, F] with zeros at the end, and write them with lengths [N] and description.
+
+    Samples that lack the modality in all of their visits, by `present` [N], have one step of 0.
+    """
     lengths = np.bincount(visits.row)
     padded = np.zeros((len(lengths), steps, features.shape[1]), dtype=features.dtype)
     padded[visits.row, visits.step] = features
-    write_sequences(paths.features("mimic"), modality, padded, lengths, description)
+    padded[~present] = 0
+    write_sequences(paths.features("mimic"), modality, padded, np.where(present, lengths, 1), description)
+    write_present(paths.features("mimic"), modality, present)
+
+
+def samples_with(visits: Visits, has: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which samples [N] have something in any of their visits, by which visits [V] have it."""
+    return np.asarray(np.bincount(visits.row, weights=has) > 0)
 
 
 def fitted_on_visits(visits: Visits, what: str) -> dict[str, Any]:

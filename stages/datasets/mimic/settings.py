@@ -59,6 +59,7 @@ class Settings(Strict):
 
     raw: str
     modalities: Annotated[list[Modality], Field(min_length=1), in_order(get_args(Modality))]
+    incomplete: Literal["drop", "keep"] = "drop"  # admissions that lack a modality, as index admissions
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?(MB|GB|MiB|GiB)$")]
     cohort: CohortSettings
     lab: LabSettings

@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
-from stages.datasets.mimic.sequences import Visits, fitted_on_visits, read_samples, write_sequence
+from stages.datasets.mimic.sequences import Visits, fitted_on_visits, read_samples, samples_with, write_sequence
 from stages.datasets.mimic.settings import Settings
 from stages.datasets.mimic.source import open_source
 from stages.shared.base.command import run
@@ -23,6 +23,7 @@ def code() -> None:
             f"{settings.raw}: no diagnosis code is shared by {settings.code.min_patients} train patients: lower "
             "data.mimic.code.min_patients"
         )
+    has_code = np.isin(np.arange(len(visits.hadm_id)), diagnoses["visit"])
     known = diagnoses[diagnoses["code"].isin(vocabulary)]
     array = multi_hot(known, vocabulary, len(visits.hadm_id))
     description = {
@@ -31,7 +32,7 @@ def code() -> None:
         "share_of_codes_outside_vocabulary": round(1 - len(known) / len(diagnoses), 4),
         "fitted": fitted_on_visits(visits, "vocabulary"),
     }
-    write_sequence("code", array, visits, settings.cohort.max_visits, description)
+    write_sequence("code", array, samples_with(visits, has_code), visits, settings.cohort.max_visits, description)
 
 
 def read_diagnoses(visits: Visits, settings: Settings) -> pd.DataFrame:

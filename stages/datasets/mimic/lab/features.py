@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
 from stages.datasets.mimic.lab.items import read_items
-from stages.datasets.mimic.sequences import Visits, fitted_on_visits, read_samples, write_sequence
+from stages.datasets.mimic.sequences import Visits, fitted_on_visits, read_samples, samples_with, write_sequence
 from stages.datasets.mimic.settings import LabSettings, Settings
 from stages.shared.base import paths
 from stages.shared.base.command import run
@@ -24,7 +24,8 @@ def lab() -> None:
     items = read_items()
     features = items[(items["kind"] == "lab") | settings.lab.vitals]["feature"].unique().tolist()
     values = read_values(visits, features, settings.lab.summaries)
-    array, names, fitted = impute_and_scale(values, features, visits.is_train, settings.lab)
+    present = samples_with(visits, np.asarray(np.isfinite(values).any(axis=(1, 2))))
+    array, names, fitted = impute_and_scale(values, features, visits.is_train & present[visits.row], settings.lab)
     counts = json.loads((paths.interim("mimic") / "measurements.json").read_text())
     missing = dict(zip(features, np.isnan(values[:, :, 0]).mean(axis=0).round(4).tolist(), strict=True))
     description = {
@@ -35,7 +36,7 @@ def lab() -> None:
         "values_in_raw_data": {name: counts[name] for name in features if name in counts},
         "fitted": fitted_on_visits(visits, "imputed values, means, scales") | fitted,
     }
-    write_sequence("lab", array, visits, settings.cohort.max_visits, description)
+    write_sequence("lab", array, present, visits, settings.cohort.max_visits, description)
     rarest = sorted(features, key=lambda name: -missing[name])[:5]
     print(f"  most often missing in a visit: {', '.join(f'{name} {missing[name]:.0%}' for name in rarest)}")
 

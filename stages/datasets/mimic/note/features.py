@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from i2moe.preparation.fitted import Fitted
-from stages.datasets.mimic.sequences import Visits, fitted_on_visits, read_samples, write_sequence
+from stages.datasets.mimic.sequences import Visits, fitted_on_visits, read_samples, samples_with, write_sequence
 from stages.datasets.mimic.settings import NoteSettings, Settings
 from stages.datasets.mimic.source import Source, open_source
 from stages.shared.base.command import run
@@ -35,7 +35,7 @@ def note() -> None:
         "visits_with_note": int(has_note.sum()),
         **about,
     }
-    write_sequence("note", array, visits, settings.cohort.max_visits, description)
+    write_sequence("note", array, samples_with(visits, has_note), visits, settings.cohort.max_visits, description)
 
 
 def load_notes(source: Source, visits: Visits) -> None:
