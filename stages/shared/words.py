@@ -142,8 +142,8 @@ def scaled(means: NDArray[np.float32], is_known: NDArray[np.bool_], fitted: Fitt
     """
     vectors = np.zeros_like(means)
     own = means[is_known].copy()
-    own -= fitted["mean"]
-    own /= fitted["scale"]
+    own -= fitted["mean"].astype(np.float32)
+    own /= fitted["scale"].astype(np.float32)
     vectors[is_known] = own
     return vectors
 

@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 from i2moe.base.errors import InputError
 from i2moe.contract.cohort import SPLITS
 from stages.datasets.enrico.settings import Settings
-from stages.datasets.enrico.source import OFFICIAL_CORRUPT, TOPICS_FILE, read_flawed, read_topics, require_images
+from stages.datasets.enrico.source import (
+    OFFICIAL_CORRUPT,
+    TOPICS_FILE,
+    having_images,
+    read_flawed,
+    read_topics,
+    require_images,
+)
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.cohort.cohorts import Cohort, Step, count_removed, finish_cohort
@@ -24,9 +31,8 @@ def cohort() -> None:
     settings = load_block("data.enrico", Settings)
     raw = read_topics(settings.raw)
     table, flow = select(raw.assign(split=official_splits(raw)), settings)
-    for modality in settings.modalities:
-        require_images(settings.raw, modality, table["sample_id"].tolist())
     table = table.sort_values("sample_id")
+    table, presence = with_images(table, settings, flow)
     classes, labels = np.unique(table["topic"].to_numpy(str), return_inverse=True)
     finish_cohort(
         Cohort(
@@ -42,8 +48,29 @@ def cohort() -> None:
             splits=table["split"].to_numpy(str) if settings.split == "official" else None,
             filters=count_removed(flow, "screens"),
             flow=flow,
+            presence=presence,
         )
     )
+
+
+def with_images(
+    table: pd.DataFrame, settings: Settings, flow: list[Step]
+) -> tuple[pd.DataFrame, NDArray[np.bool_] | None]:
+    """Return the screens that have images of all modalities, or of any, and then which; [N, M].
+
+    Raises:
+        InputError: for screens that lack an image, unless they are to be kept.
+    """
+    ids = table["sample_id"].tolist()
+    if settings.incomplete == "drop":
+        for modality in settings.modalities:
+            require_images(settings.raw, modality, ids)
+        return table, None
+    presence = np.stack([having_images(settings.raw, modality, ids) for modality in settings.modalities], axis=1)
+    kept = presence.any(axis=1)
+    removed = {"screens_removed": int((~kept).sum()), "screens_left": int(kept.sum())}
+    flow.append({"filter": "without any modality", **removed})
+    return table[kept], presence[kept]
 
 
 def official_splits(raw: pd.DataFrame) -> NDArray[np.str_]:

@@ -10,7 +10,7 @@ from i2moe.base.strict import nearest
 from i2moe.contract.cohort import read_cohort
 from stages.datasets.enrico.augment import draw_change, prepare_copy
 from stages.datasets.enrico.settings import VGG, ImageSettings, Settings
-from stages.datasets.enrico.source import IMAGES, image_path
+from stages.datasets.enrico.source import IMAGES, having_images, image_path
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
@@ -40,8 +40,11 @@ def image(modality: Annotated[str, typer.Argument(help="screenshot or wireframe"
         raise InputError(f"{modality!r} is not one of data.enrico.modalities; {nearest(modality, settings.modalities)}")
     table = read_cohort(paths.cohort("enrico"))
     is_train = (table["split"] == "train").to_numpy()
-    items = [Item(image_path(settings.raw, modality, own), own) for own in table["sample_id"]]
-    train = [item for item, own in zip(items, is_train, strict=True) if own]
+    present = np.ones(len(table), bool)
+    if settings.incomplete == "keep":
+        present = having_images(settings.raw, modality, table["sample_id"].tolist())
+    items = [Item(image_path(settings.raw, modality, own), own) for own in table["sample_id"][present]]
+    train = [item for item, own in zip(items, is_train[present], strict=True) if own]
     copies = [item._replace(copy=1 + number) for item in train for number in range(settings.image.copies)]
     extractor = build_extractor(settings.image, modality)
     about = {
@@ -51,10 +54,10 @@ def image(modality: Annotated[str, typer.Argument(help="screenshot or wireframe"
         "width": settings.image.width,
         "augment": settings.image.augment,
     }
-    write_image_features("enrico", modality, items, copies, is_train, extractor, about)
+    write_image_features("enrico", modality, items, copies, is_train, extractor, about, present)
     if not copies:
         # DVC has no outputs that exist only at times.
-        none = np.empty((len(train), 0, *extractor.shape), np.float16)
+        none = np.empty((int(is_train.sum()), 0, *extractor.shape), np.float16)
         write_whole(paths.features("enrico") / f"{modality}.copies.npy", lambda partial: save(partial, none))
 
 

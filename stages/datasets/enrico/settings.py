@@ -44,6 +44,7 @@ class Settings(Strict):
     raw: str
     modalities: Annotated[list[Modality], Field(min_length=1), in_order(get_args(Modality))]
     split: Literal["shares", "official"]
+    incomplete: Literal["drop", "keep"] = "drop"  # screens that lack an image: an error | stay, with one at least
     exclude: list[int]  # screen ids
     issues: Literal["keep", "drop_high", "drop"]  # screens of issues.csv
     image: ImageSettings

@@ -5,7 +5,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest
@@ -61,6 +63,13 @@ def read_flawed(raw: str, *, only_high: bool) -> set[str]:
     return set(table.loc[(table["severity"] == "high") | (not only_high), "screen_id"])
 
 
+def having_images(raw: str, modality: str, sample_ids: list[str]) -> NDArray[np.bool_]:
+    """Return which screens [N] have an image of a modality."""
+    folder, ending = IMAGES[modality]
+    there = {path.name for path in (Path(raw) / folder).glob(f"*{ending}")}
+    return np.array([f"{sample_id}{ending}" in there for sample_id in sample_ids], bool)
+
+
 def require_images(raw: str, modality: str, sample_ids: list[str]) -> None:
     """Look for the images of all screens.
 
@@ -68,14 +77,15 @@ def require_images(raw: str, modality: str, sample_ids: list[str]) -> None:
         InputError: naming the first that are missing and how many there are.
     """
     folder, ending = IMAGES[modality]
-    there = {path.name for path in (Path(raw) / folder).glob(f"*{ending}")}
-    missing = [sample_id for sample_id in sample_ids if f"{sample_id}{ending}" not in there]
+    there = having_images(raw, modality, sample_ids)
+    missing = [sample_id for sample_id, is_there in zip(sample_ids, there, strict=True) if not is_there]
     if missing:
         names = ", ".join(f"{sample_id}{ending}" for sample_id in missing[:SHOWN])
         more = ", …" if len(missing) > SHOWN else ""
         raise InputError(
             f"{Path(raw) / folder}: {len(missing)} of {len(sample_ids)} {modality}s are missing ({names}{more}): "
-            f"unpack {folder}.zip there, or list their screens under data.enrico.exclude"
+            f"unpack {folder}.zip there, list their screens under data.enrico.exclude, or keep them with "
+            "data.enrico.incomplete"
         )
 
 

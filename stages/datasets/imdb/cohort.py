@@ -37,6 +37,7 @@ def cohort() -> None:
             splits=movies["fold"].to_numpy(str) if settings.split == "official" else None,
             filters=count_removed(flow, "movies"),
             flow=flow,
+            presence=presence_of(movies, settings) if settings.incomplete == "keep" else None,
         )
     )
     for genre, number in sorted(others.items()):
@@ -49,9 +50,10 @@ def select(table: pd.DataFrame, settings: Settings) -> tuple[pd.DataFrame, list[
     Raises:
         InputError: when a filter leaves no movie.
     """
-    has_plot = "plot" in settings.modalities
+    is_dropped = settings.incomplete == "drop"
+    has_plot = is_dropped and "plot" in settings.modalities
     filters = {"without a JSON file": table["has_json"]}
-    if "poster" in settings.modalities:
+    if is_dropped and "poster" in settings.modalities:
         filters["without a poster"] = table["has_poster"]
     filters |= {
         "without genres": table["genres"].map(len) > 0,
@@ -61,6 +63,8 @@ def select(table: pd.DataFrame, settings: Settings) -> tuple[pd.DataFrame, list[
         filters["without a plot"] = table["words"] > 0
     if has_plot and settings.plot.encoder == WORDS and settings.plot.unknown == "drop":
         filters["without a plot word that has a vector"] = table["known_words"] > 0
+    if not is_dropped:
+        filters["without any modality"] = pd.Series(presence_of(table, settings).any(axis=1), table.index)
     if settings.split == "official":
         filters["in no official split"] = table["fold"] != ""
     flow: list[Step] = []
@@ -72,6 +76,13 @@ def select(table: pd.DataFrame, settings: Settings) -> tuple[pd.DataFrame, list[
             raise InputError(f"{settings.raw}: no movie is left after {name!r}: is the archive complete?")
         left = kept
     return left, flow
+
+
+def presence_of(table: pd.DataFrame, settings: Settings) -> NDArray[np.bool_]:
+    """Return which movies have which modality [N, M]: a poster; a plot, of which the encoder knows a word."""
+    column = "known_words" if settings.plot.encoder == WORDS else "words"
+    has = {"plot": table[column].to_numpy() > 0, "poster": table["has_poster"].to_numpy(bool)}
+    return np.stack([has[name] for name in settings.modalities], axis=1)
 
 
 def multi_hot(genres: "pd.Series[list[str]]", classes: list[str]) -> NDArray[np.int64]:

@@ -50,7 +50,7 @@ def plot() -> None:
     if settings.plot.tokens:
         without = {"plots_without_known_word": int((steps.lengths == 0).sum())}
         write_steps("imdb", "plot", steps, words, is_train, {"source": settings.raw, **about, **without})
-        write_present(paths.features("imdb"), "plot", np.ones(len(is_train), bool))
+        write_present(paths.features("imdb"), "plot", _present(steps.lengths, settings))
         save_fitted("imdb", "plot", {})
     else:
         write_means(steps.means(), steps.lengths > 0, is_train, settings, about)
@@ -113,9 +113,14 @@ def write_means(
     }
     write_without_steps("imdb", "plot")
     write_vectors(paths.features("imdb"), "plot", array, description)
-    write_present(paths.features("imdb"), "plot", np.ones(len(array), bool))
+    write_present(paths.features("imdb"), "plot", _present(is_known, settings))
     save_fitted("imdb", "plot", fitted_words(fitted))
     print(f"  {int((~is_known).sum())} plots without a known word are 0")
+
+
+def _present(found: NDArray[Any], settings: Settings) -> NDArray[np.bool_]:
+    """Return which movies have a plot [N]: where incomplete ones are kept, those in which something was found."""
+    return np.asarray(found > 0) if settings.incomplete == "keep" else np.ones(len(found), bool)
 
 
 def _interim(name: str) -> Path:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from i2moe.base.errors import InputError
 from stages.datasets.imdb.settings import VGG, PosterSettings, Settings
 from stages.datasets.imdb.source import DATASET, find_hdf5, open_hdf5
-from stages.datasets.imdb.table import read_rows
+from stages.datasets.imdb.table import read_movies, read_rows
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
@@ -36,11 +36,14 @@ def poster() -> None:
         write_ready_made(hdf5, rows, is_train)
     else:
         folder = Path(settings.raw) / DATASET
-        items = [Item(folder / f"{movie}.jpeg", movie) for movie in table["sample_id"]]
+        present = np.ones(len(table), bool)
+        if settings.incomplete == "keep":
+            present = read_movies().iloc[rows]["has_poster"].to_numpy(bool)
+        items = [Item(folder / f"{movie}.jpeg", movie) for movie in table["sample_id"][present]]
         extractor = build_extractor(settings.poster)
         kind = "vector" if len(extractor.shape) == 1 else "image"
         description = {"kind": kind, "source": str(folder)}
-        write_image_features("imdb", "poster", items, [], is_train, extractor, description)
+        write_image_features("imdb", "poster", items, [], is_train, extractor, description, present)
     write_without_steps("imdb", "poster")
 
 

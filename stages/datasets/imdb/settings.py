@@ -41,6 +41,7 @@ class Settings(Strict):
     raw: str
     modalities: Annotated[list[Modality], Field(min_length=1), in_order(get_args(Modality))]
     split: Literal["shares", "official"]
+    incomplete: Literal["drop", "keep"] = "drop"  # movies that lack a plot or a poster
     plot: PlotSettings
     poster: PosterSettings
 

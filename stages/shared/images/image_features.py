@@ -26,20 +26,29 @@ def write_image_features(
     is_train: NDArray[np.bool_],
     extractor: Extractor,
     description: dict[str, Any],
+    present: NDArray[np.bool_] | None = None,
 ) -> None:
     """Write features of all samples, and of augmented copies of the train samples where there are any.
 
     Args:
         dataset: name.
         modality: name.
-        items: of the N samples, in cohort order.
+        items: of the samples that have an image, in cohort order.
         copies: K of each train sample, sample by sample; none where nothing is augmented.
         is_train: [N].
         extractor: the network.
         description: for the JSON; `kind` and more.
+        present: which samples have an image, [N]; None: all. Copies need all train samples to have one.
+
+    Raises:
+        InputError: when no train sample has an image, or there are copies and some train samples have none.
     """
+    has = np.ones(len(is_train), bool) if present is None else present
+    if not (is_train & has).any() or (len(copies) and not has[is_train].all()):
+        raise InputError(f"{dataset} {modality}: {int((is_train & ~has).sum())} train samples have no image: too many")
     features, rows = embed([*items, *copies], extractor)
-    own, of_copies = rows[: len(items)], rows[len(items) :]
+    own, of_copies = np.full(len(is_train), -1), rows[len(items) :]
+    own[has] = rows[: len(items)]
     about = {"shape": list(extractor.shape), "network": extractor.name} | description
     if extractor.note:
         print(f"{dataset} {modality}: {extractor.note}")
@@ -47,12 +56,12 @@ def write_image_features(
     if len(copies):
         about["copies"] = len(copies) // int(is_train.sum())
     images = Images(lambda part: features[part].astype(np.float32), extractor.shape, str(items[0].path.parent))
-    scale = fit_scale(images, own[is_train])
+    scale = fit_scale(images, own[is_train & has])
     if len(copies):
         shape = (int(is_train.sum()), about["copies"], *extractor.shape)
         path = paths.features(dataset) / f"{modality}.copies.npy"
         write_whole(path, lambda partial: save_blocks(partial, scaled(images, of_copies, scale), "<f2", shape))
-    about["fitted"] = describe_scale(scale, is_train)
+    about["fitted"] = describe_scale(scale, is_train & has)
     write_images(paths.features(dataset), modality, images, own, scale, about)
     save_fitted(dataset, modality, scale.fitted())
 

@@ -130,7 +130,7 @@ def test_the_cohort_stage_refuses(project, files, change, message):
         (
             "wireframes",
             IDS[:7],
-            r"raw/wireframes: 7 of 22 wireframes are missing \(9.png, 10.png, 100.png, 2.png, 30.png, …\): unpack wire",
+            r"raw/wireframes: 7 of 22 wireframes are missing \(10.png, 100.png, 2.png, 30.png, 31.png, …\): unpack",
         ),
         ("screenshots", IDS, r"raw/screenshots: 22 of 22 screenshots are missing"),
     ],

@@ -48,3 +48,29 @@ def test_screens_that_lack_an_image_are_left_out_and_counted(trained, tmp_path):
     shutil.rmtree("new/wireframes")
     with pytest.raises(InputError, match="new: no screen has an image in screenshots and wireframes"):
         prepare("enrico", Path("new"), tmp_path / "arrays")
+
+
+def test_screens_that_lack_an_image_are_an_error_or_kept(project, tiny):  # noqa: ARG001
+    project()
+    for path in sorted(Path("raw/screenshots").glob("*.jpg"))[:3]:
+        path.unlink()
+    lost = sorted(Path("raw/wireframes").glob("*.png"))[2]
+    lost.unlink()  # the third has neither
+    with pytest.raises(InputError, match=r"or keep them with data\.enrico\.incomplete"):
+        cohort()
+    project_kept = project(incomplete="keep")
+    for name in ("screenshots", "wireframes"):  # which the fixture drew again
+        for path in sorted((project_kept / "raw" / name).iterdir())[: 3 if name == "screenshots" else 0]:
+            path.unlink()
+    lost.unlink()
+    cohort()
+    for modality in ("screenshot", "wireframe"):
+        image(modality)
+    found = FeatureSet(paths.features("enrico"), paths.cohort("enrico"))
+    assert (~found.present["screenshot"]).sum() == 2
+    assert list(found.present) == ["screenshot"]
+    assert lost.stem not in found.sample_ids
+    assert not found.arrays["screenshot"][~found.present["screenshot"]].any()
+    train = found.rows("train")
+    own = np.asarray(found.arrays["screenshot"][train[found.present["screenshot"][train]]], float)
+    np.testing.assert_allclose(own.mean(axis=0), 0, atol=2e-3)

@@ -63,3 +63,26 @@ def test_plots_that_are_no_means_are_refused(project, tmp_path):
     project(plot={"tokens": True})
     with pytest.raises(InputError, match="new plots are prepared as means of word vectors alone"):
         prepare("imdb", Path("raw"), tmp_path / "arrays")
+
+
+def test_movies_that_lack_a_plot_or_a_poster_are_kept_where_that_is_wanted(project, monkeypatch):
+    monkeypatch.setattr(poster_stage, "build_extractor", lambda _: extractor())
+    project()
+    movies()
+    cohort()
+    dropped = json.loads(paths.cohort("imdb").with_suffix(".json").read_text())["samples"]
+    raw = project(incomplete="keep")
+    movies()
+    cohort()
+    plot()
+    poster()
+    found = FeatureSet(paths.features("imdb"), paths.cohort("imdb"))
+    assert len(found) > dropped
+    assert sorted(found.present) == ["plot", "poster"]
+    for name, is_there in zip(found.sample_ids, found.presence[:, 1], strict=True):
+        assert (raw / "dataset" / f"{name}.jpeg").exists() == is_there
+    for name, present in found.present.items():
+        assert not found.arrays[name][~present].any()
+    about = json.loads(paths.cohort("imdb").with_suffix(".json").read_text())
+    assert sum(about["presence"].values()) == len(found)
+    assert about["presence"]["plot + poster"] == dropped
