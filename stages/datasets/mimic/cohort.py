@@ -6,6 +6,7 @@ takes the admission that turns out to be the last.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def cohort() -> None:
     """Write data/cohorts/mimic.csv, .json with the flow table, and mimic.visits.csv, the admissions of each sample."""
     settings = load_block("data.mimic", Settings)
     with open_source(settings.raw, settings.memory_limit) as source:
-        num_patients, admissions = read_admissions(source, settings)
+        num_patients, admissions = read_admissions(source, settings, paths.interim("mimic"))
     candidates, index, flow = select(admissions, settings, num_patients)
     if index.empty:
         raise InputError(f"{settings.raw}: no patient is left after {flow[-1]['filter']!r}: relax data.mimic.cohort")
@@ -61,8 +62,13 @@ def presence_of(steps: pd.DataFrame, admissions: pd.DataFrame, modalities: list[
     return np.asarray(table.groupby("sample_id", sort=True)[columns].any().to_numpy(bool))
 
 
-def read_admissions(source: Source, settings: Settings) -> tuple[int, pd.DataFrame]:
+def read_admissions(source: Source, settings: Settings, interim: Path) -> tuple[int, pd.DataFrame]:
     """Return how many patients there are, and one row per admission: times, age, death, and what the admission has.
+
+    Args:
+        source: the raw tables.
+        settings: of the dataset.
+        interim: folder of the measurements.
 
     Raises:
         InputError: for a missing table or column, an empty or repeated id, or a patient that `patients` lacks.
@@ -79,7 +85,7 @@ def read_admissions(source: Source, settings: Settings) -> tuple[int, pd.DataFra
     table = admissions.merge(patients, on="subject_id")
     table["age"] = table["anchor_age"] + table["admittime"].dt.year - table["anchor_year"]
     table["discharge_date"] = table["dischtime"].dt.normalize()
-    for name, having in _having(source, settings).items():
+    for name, having in _having(source, settings, interim).items():
         table[f"has_{name}"] = table["hadm_id"].isin(having)
     return len(patients), table.sort_values(["subject_id", "admittime", "hadm_id"], ignore_index=True)
 
@@ -96,9 +102,9 @@ def _read_keyed(source: Source, table: str, key: str) -> pd.DataFrame:
     return rows
 
 
-def _having(source: Source, settings: Settings) -> dict[str, "pd.Series[Any]"]:
+def _having(source: Source, settings: Settings, interim: Path) -> dict[str, "pd.Series[Any]"]:
     """Return by modality the hadm_ids that have it: a lab or vital, a diagnosis of the wanted ICD versions, a note."""
-    measured = paths.interim("mimic") / "measurements.parquet"
+    measured = interim / "measurements.parquet"
     if not measured.exists():
         raise InputError(f"{measured} is missing: run the measurements stage first")
     versions = ", ".join(map(str, settings.cohort.icd_versions))

@@ -15,6 +15,7 @@ from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 
+MEASURED = "measurements.parquet"
 # Sums of whole ten-thousandths are exact: the mean does not depend on the order in which threads add.
 SCALE = 10_000
 # Orders values by time, and of several at one time by size, so that the last value is always the same one. Holds for
@@ -24,7 +25,11 @@ LATER = "epoch(charttime)::BIGINT * 1_000_000_000 + amount"
 
 def measurements() -> None:
     """Write data/interim/mimic/measurements.parquet, and .json with counts by feature."""
-    settings = load_block("data.mimic", Settings)
+    measure(load_block("data.mimic", Settings), paths.interim("mimic"))
+
+
+def measure(settings: Settings, folder: Path) -> None:
+    """Write the measurements of the raw tables that the settings name into a folder."""
     items = read_items()
     tables = ["labevents", "chartevents"] if settings.lab.vitals else ["labevents"]
     with open_source(settings.raw, settings.memory_limit) as source:
@@ -34,7 +39,6 @@ def measurements() -> None:
         _load_stays(source)
         for table in tables:
             _summarise(source, items[items["table"] == table], table)
-        folder = paths.interim("mimic")
         folder.mkdir(parents=True, exist_ok=True)
         _write(source, tables, folder)
 
@@ -81,7 +85,7 @@ def _summarise(source: Source, items: pd.DataFrame, table: str) -> None:
 def _write(source: Source, tables: list[str], folder: Path) -> None:
     """Write what the passes found, in order of hadm_id and feature."""
     parts = " UNION ALL ".join(f"FROM {table}_by_stay" for table in tables)
-    target = folder / "measurements.parquet"
+    target = folder / MEASURED
     source.connection.execute(
         f"""
         COPY (

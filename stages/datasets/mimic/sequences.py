@@ -1,13 +1,13 @@
 """Feature arrays over visits: V visits of N samples, at most T per sample, are padded to [N, T, F]."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages.shared.base import paths
 from stages.shared.features import fitted_on_train, write_present, write_sequences
 from stages.shared.visits import read_visits
 
@@ -42,6 +42,7 @@ def read_samples() -> Visits:
 
 
 def write_sequence(
+    folder: Path,
     modality: str,
     features: NDArray[Any],
     present: NDArray[np.bool_],
@@ -57,8 +58,8 @@ def write_sequence(
     padded = np.zeros((len(lengths), steps, features.shape[1]), dtype=features.dtype)
     padded[visits.row, visits.step] = features
     padded[~present] = 0
-    write_sequences(paths.features("mimic"), modality, padded, np.where(present, lengths, 1), description)
-    write_present(paths.features("mimic"), modality, present)
+    write_sequences(folder, modality, padded, np.where(present, lengths, 1), description)
+    write_present(folder, modality, present)
 
 
 def samples_with(visits: Visits, has: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -8,8 +8,10 @@ from i2moe.base.errors import InputError
 from stages.datasets.mimic.sequences import Visits, fitted_on_visits, read_samples, samples_with, write_sequence
 from stages.datasets.mimic.settings import Settings
 from stages.datasets.mimic.source import open_source
+from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
+from stages.shared.features import save_fitted
 
 
 def code() -> None:
@@ -32,7 +34,16 @@ def code() -> None:
         "share_of_codes_outside_vocabulary": round(1 - len(known) / len(diagnoses), 4),
         "fitted": fitted_on_visits(visits, "vocabulary"),
     }
-    write_sequence("code", array, samples_with(visits, has_code), visits, settings.cohort.max_visits, description)
+    save_fitted("mimic", "code", {"vocabulary": np.array(vocabulary)})
+    write_sequence(
+        paths.features("mimic"),
+        "code",
+        array,
+        samples_with(visits, has_code),
+        visits,
+        settings.cohort.max_visits,
+        description,
+    )
 
 
 def read_diagnoses(visits: Visits, settings: Settings) -> pd.DataFrame:

@@ -2,28 +2,29 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
+from i2moe.preparation.fitted import Fitted
 from stages.datasets.mimic.lab.items import read_items
 from stages.datasets.mimic.sequences import Visits, fitted_on_visits, read_samples, samples_with, write_sequence
 from stages.datasets.mimic.settings import LabSettings, Settings
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
+from stages.shared.features import save_fitted
 
 
 def lab() -> None:
     """Write data/features/mimic/lab.npy [N, T, F], .lengths.npy and .json."""
     settings = load_block("data.mimic", Settings)
     visits = read_samples()
-    items = read_items()
-    features = items[(items["kind"] == "lab") | settings.lab.vitals]["feature"].unique().tolist()
-    values = read_values(visits, features, settings.lab.summaries)
+    features = features_of(settings.lab)
+    values = read_values(visits, features, settings.lab.summaries, paths.interim("mimic"))
     present = samples_with(visits, np.asarray(np.isfinite(values).any(axis=(1, 2))))
     array, names, fitted = impute_and_scale(values, features, visits.is_train & present[visits.row], settings.lab)
     counts = json.loads((paths.interim("mimic") / "measurements.json").read_text())
@@ -36,14 +37,22 @@ def lab() -> None:
         "values_in_raw_data": {name: counts[name] for name in features if name in counts},
         "fitted": fitted_on_visits(visits, "imputed values, means, scales") | fitted,
     }
-    write_sequence("lab", array, present, visits, settings.cohort.max_visits, description)
+    write_sequence(paths.features("mimic"), "lab", array, present, visits, settings.cohort.max_visits, description)
+    kept = [name in names or f"{name}_{settings.lab.summaries[0]}" in names for name in features]
+    save_fitted("mimic", "lab", {"kept": np.array(kept), **{name: np.array(own) for name, own in fitted.items()}})
     rarest = sorted(features, key=lambda name: -missing[name])[:5]
     print(f"  most often missing in a visit: {', '.join(f'{name} {missing[name]:.0%}' for name in rarest)}")
 
 
-def read_values(visits: Visits, features: list[str], summaries: Sequence[str]) -> NDArray[np.float64]:
+def features_of(settings: LabSettings) -> list[str]:
+    """Return the names of what is measured."""
+    items = read_items()
+    return [str(name) for name in items[(items["kind"] == "lab") | settings.vitals]["feature"].unique()]
+
+
+def read_values(visits: Visits, features: list[str], summaries: Sequence[str], interim: Path) -> NDArray[np.float64]:
     """Return the measurements of the visits [V, features, summaries], NaN where there is none."""
-    path = paths.interim("mimic") / "measurements.parquet"
+    path = interim / "measurements.parquet"
     with duckdb.connect() as connection:
         connection.register("visits", visits.table())
         found = connection.execute(
@@ -85,15 +94,24 @@ def impute_and_scale(
         raise InputError(f"{paths.interim('mimic')}: no train visit has any measurement: is this the right raw data?")
     table = values[:, present].reshape(len(values), -1)
     imputer, scaler = SimpleImputer(strategy=settings.impute), StandardScaler()
-    steps = make_pipeline(imputer, scaler).fit(table[is_train])
-    parts = [steps.transform(table)]
+    make_pipeline(imputer, scaler).fit(table[is_train])
     names = [f"{name}_{summary}" for name in kept for summary in settings.summaries]
     if settings.missing_indicators:
-        parts.append(np.isnan(values[:, present, 0]))
         names += [f"{name}_missing" for name in kept]
-    array: NDArray[Any] = np.concatenate(parts, axis=1).astype(np.float32)
     fitted = {"imputed": imputer.statistics_, "means": scaler.mean_, "scales": scaler.scale_}
+    array = scaled(values, fitted | {"kept": present}, settings)
     return array, names, {name: values.tolist() for name, values in fitted.items()}
+
+
+def scaled(values: NDArray[np.float64], fitted: Fitted, settings: LabSettings) -> NDArray[np.float32]:
+    """Fill, scale and mark the values [V, features, summaries] of any visits by what was fitted; [V, F]."""
+    own = values[:, fitted["kept"]]
+    table = own.reshape(len(values), -1)
+    filled = np.where(np.isnan(table), fitted["imputed"], table)
+    parts = [(filled - fitted["means"]) / fitted["scales"]]
+    if settings.missing_indicators:
+        parts.append(np.isnan(own[:, :, 0]).astype(np.float64))
+    return np.concatenate(parts, axis=1).astype(np.float32)
 
 
 if __name__ == "__main__":

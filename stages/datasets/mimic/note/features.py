@@ -8,14 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from i2moe.base.errors import InputError
 from i2moe.preparation.fitted import Fitted
 from stages.datasets.mimic.sequences import Visits, fitted_on_visits, read_samples, samples_with, write_sequence
 from stages.datasets.mimic.settings import NoteSettings, Settings
 from stages.datasets.mimic.source import Source, open_source
+from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
+from stages.shared.features import save_fitted
 from stages.shared.pretrained.text import TextEncoder
 from stages.shared.terms import fit_terms, term_embedding
+from stages.shared.words import scaled
 
 BLANK = re.compile(r"_{2,}")  # what de-identification leaves of a name, a date or a number
 NOTES_AT_ONCE = 500
@@ -29,13 +33,22 @@ def note() -> None:
     visits = read_samples()
     with open_source(settings.raw, settings.memory_limit) as source:
         load_notes(source, visits)
-        array, has_note, about = embed_notes(source, visits, settings.note)
+        array, has_note, about, fitted = embed_notes(source, visits, settings.note)
     description = {
         "source": settings.raw,
         "visits_with_note": int(has_note.sum()),
         **about,
     }
-    write_sequence("note", array, samples_with(visits, has_note), visits, settings.cohort.max_visits, description)
+    save_fitted("mimic", "note", fitted)
+    write_sequence(
+        paths.features("mimic"),
+        "note",
+        array,
+        samples_with(visits, has_note),
+        visits,
+        settings.cohort.max_visits,
+        description,
+    )
 
 
 def load_notes(source: Source, visits: Visits) -> None:
@@ -52,8 +65,8 @@ def load_notes(source: Source, visits: Visits) -> None:
 
 def embed_notes(
     source: Source, visits: Visits, settings: NoteSettings
-) -> tuple[NDArray[np.float32], NDArray[np.bool_], dict[str, Any]]:
-    """Embed and standardise: features [V, D], zeros without a note; which visits have one [V]; a description.
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], dict[str, Any], Fitted]:
+    """Embed and standardise: features [V, D], zeros without a note; which visits have one [V]; a description; the fit.
 
     Raises:
         InputError: when there are too few notes or terms, or the model cannot be loaded.
@@ -62,19 +75,36 @@ def embed_notes(
 
     if settings.model is None:
         terms, about = fit_notes(source, settings)
-        embed = term_embedding(terms, clean)
-        fitted = "terms, document frequencies, SVD, means, scales"
+        what = "terms, document frequencies, SVD, means, scales"
     else:
-        embed, about = load_model(settings.model), {"model": settings.model}
-        fitted = "means, scales"
+        terms, about = {}, {"model": settings.model}
+        what = "means, scales"
+    array, has_note = read_notes(source, visits, embedding(settings, terms))
+    scaler = StandardScaler().fit(array[has_note & visits.is_train])
+    fitted = terms | {"mean": scaler.mean_, "scale": scaler.scale_}
+    array = scaled(array, has_note, fitted)
+    return array, has_note, about | {"fitted": fitted_on_visits(visits, what)}, fitted
+
+
+def embedding(settings: NoteSettings, terms: Fitted) -> Embed:
+    """Return what turns notes into vectors: the terms that were fitted, or a model."""
+    return term_embedding(terms, clean) if settings.model is None else load_model(settings.model)
+
+
+def read_notes(source: Source, visits: Visits, embed: Embed) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the vectors of the visits' notes [V, D], zeros without one, and which visits have one [V].
+
+    Raises:
+        InputError: when no visit has one.
+    """
     blocks = [(visit, embed(texts).astype(np.float32)) for visit, texts in stream(source, "true")]
+    if not blocks:
+        raise InputError(f"{source.path('discharge')}: no visit has a note")
     array = np.zeros((len(visits.hadm_id), blocks[0][1].shape[1]), dtype=np.float32)
     has_note = np.zeros(len(array), dtype=bool)
     for visit, block in blocks:
         array[visit], has_note[visit] = block, True
-    scaler = StandardScaler().fit(array[has_note & visits.is_train])
-    array[has_note] = scaler.transform(array[has_note])
-    return array, has_note, about | {"fitted": fitted_on_visits(visits, fitted)}
+    return array, has_note
 
 
 def fit_notes(source: Source, settings: NoteSettings) -> tuple[Fitted, dict[str, Any]]:
