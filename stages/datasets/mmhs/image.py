@@ -8,7 +8,7 @@ from stages.datasets.mmhs.table import read_samples, repeated
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.images.image_features import write_image_features
-from stages.shared.images.images import Item
+from stages.shared.images.images import Extractor, Item
 from stages.shared.images.networks import vgg16_extractor
 
 
@@ -16,7 +16,17 @@ def image() -> None:
     """Write data/features/mmhs/image.npy [N, 4096] and .json."""
     settings = load_block("data.mmhs", Settings)
     samples, _, is_train = read_samples()
-    extractor = vgg16_extractor(
+    extractor = build_extractor(settings)
+    notes = [extractor.note, repeated(samples["same_image"], is_train, "image address")]
+    extractor = dataclasses.replace(extractor, note="; ".join(filter(None, notes)) or None)
+    items = [Item(image_path(settings.raw, tweet), tweet) for tweet in samples["tweet_id"]]
+    description = {"kind": "vector", "source": str(items[0].path.parent)}
+    write_image_features("mmhs", "image", items, [], is_train, extractor, description)
+
+
+def build_extractor(settings: Settings) -> Extractor:
+    """Build VGG-16 up to its second layer of 4096."""
+    return vgg16_extractor(
         settings.image.weights,
         settings.image.seed,
         settings.image.batch_size,
@@ -24,11 +34,6 @@ def image() -> None:
         key="data.mmhs.image.weights",
         remedy="unpack the archive again, or remove this file",
     )
-    notes = [extractor.note, repeated(samples["same_image"], is_train, "image address")]
-    extractor = dataclasses.replace(extractor, note="; ".join(filter(None, notes)) or None)
-    items = [Item(image_path(settings.raw, tweet), tweet) for tweet in samples["tweet_id"]]
-    description = {"kind": "vector", "source": str(items[0].path.parent)}
-    write_image_features("mmhs", "image", items, [], is_train, extractor, description)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,12 @@ AGAIN = "unpack the archive again"
 NOISE = re.compile(r"https?://\S+|\bpic\.twitter\.com/\S+|^\s*RT\b|\bRT(?=\s+@)|@\w+:?")
 
 
-def read_ground_truth(raw: str) -> tuple[pd.DataFrame, list[str]]:
+def read_ground_truth(raw: str, *, labelled: bool = True) -> tuple[pd.DataFrame, list[str]]:
     """Read every tweet's annotations, the address of its image, and its text.
+
+    Args:
+        raw: the folder.
+        labelled: whether every tweet must have annotations; those of new ones are not looked at.
 
     Returns:
         A row per tweet, sorted by tweet_id: image_url, and the number of annotators who chose each of LABELS. The
@@ -43,7 +47,7 @@ def read_ground_truth(raw: str) -> tuple[pd.DataFrame, list[str]]:
     path = Path(raw) / GROUND_TRUTH
     records = _read_records(path)
     names = sorted(records)
-    labels: list[Any] = [records[name].get("labels") for name in names]
+    labels: list[Any] = [records[name].get("labels") if labelled else [] for name in names]
     for name, own in zip(names, labels, strict=True):
         if not (isinstance(own, list) and all(label in range(len(LABELS)) for label in own)):
             raise InputError(f"{path}: tweet {name}: 'labels' is not a list of numbers from 0 to 5: {AGAIN}")
