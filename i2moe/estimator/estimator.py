@@ -410,7 +410,7 @@ def draw_validation(
     """Draw the validation rows [N]: whole groups, or a share of each class that leaves one sample to train.
 
     Examples:
-        >>> draw_validation("binary", np.array([0, 0, 0, 0, 1, 1]), None, 0.5, 0).sum()
+        >>> int(draw_validation("binary", np.array([0, 0, 0, 0, 1, 1]), None, 0.5, 0).sum())
         3
     """
     generator = np.random.default_rng(seed)

@@ -169,6 +169,9 @@ class Preparation:
         Raises:
             InputError: for modalities that are not those of train, or values that do not fit them.
         """
+        nothing = int((~np.any([presence(own) for own in inputs.given.values()], axis=0)).sum())
+        if nothing:
+            raise InputError(f"{nothing} samples have no modality at all: leave them out")
         if list(inputs.given) != list(self.kinds):
             raise InputError(f"the modalities are {list(inputs.given)}, those of the train samples {list(self.kinds)}")
         for name, own in inputs.given.items():

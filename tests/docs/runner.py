@@ -109,6 +109,9 @@ class Runner:
                 assert "i2moe-mult |" in self.run(*command.words, "--pairs", "1")
             case ("python", "-m", "benchmarks.sealed", *_):
                 assert "largest share is the planted role" in self.run("python", "-m", "benchmarks.sealed", "--quick")
+            case ("python", "-m", "benchmarks.incomplete"):
+                brief = ("--seeds", "2", "--epochs", "1", "--num-train", "60")
+                assert "| complete cases |" in self.run(*command.words, *brief)
             case ("python", "-m", "benchmarks.planted", *options):
                 assert options == ["--quick"], f"{command}: all cases take an hour of one core"
                 assert "lattice mean: finds the planted role in 1.00" in self.run(*command.words)

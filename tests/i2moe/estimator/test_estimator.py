@@ -93,7 +93,7 @@ def kinds_of_input():
         "one modality": {"lab": generator.normal(size=(40, 2))},
         "absent": {
             "heart": [None if row % 3 == 0 else own for row, own in enumerate(sequences)],
-            "lab": np.where(np.arange(40)[:, None] % 5 == 1, np.nan, generator.normal(size=(40, 2))),
+            "lab": np.where(np.arange(40)[:, None] % 6 == 1, np.nan, generator.normal(size=(40, 2))),
         },
     }
 
@@ -311,6 +311,10 @@ WRONG = {
         "'note' is of kind sequence, in the train samples vector",
     ),
     "unknown class": (lambda: small(epochs=1).fit(X, Y).explain(X, ["dead"] * 40), "classes that train lacks"),
+    "nothing at all": (
+        lambda: small().fit({name: own.iloc[1:].reindex(own.index) for name, own in X.items()}, Y),
+        "1 samples have no modality at all: leave them out",
+    ),
     "newly absent": (
         lambda: small(epochs=1).fit(X, Y).predict(X | {"lab": X["lab"] * np.nan}),
         "40 samples lack modality 'lab', which all samples had in training",
