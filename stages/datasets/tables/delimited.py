@@ -46,8 +46,10 @@ def read_delimited(path: Path, params: TableParams, as_written: list[str]) -> pd
             dtype=dict.fromkeys(as_written, str),
         )
     blank = [name for name, written in zip(table.columns, names, strict=False) if not written.strip()]
-    table = table.drop(columns=[name for name in blank if table[name].isna().all()])
-    return table[table.notna().any(axis=1)].reset_index(drop=True)
+    empty = [name for name in blank if table[name].isna().all()]
+    has_value = table.notna().any(axis=1)
+    table = table.drop(columns=empty) if empty else table  # each of these copies the whole table
+    return table if has_value.all() else table[has_value].reset_index(drop=True)
 
 
 def _encoding(path: Path, params: TableParams) -> str:

@@ -36,6 +36,8 @@ class Source:
     def of(self, sample_ids: "pd.Series[Any]") -> "Source":
         """Return these samples alone, in their order."""
         rows = self.table.index.get_indexer(pd.Index(sample_ids))
+        if np.array_equal(rows, np.arange(len(self.table))):
+            return self  # all of them: a copy would hold the whole table twice
         return Source(
             self.table.iloc[rows], self.removed, self.origin, self.positions[rows], self.num_first, self.folder
         )
@@ -75,7 +77,9 @@ def read_source(params: TableParams) -> Source:
     if table.empty:
         why = f"no sample is in every file: do they share the ids of column {params.id!r}?" if parts[1:] else "no rows"
         raise InputError(f"{params.raw}: {why}")
-    table = table.sort_index().rename_axis("sample_id")
+    # Sorting copies the whole table, which a file in order of its ids does not need.
+    ordered = table if table.index.is_monotonic_increasing else table.sort_index()
+    table = ordered.rename_axis("sample_id")
     return Source(table, removed, origin, order.get_indexer(table.index), len(order), first_path.parent)
 
 
@@ -185,7 +189,10 @@ def _indexed(path: Path, table: pd.DataFrame, ids: pd.Index, params: TableParams
         raise InputError(
             f"{path} has {len(table)} rows, the first file {len(ids)}: without ids, files must align row by row"
         )
-    return table.set_axis(ids).drop(columns=[params.id] if params.id in table else [])
+    table.index = ids  # in place: a copy of a large table takes as much memory again
+    if params.id in table:
+        table.pop(params.id)
+    return table
 
 
 def require_columns(path: Path | str, table: pd.DataFrame, columns: list[str], role: str) -> None:
