@@ -11,6 +11,8 @@ from stages.report.tokens import faithfulness_table, masking_table, pair_table, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+STAND_INS = {"token": "a learned token", "mean": "its train mean"}  # for a modality that is missing
+
 Explanations = dict[str, pd.DataFrame | None]  # of one model, by method
 
 
@@ -50,11 +52,11 @@ def robustness_table(robustness: pd.DataFrame, direction: str) -> ReadingTable:
             [f"{row['score']:.3f} ± {row['spread']:.3f}" for row in records(own[own["share"] == share])]
             for share in shares
         ]
-        rows.append([[f"{modality} ({by})"], *cells])
+        rows.append([[f"{modality}, {STAND_INS[str(by)]} in its place"], *cells])
     return ReadingTable(
         f"{direction} where a modality is missing at random",
-        "A line for each seed: mean and standard deviation over draws of who loses the modality. In its place is the "
-        "model's learned token, where it has one, else its mean over the train samples, which such a model never saw.",
+        "A line for each seed: mean and standard deviation over draws of who loses the modality. A model that was "
+        "trained on complete samples has no token for a missing modality, and never saw its mean in training.",
         ["modality", *(f"in {share:.0%}" for share in shares)],
         rows,
     )

@@ -17,6 +17,7 @@ from stages.datasets.tables.features import features
 from stages.datasets.tables.new import prepare
 from stages.shared.base import paths
 from stages.shared.images import networks
+from tests.tiny_encoders import write_text_encoder, write_vision_encoder
 
 NUM = 30
 MODALITIES = {
@@ -284,3 +285,42 @@ def test_a_file_selects_all_of_its_columns(project):
     )
     found = project({"more": {"file": "more.csv"}, "age": {"columns": ["own.age"]}}, files=["own.csv", "more.csv"])
     assert found.shapes == {"more": (2,), "age": (1,)}
+
+
+def write_word_vectors(path):
+    lines = [f"{word} {index} {index % 2}" for index, word in enumerate(WORDS)]
+    path.write_text(f"{len(lines)} 2\n" + "\n".join(lines) + "\n")
+
+
+def test_texts_may_be_means_of_word_vectors(project):
+    write_word_vectors(Path("raw/vectors.txt"))
+    table = pd.read_csv("raw/own.csv")
+    table.loc[4, "report"] = "nothing known"
+    table.to_csv("raw/own.csv", index=False)
+    report = {"text": {"column": "report", "encoder": "words", "vectors": "vectors.txt"}}
+    found = project({"age": MODALITIES["age"], "report": report})
+    by_word = {word: np.array([index, index % 2]) for index, word in enumerate(WORDS)}
+    texts = table.set_index("sample")["report"].loc[found.sample_ids]
+    own = [[by_word[word] for word in text.split() if word in by_word] or [np.zeros(2)] for text in texts]
+    means = np.array([np.mean(vectors, axis=0) for vectors in own])
+    known = ~texts.str.contains("nothing").to_numpy()
+    train = np.isin(np.arange(NUM), found.rows("train")) & known
+    expected = (means - means[train].mean(axis=0)) / means[train].std(axis=0)
+    np.testing.assert_allclose(found.arrays["report"][known], expected[known], atol=1e-5)
+    assert not found.arrays["report"][~known].any()
+    assert found.present == {}
+
+
+def test_images_and_texts_may_go_through_hugging_face_encoders(project, tmp_path):
+    pytest.importorskip("transformers")
+    words, patches = write_text_encoder(tmp_path / "bert"), write_vision_encoder(tmp_path / "vit")
+    found = project(
+        {
+            "scan": {"image": {"column": "picture", "network": str(patches), "batch_size": 4}},
+            "report": {"text": {"column": "report", "encoder": str(words)}},
+        }
+    )
+    assert found.kinds == {"scan": "image", "report": "vector"}
+    assert found.shapes == {"scan": (8, 4, 4), "report": (8,)}
+    train = found.rows("train")
+    np.testing.assert_allclose(np.asarray(found.arrays["report"][train], float).std(axis=0), 1, atol=1e-4)
