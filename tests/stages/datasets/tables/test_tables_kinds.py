@@ -314,6 +314,9 @@ def test_texts_may_be_means_of_word_vectors(project):
 def test_images_and_texts_may_go_through_hugging_face_encoders(project, tmp_path):
     pytest.importorskip("transformers")
     words, patches = write_text_encoder(tmp_path / "bert"), write_vision_encoder(tmp_path / "vit")
+    table = pd.read_csv("raw/own.csv")
+    known = np.random.default_rng(1).choice(["war", "love", "sea", "storm"], (NUM, 5))
+    table.assign(report=[" ".join(own) for own in known]).to_csv("raw/own.csv", index=False)
     found = project(
         {
             "scan": {"image": {"column": "picture", "network": str(patches), "batch_size": 4}},
