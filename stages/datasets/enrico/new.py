@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from i2moe.base.errors import InputError
 from stages.datasets.enrico import image as image_stage
 from stages.datasets.enrico.settings import Settings
@@ -13,22 +15,25 @@ from stages.shared.new import NewSamples
 
 
 def prepare(dataset: str, raw: Path, folder: Path) -> NewSamples:
-    """Write the arrays of new screens: those that have an image of every modality; no table is read.
+    """Write the arrays of new screens: those with an image of every modality, or any where incomplete ones are kept.
+
+    No table is read.
 
     Raises:
-        InputError: when no screen has every image, or one cannot be decoded.
+        InputError: when no screen is left, or an image cannot be decoded.
     """
     settings = load_block(f"data.{dataset}", Settings)
     found = [_screens(raw, modality) for modality in settings.modalities]
-    screens, every = sorted(set.intersection(*found)), set.union(*found)
+    every = set.union(*found)
+    screens = sorted(every if settings.incomplete == "keep" else set.intersection(*found))
     if not screens:
         folders = " and ".join(IMAGES[modality][0] for modality in settings.modalities)
         raise InputError(f"{raw}: no screen has an image in {folders}")
-    for modality in settings.modalities:
-        items = [Item(image_path(str(raw), modality, screen), screen) for screen in screens]
-        about = {"kind": "image", "source": str(items[0].path.parent)}
+    for modality, own in zip(settings.modalities, found, strict=True):
+        items = [Item(image_path(str(raw), modality, screen), screen) for screen in screens if screen in own]
+        present = np.isin(screens, sorted(own))
         extractor = image_stage.build_extractor(settings.image, modality)
-        write_new_images(dataset, modality, items, extractor, folder, about)
+        write_new_images(dataset, modality, items, present, extractor, folder, {"kind": "image"})
     return NewSamples(screens, {"without every image": len(every) - len(screens)})
 
 

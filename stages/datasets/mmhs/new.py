@@ -46,7 +46,8 @@ def prepare(dataset: str, raw: Path, folder: Path) -> NewSamples:
     if "image" in settings.modalities:
         items = [Item(image_path(str(raw), tweet), tweet) for tweet in ids[kept]]
         extractor = image_stage.build_extractor(settings)
-        write_new_images(dataset, "image", items, extractor, folder, {"kind": "vector"})
+        every = np.ones(len(items), bool)
+        write_new_images(dataset, "image", items, every, extractor, folder, {"kind": "vector"})
     removed = {
         "without an image file": int((~has).sum()),
         "without a word beside links and mentions": int((has & ~has_words).sum()),

@@ -67,21 +67,38 @@ def write_image_features(
 
 
 def write_new_images(
-    dataset: str, modality: str, items: Sequence[Item], extractor: Extractor, folder: Path, description: dict[str, Any]
+    dataset: str,
+    modality: str,
+    items: Sequence[Item],
+    present: NDArray[np.bool_],
+    extractor: Extractor,
+    folder: Path,
+    description: dict[str, Any],
 ) -> None:
     """Write features of new samples' images into a folder, scaled as those of the dataset's train split.
+
+    Args:
+        dataset: name.
+        modality: name.
+        items: of the samples that have an image, in order.
+        present: which samples have one, [N].
+        extractor: the network.
+        folder: for the arrays.
+        description: for the JSON; `kind` and more.
 
     Raises:
         InputError: for features of another number than those of train.
     """
-    features, rows = embed(items, extractor)
+    features, found = embed(items, extractor)
+    rows = np.full(len(present), -1)
+    rows[present] = found
     scale = scale_of(read_fitted(paths.fitted(dataset, modality)))
     if scale.mean.size != int(np.prod(extractor.shape)):
         raise InputError(
             f"{paths.fitted(dataset, modality)} has {scale.mean.size} features, the network {extractor.shape}: rerun "
             "the feature stage"
         )
-    images = Images(lambda part: features[part].astype(np.float32), extractor.shape, str(items[0].path.parent))
+    images = Images(lambda part: features[part].astype(np.float32), extractor.shape, f"new images of {modality}")
     about = {"shape": list(extractor.shape), "network": extractor.name} | description
     write_images(folder, modality, images, rows, scale, about)
 

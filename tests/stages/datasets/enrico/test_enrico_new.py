@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from i2moe.base.errors import InputError
 from i2moe.data import FeatureSet, SampleSet
@@ -12,6 +13,13 @@ from stages.datasets.enrico.cohort import cohort
 from stages.datasets.enrico.image import image
 from stages.datasets.enrico.new import prepare
 from stages.shared.base import paths
+
+
+def write_incomplete(value):
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(Path("params.yaml"))
+    params["data"]["enrico"]["incomplete"] = value
+    yaml.dump(params, Path("params.yaml"))
 
 
 @pytest.fixture
@@ -45,6 +53,11 @@ def test_screens_that_lack_an_image_are_left_out_and_counted(trained, tmp_path):
     new = prepare("enrico", Path("new"), tmp_path / "arrays")
     assert new.removed == {"without every image": 1}
     assert len(new.sample_ids) == len(trained.rows("test")) - 1
+    write_incomplete("keep")
+    new = prepare("enrico", Path("new"), tmp_path / "kept")
+    samples = SampleSet(tmp_path / "kept", trained.modalities, new.sample_ids)
+    assert samples.presence.sum(axis=0).tolist() == [len(trained.rows("test")), len(trained.rows("test")) - 1]
+    write_incomplete("drop")
     shutil.rmtree("new/wireframes")
     with pytest.raises(InputError, match="new: no screen has an image in screenshots and wireframes"):
         prepare("enrico", Path("new"), tmp_path / "arrays")

@@ -55,8 +55,17 @@ def test_movies_without_a_poster_or_a_known_word_are_left_out_and_counted(traine
     Path("new/dataset/9999999.json").write_text(json.dumps({"plot": ["zzzz qqqq"]}))
     Path("new/dataset/8888888.json").write_text(json.dumps({"plot": ["war"]}))
     new = prepare("imdb", Path("new"), tmp_path / "arrays")
-    assert new.removed == {"without a JSON file or a poster": 1, "without a plot word that has a vector": 1}
+    assert new.removed == {"without a plot of known words, or a poster": 2}
     assert len(new.sample_ids) == len(rows)
+    path = Path("params.yaml")
+    path.write_text(path.read_text().replace("incomplete: drop", "incomplete: keep"))
+    new = prepare("imdb", Path("new"), tmp_path / "arrays")
+    assert new.removed == {"without plot and poster": 0}
+    samples = SampleSet(tmp_path / "arrays", trained.modalities, new.sample_ids)
+    assert samples.presence[[new.sample_ids.index(name) for name in ("8888888", "9999999")]].tolist() == [
+        [True, False],
+        [False, True],
+    ]
 
 
 def test_plots_that_are_no_means_are_refused(project, tmp_path):
