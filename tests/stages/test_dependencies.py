@@ -43,8 +43,8 @@ NEEDED_BY_OTHER_MODALITIES = {
     "mmhs features@tweet": {"image_features.py", "images.py", "prefetch.py", "source.py", "networks.py"},
     "mmhs features@image": {"texts.py", "words.py"},
     "mmhs features@ocr": {"image_features.py", "images.py", "prefetch.py", "source.py", "networks.py"},
-    "mimic features@lab": {"loading.py", "terms.py", "text.py"},
-    "mimic features@code": {"loading.py", "terms.py", "text.py"},
+    "mimic features@lab": {"loading.py", "terms.py", "text.py", "words.py"},
+    "mimic features@code": {"loading.py", "terms.py", "text.py", "words.py"},
 }
 
 
