@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help repro test lint format clean
+.PHONY: help repro test browser lint format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -14,6 +14,9 @@ repro: .venv/.installed  ## Run the whole pipeline, print the metrics and where 
 
 test: .venv/.installed  ## Run the tests
 	@$(BIN)/python -m pytest
+
+browser:  ## Install what the tests of the report's page drive Chromium with (Node.js is needed)
+	@npm ci --prefix tests/browser --no-audit --no-fund
 
 lint: .venv/.installed  ## Check lint, format and types
 	$(BIN)/ruff check .

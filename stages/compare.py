@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from i2moe.prepared import Prepared
     from i2moe.resampling import Scores
 
-BETTER, WORSE, NOT_SHOWN = "better", "worse", "no difference shown"
 SIGNIFICANCE = 0.01  # for all comparisons of a dataset together
 
 
@@ -114,6 +113,8 @@ def differences(features: "Prepared", logits: "dict[str, NDArray[np.float64]]", 
 
 def verdict(difference: float, p_value: float, *, higher_is_better: bool) -> str:
     """Say whether a difference shows, by its corrected p-value, that the first is better or worse."""
+    from stages.shared.cards import BETTER, NOT_SHOWN, WORSE
+
     if p_value > SIGNIFICANCE:
         return NOT_SHOWN
     return BETTER if (difference > 0) == higher_is_better else WORSE

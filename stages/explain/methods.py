@@ -365,20 +365,19 @@ def patterns(explained: Explained) -> pd.DataFrame | None:
 
 
 def local(explained: Explained) -> pd.DataFrame | None:
-    """Return each sample's shares and what is predicted without each modality, of open data, a row per seed and name.
+    """Return what is predicted of each sample without each modality, and its shares, of open data, by seed and name.
 
-    Only of models that saw missing modalities in training: others may say anything where one is missing.
+    Shares are only of models that saw missing modalities in training: others may say anything where one is missing.
     """
     features = explained.features
-    if not explained.saw_missing or features.licence != "open":
+    if features.licence != "open":
         return None
     tables = []
     for seed, own in zip(explained.seeds, explained.coalitions, strict=True):
         values = local_values(features.task, own["mean"].whole, explained.train_labels)
-        found = {
-            "share": (local_shares(values), explained.terms),
-            "without": (without_each(values), features.modalities),
-        }
+        found = {"without": (without_each(values), features.modalities)}
+        if explained.saw_missing:
+            found |= {"share": (local_shares(values), explained.terms)}
         for kind, (numbers, names) in found.items():
             table = pd.DataFrame(numbers, columns=names)
             table.insert(0, "sample_id", explained.predictions.sample_ids)

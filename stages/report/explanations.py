@@ -5,33 +5,38 @@ A new method is an entry here, and a function in `stages.explain.methods` under 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from i2moe.metrics import arrow
-from stages.report import figures, tokens
+from stages.report import charts, tokens
 from stages.shared.explanations import Columns
 from stages.shared.predictions import SplitPredictions
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from markupsafe import Markup
+
+NO_NAMES = ("lattice mean", "partial information", "parts")  # readings that need no names of experts
 
 
 @dataclass(frozen=True)
 class Shown:
     """The model that is shown, next to the tables of its explanations."""
 
+    where: str  # dataset and model, in words
     metric: str  # the lead metric of the task
     mixture: float  # the whole model's score in it
     predictions: SplitPredictions
+    planted: list[str] | None  # the terms that are planted; None of real data
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure of a table, and its caption."""
+    """A chart of a table, and its caption."""
 
-    figure: Callable[[pd.DataFrame, Shown], "Figure"]
+    chart: Callable[[pd.DataFrame, Shown], "Markup | None"]  # None where there is nothing to draw
     caption: Callable[[pd.DataFrame, Shown], str]
 
 
@@ -40,6 +45,7 @@ class Explanation:
     """How the table of one method is shown."""
 
     columns: Columns  # the columns it must have, and the type of their values
+    tab: str = "experts"  # of the page: experts | modalities | features | samples
     drawings: dict[str, Drawing] = field(default_factory=dict)  # by name, which is part of the file name
     tabulate: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table  # to the rows of reports/tables
 
@@ -71,6 +77,12 @@ def directed(scores: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def shares_chart(reading: str, table: pd.DataFrame, shown: Shown) -> "Markup | None":
+    """Draw the shares that one reading gives; None where the model does not have it."""
+    own = table[table["reading"] == reading]
+    return charts.shares_chart(own, shown.planted, f"{shown.where}, {reading}") if len(own) else None
+
+
 EXPLANATIONS: dict[str, Explanation] = {
     "experts": Explanation(
         columns={
@@ -95,18 +107,18 @@ EXPLANATIONS: dict[str, Explanation] = {
         },
         drawings={
             "weights": Drawing(
-                lambda table, shown: figures.weights_figure(table, shown.predictions.weights),
+                lambda table, shown: charts.weights_chart(table, shown.predictions.weights, shown.where),
                 lambda table, shown: (  # noqa: ARG005 (every caption is called alike)
                     "Weight of each expert over the test split, a violin for each seed; dots are the seeds' means, the "
-                    "dotted line equal weights. A grey, hatched expert is at chance alone in every seed: its weight "
-                    "explains nothing."
+                    "dotted line equal weights. A grey expert is at chance alone in every seed: its weight explains "
+                    "nothing. The paper's Figure 4."
                 ),
             ),
             "alone": Drawing(
-                lambda table, shown: figures.alone_figure(table, shown.mixture, shown.metric),
+                lambda table, shown: charts.alone_chart(table, shown.mixture, shown.metric, shown.where),
                 lambda table, shown: (  # noqa: ARG005
                     f"Test {shown.metric} of each expert alone, mean over seeds with 95 % bootstrap interval; "
-                    "grey and hatched where the expert is at chance in every seed."
+                    "grey where the expert is at chance in every seed. The paper's Figure 5."
                 ),
             ),
         },
@@ -155,6 +167,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         }
     ),
     "example": Explanation(
+        tab="samples",
         columns={
             "sample_id": str,
             "seed": int,
@@ -168,30 +181,35 @@ EXPLANATIONS: dict[str, Explanation] = {
         },
         drawings={
             "example": Drawing(
-                lambda table, shown: figures.example_figure(table),  # noqa: ARG005
+                lambda table, shown: charts.example_chart(table, shown.where),
                 lambda table, shown: (  # noqa: ARG005
                     "One test sample ({sample_id}, seed {seed}; true class {label!r}, predicted {predicted!r}): of "
-                    "those predicted right, the one whose experts differ most."
+                    "those predicted right, the one whose experts differ most. The paper's Figure 3."
                 ).format(**table.iloc[0]),
             )
         },
     ),
     "coalitions": Explanation(
+        tab="modalities",
         columns={"replacement": str, "seed": int, "intact": str, "metric": str, "score": float},
         tabulate=lambda table: directed(mean_by_metric(table)),
         drawings={
             "modalities": Drawing(
-                lambda table, shown: figures.coalitions_figure(
-                    mean_by_metric(table[table["replacement"] == "mean"]), shown.metric
+                lambda table, shown: charts.coalitions_chart(
+                    table[(table["replacement"] == "mean") & (table["metric"] == shown.metric)],
+                    shown.metric,
+                    shown.where,
                 ),
                 lambda table, shown: (  # noqa: ARG005
                     "Score of the whole model when it sees only some modalities (the others replaced by the train "
-                    "split's mean token), mean over seeds. This reading needs no weights and no names of experts."
+                    "split's mean token): dots are seeds, lines their means. This needs no weights and "
+                    "no names of experts."
                 ),
             )
         },
     ),
     "gain": Explanation(
+        tab="modalities",
         columns={
             "replacement": str,
             "seed": int,
@@ -201,12 +219,24 @@ EXPLANATIONS: dict[str, Explanation] = {
             "low": float,
             "high": float,
             "is_shown": bool,
-        }
+        },
     ),
     "shares": Explanation(
-        columns={"reading": str, "seed": int, "term": str, "share": float, "low": float, "high": float}
+        tab="modalities",
+        columns={"reading": str, "seed": int, "term": str, "share": float, "low": float, "high": float},
+        drawings={
+            f"shares-{reading.replace(' ', '-')}": Drawing(
+                partial(shares_chart, reading),
+                lambda table, shown, reading=reading: (  # type: ignore[misc]  # noqa: ARG005
+                    f"Share of each term in what the model gains, by {reading}: a line for each seed, with its 95 % "
+                    "interval over samples."
+                ),
+            )
+            for reading in NO_NAMES
+        },
     ),
     "leaders": Explanation(
+        tab="modalities",
         columns={
             "reading": str,
             "winner": str,
@@ -219,7 +249,7 @@ EXPLANATIONS: dict[str, Explanation] = {
             "seeds_won": int,
             "seeds_shown": int,
             "num_seeds": int,
-        }
+        },
     ),
     "parts": Explanation(columns={"seed": int, "expert": str, "is_kept": bool, "gain": float}),
     "sample_parts": Explanation(
@@ -255,7 +285,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         columns={"seed": int, "expert": str, "other": str, "cka": float},
         drawings={
             "similarity": Drawing(
-                lambda table, shown: figures.similarity_figure(table),  # noqa: ARG005
+                lambda table, shown: charts.similarity_chart(table, shown.where),
                 lambda table, shown: (  # noqa: ARG005
                     "How alike the latents of each two experts are on the test split, mean over seeds: debiased linear "
                     "centred kernel alignment; 1 where one is a rotation of the other, 0 where nothing is shared."
@@ -263,8 +293,11 @@ EXPLANATIONS: dict[str, Explanation] = {
             )
         },
     ),
-    "interactions": Explanation(columns={"seed": int, "modalities": str, "index": float, "low": float, "high": float}),
+    "interactions": Explanation(
+        tab="modalities", columns={"seed": int, "modalities": str, "index": float, "low": float, "high": float}
+    ),
     "additive": Explanation(
+        tab="modalities",
         columns={
             "seed": int,
             "num_samples": int,
@@ -273,12 +306,15 @@ EXPLANATIONS: dict[str, Explanation] = {
             "gap": float,
             "low": float,
             "high": float,
-        }
+        },
     ),
     "local": Explanation(
-        columns={"sample_id": str, "name": str, "value": float, "kind": str, "seed": int}, tabulate=mean_by_name
+        tab="modalities",
+        columns={"sample_id": str, "name": str, "value": float, "kind": str, "seed": int},
+        tabulate=mean_by_name,
     ),
     "token_scores": Explanation(
+        tab="features",
         columns={
             "sample_id": str,
             "seed": int,
@@ -292,14 +328,14 @@ EXPLANATIONS: dict[str, Explanation] = {
         tabulate=tokens.mean_scores,
         drawings={
             "token-example": Drawing(
-                lambda table, shown: tokens.sample_figure(table),  # noqa: ARG005
+                lambda table, shown: tokens.sample_chart(table, shown.where),
                 lambda table, shown: (  # noqa: ARG005
                     "One test sample ({sample_id}, seed {seed}): how much each token matters to what the whole model "
                     "predicts, by integrated gradients; of a modality without positions the ten that matter most."
                 ).format(**table.iloc[0]),
             ),
             "tokens": Drawing(
-                lambda table, shown: tokens.scores_figure(table),  # noqa: ARG005
+                lambda table, shown: tokens.scores_chart(table, shown.where),
                 lambda table, shown: (  # noqa: ARG005
                     "Score of each token by gradient rollout, of each expert and of their mixture: mean over samples "
                     "and seeds. The tokens of a text or image have other contents in each sample."
@@ -308,6 +344,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         },
     ),
     "robustness": Explanation(
+        tab="modalities",
         columns={
             "seed": int,
             "modality": str,
@@ -315,12 +352,14 @@ EXPLANATIONS: dict[str, Explanation] = {
             "score": float,
             "spread": float,
             "replaced_by": str,
-        }
+        },
     ),
     "patterns": Explanation(
-        columns={"seed": int, "pattern": str, "samples": int, "score": float, "low": float, "high": float}
+        tab="modalities",
+        columns={"seed": int, "pattern": str, "samples": int, "score": float, "low": float, "high": float},
     ),
     "token_faithfulness": Explanation(
+        tab="features",
         columns={
             "seed": int,
             "expert": str,
@@ -330,9 +369,10 @@ EXPLANATIONS: dict[str, Explanation] = {
             "value": float,
             "low": float,
             "high": float,
-        }
+        },
     ),
     "token_pairs": Explanation(
+        tab="features",
         columns={
             "sample_id": str,
             "seed": int,
@@ -350,6 +390,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         tabulate=tokens.told_apart,
     ),
     "token_pair_means": Explanation(
+        tab="features",
         columns={
             "seed": int,
             "expert": str,
@@ -360,9 +401,10 @@ EXPLANATIONS: dict[str, Explanation] = {
             "index": float,
             "gap": float,
             "samples": int,
-        }
+        },
     ),
     "token_masking": Explanation(
+        tab="features",
         columns={
             "seed": int,
             "expert": str,
@@ -372,6 +414,6 @@ EXPLANATIONS: dict[str, Explanation] = {
             "excess": float,
             "low": float,
             "high": float,
-        }
+        },
     ),
 }

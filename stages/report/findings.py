@@ -209,17 +209,25 @@ def less_forward_findings(config: ModelConfig, num_modalities: int) -> list[str]
     return ["Less-Forward replaces two modalities of each sample; with two modalities it is the full model."]
 
 
+def has_signal(constant: dict[str, Any]) -> bool:
+    """Return whether a model is shown to be better than the best constant prediction.
+
+    Args:
+        constant: the row of the differences that compares the model with that prediction.
+    """
+    return bool((-constant["high"] if arrow(constant["metric"]) == "↓" else constant["low"]) > 0)
+
+
 def no_signal_findings(constant: dict[str, Any]) -> list[str]:
     """Say of a model that is not shown to be better than the best constant prediction that it is not.
 
     Args:
         constant: the row of the differences that compares the model with that prediction.
     """
-    metric, difference = constant["metric"], constant["difference"]
-    is_lower_better = arrow(metric) == "↓"
-    gain, least = (-difference, -constant["high"]) if is_lower_better else (difference, constant["low"])
-    if least > 0:
+    if has_signal(constant):
         return []
+    metric, difference = constant["metric"], constant["difference"]
+    gain = -difference if arrow(metric) == "↓" else difference
     words = "is not shown to be better than" if gain > 0 else "is at or below"
     return [
         (

@@ -35,3 +35,32 @@ def interval_cell(row: dict[str, Any], name: str, nothing: str) -> str:
         return nothing
     interval = "no interval" if pd.isna(row["low"]) else f"[{row['low']:.2f}, {row['high']:.2f}]"
     return f"{row[name]:.2f} {interval}"
+
+
+def score_cell(row: dict[str, Any]) -> str:
+    """Write one score: mean ± standard deviation over seeds [95 % bootstrap interval].
+
+    Where some resamples do not define the metric, also how many do: the interval is theirs alone.
+
+    Examples:
+        >>> score_cell({"mean": 0.75, "std": 0.05, "low": 0.7, "high": 0.8, "usable": 1.0})
+        '0.750 ± 0.050 [0.700, 0.800]'
+        >>> score_cell({"mean": 0.75, "std": float("nan"), "low": 0.7, "high": 0.8, "usable": 1.0})  # of one seed
+        '0.750 [0.700, 0.800]'
+    """
+    if pd.isna(row["mean"]):
+        return "undefined"
+    std = "" if pd.isna(row["std"]) else f" ± {row['std']:.3f}"
+    interval = "no interval" if pd.isna(row["low"]) else f"[{row['low']:.3f}, {row['high']:.3f}]"
+    return f"{row['mean']:.3f}{std} {interval}{usable_share(row['usable'])}"
+
+
+def difference_cell(row: dict[str, Any]) -> str:
+    """Write a difference: its value [95 % interval], and how many resamples define it where not all do."""
+    interval = "no interval" if pd.isna(row["low"]) else f"[{row['low']:+.3f}, {row['high']:+.3f}]"
+    return f"{row['difference']:+.3f} {interval}{usable_share(row['usable'])}"
+
+
+def usable_share(usable: float) -> str:
+    """Say which share of resamples an interval comes from, where it is not all."""
+    return "" if usable == 1 else f" from {100 * usable:.1f} % of resamples"

@@ -1,42 +1,55 @@
 """One self-contained page with its tables and figures, from what the other stages wrote."""
 
-import base64
-import io
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
+from ruamel.yaml import YAML
 
 from i2moe.contract.descriptions import CohortDescription
 from i2moe.explain.ability import AUROC_MARGIN, RANKINGS
 from i2moe.metrics import LABEL_PREFIX, arrow, lead_metric
-from stages.report import figures
+from stages.report import charts
+from stages.report.experts import ExpertRow, expert_rows
 from stages.report.explanations import EXPLANATIONS, Shown
 from stages.report.findings import find, less_forward_findings, no_signal_findings, no_vanilla_findings
-from stages.report.layout import ReadingTable
+from stages.report.layout import ReadingTable, difference_cell, records, score_cell
+from stages.report.overview import Overview, overview, summary
 from stages.report.planted import LEAST_SHARE, expected_terms, planted_table, term_words
+from stages.report.provenance import provenance
 from stages.report.readings import reading_tables
+from stages.report.samples import Samples, labels_of, pack_samples, without_each
 from stages.report.tables import Tables, add_table, write_tables
 from stages.report.tokens import planted_pairs
+from stages.report.training import changed_settings, confusion
 from stages.shared.base import paths
 from stages.shared.cards import CONSTANT, REFERENCE, Card
 from stages.shared.explanations import EXPLAINED_SPLIT, read
 from stages.shared.files import write_whole
+from stages.shared.inputs import Inputs
 from stages.shared.predictions import read as read_predictions
 from stages.shared.runs import Run, read_model, read_run
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+TEMPLATE = Path(__file__).parent / "template"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure for the page: embedded, so that the page is one file."""
+    """A chart of the page, and its caption."""
 
-    data: str
+    chart: Markup
     caption: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a tab says of one model."""
+
+    pictures: list[Picture]
+    readings: list[ReadingTable]
 
 
 @dataclass(frozen=True)
@@ -44,11 +57,10 @@ class ModelSection:
     """What the page says about one model on one dataset."""
 
     name: str
-    settings: str
+    settings: list[tuple[str, str, str]]  # that differ from the defaults: key, default, value
     findings: list[str]
-    experts: list[dict[str, Any]]
-    readings: list[ReadingTable]
-    pictures: list[Picture]
+    experts: list[ExpertRow]
+    parts: dict[str, Part]  # by tab
 
 
 @dataclass(frozen=True)
@@ -70,12 +82,30 @@ class DatasetSection:
     label: str
     cohort: CohortDescription
     notes: dict[str, str]
+    overview: Overview
     metrics: list[str]
     performance: list[dict[str, Any]]  # a row per model: its name and a cell per metric
     differences: list[dict[str, Any]]  # a row per pair of models that is compared
     labels: list[dict[str, Any]]  # of a multilabel task one row per label: its name and the AUROC by model
     planted: PlantedSection | None
     models: list[ModelSection]
+    samples: Samples | None
+
+    @property
+    def first_model(self) -> str:
+        """The model that is shown first: the first with experts, if any."""
+        return next((model.name for model in self.models if model.experts), self.models[0].name)
+
+    @property
+    def tabs(self) -> list[str]:
+        """The tabs that have something to show."""
+        filled = {tab for model in self.models for tab in model.parts}
+        always = {"experts", "modalities", "samples", "training", "cohort"}
+        return [
+            tab
+            for tab in ("experts", "modalities", "features", "samples", "training", "cohort")
+            if tab in filled | always
+        ]
 
 
 def report() -> None:
@@ -85,40 +115,52 @@ def report() -> None:
     sections = [dataset_section(run, dataset, tables) for dataset in run.datasets]
     write_tables(tables, run.datasets)
     page = paths.REPORTS / "index.html"
-    write_whole(page, lambda partial: partial.write_text(render(run, sections)))
+    write_whole(page, lambda partial: partial.write_text(render(run, sections, sorted(tables))))
     print(f"{page}: {', '.join(run.datasets)} x {', '.join(run.models)}")
 
 
 def dataset_section(run: Run, dataset: str, tables: Tables) -> DatasetSection:
     """Collect a dataset's numbers, add them to the tables, and draw its figures."""
     card = Card.read(paths.card(dataset))
-    scores = [score_rows(dataset, model) for model in [*run.models, REFERENCE, CONSTANT]]
+    scores = pd.concat([score_rows(dataset, model) for model in [*run.models, REFERENCE, CONSTANT]], ignore_index=True)
     differences = pd.read_csv(paths.differences(dataset))
-    is_label = scores[0]["metric"].str.startswith(LABEL_PREFIX)
-    performance, labels = [table[~is_label] for table in scores], [table[is_label] for table in scores]
-    tables["performance"] += performance
-    tables["labels"] += labels if is_label.any() else []
+    is_label = scores["metric"].str.startswith(LABEL_PREFIX)
+    tables["performance"].append(scores[~is_label])
+    tables["labels"] += [scores[is_label]] if is_label.any() else []
     tables["differences"].append(difference_rows(dataset, differences))
+    planted = planted_section(run, dataset, card.cohort, tables)
+    lead = scores[scores["metric"] == lead_metric(card.cohort.task)]
     return DatasetSection(
         name=dataset,
         label=run.datasets[dataset],
         cohort=card.cohort,
         notes=card.notes,
-        metrics=(performance[0]["metric"] + " " + performance[0]["better"]).tolist(),
+        overview=overview(
+            run.datasets[dataset],
+            lead,
+            differences,
+            None if planted is None else planted.rows,
+            read_tables(run, dataset, "behaviour"),
+        ),
+        metrics=[f"{name} {arrow(name)}" for name in dict.fromkeys(scores["metric"][~is_label])],
         performance=[
-            {"model": table["model"].iloc[0], "cells": [score_cell(row) for row in table.to_dict("records")]}
-            for table in performance
+            {"model": model, "cells": [score_cell(row) for row in records(own)]}
+            for model, own in scores[~is_label].groupby("model", sort=False)
         ],
         differences=[
             row | {"cell": difference_cell(row), "metric": f"{row['metric']} {arrow(row['metric'])}"}
-            for row in differences.to_dict("records")
+            for row in records(differences)
         ],
-        labels=label_rows(labels),
-        planted=planted_section(run, dataset, card.cohort, tables),
+        labels=[
+            {"label": metric.removeprefix(LABEL_PREFIX), "cells": [score_cell(row) for row in records(own)]}
+            for metric, own in scores[is_label].groupby("metric", sort=False)
+        ],
+        planted=planted,
         models=[
             model_section(run, dataset, model, card.cohort, tables, against_constant(differences, model))
             for model in run.models
         ],
+        samples=samples_of(run, dataset, card.cohort),
     )
 
 
@@ -134,7 +176,7 @@ def planted_section(run: Run, dataset: str, cohort: CohortDescription, tables: T
         rule=cohort.planted.rule,
         terms=[term_words(name, terms) for name, terms in expected.items()],
         gone=[term.words for term in gone],
-        rows=table.to_dict("records"),
+        rows=records(table),
         pairs=planted_pairs(cohort.planted, read_tables(run, dataset, "token_pair_means")),
     )
 
@@ -146,13 +188,20 @@ def read_tables(run: Run, dataset: str, method: str) -> dict[str, pd.DataFrame]:
     return {model: table for model, table in found.items() if table is not None}
 
 
-def label_rows(tables: list[pd.DataFrame]) -> list[dict[str, Any]]:
-    """Lay the labels' AUROCs of all models side by side."""
-    rows = zip(*(table.to_dict("records") for table in tables), strict=True)
-    return [
-        {"label": row[0]["metric"].removeprefix(LABEL_PREFIX), "cells": [score_cell(cell) for cell in row]}
-        for row in rows
-    ]
+def samples_of(run: Run, dataset: str, cohort: CohortDescription) -> Samples | None:
+    """Pack the single samples that the page may show; None of restricted data."""
+    predictions = {
+        model: read_predictions(paths.predictions(dataset, model), cohort.classes, EXPLAINED_SPLIT)
+        for model in run.models
+    }
+    without = {model: without_each(paths.explanations(dataset, model)) for model in run.models}
+    return pack_samples(
+        cohort,
+        labels_of(paths.predictions(dataset, REFERENCE)),
+        Inputs.read(paths.inputs(dataset)),
+        predictions,
+        {model: table for model, table in without.items() if table is not None},
+    )
 
 
 def score_rows(dataset: str, model: str) -> pd.DataFrame:
@@ -175,98 +224,111 @@ def difference_rows(dataset: str, differences: pd.DataFrame) -> pd.DataFrame:
 
 def against_constant(differences: pd.DataFrame, model: str) -> dict[str, Any]:
     """Return the row that compares a model with the best constant prediction."""
-    return differences[(differences["model"] == model) & (differences["against"] == CONSTANT)].to_dict("records")[0]  # type: ignore[no-any-return]
-
-
-def score_cell(row: dict[str, Any]) -> str:
-    """Write one score: mean ± standard deviation over seeds [95 % bootstrap interval].
-
-    Where some resamples do not define the metric, also how many do: the interval is theirs alone.
-
-    Examples:
-        >>> score_cell({"mean": 0.75, "std": 0.05, "low": 0.7, "high": 0.8, "usable": 1.0})
-        '0.750 ± 0.050 [0.700, 0.800]'
-        >>> score_cell({"mean": 0.75, "std": float("nan"), "low": 0.7, "high": 0.8, "usable": 1.0})  # of one seed
-        '0.750 [0.700, 0.800]'
-    """
-    if pd.isna(row["mean"]):
-        return "undefined"
-    std = "" if pd.isna(row["std"]) else f" ± {row['std']:.3f}"
-    interval = "no interval" if pd.isna(row["low"]) else f"[{row['low']:.3f}, {row['high']:.3f}]"
-    return f"{row['mean']:.3f}{std} {interval}{usable_share(row['usable'])}"
-
-
-def difference_cell(row: dict[str, Any]) -> str:
-    """Write a difference: its value [95 % interval], and how many resamples define it where not all do."""
-    interval = "no interval" if pd.isna(row["low"]) else f"[{row['low']:+.3f}, {row['high']:+.3f}]"
-    return f"{row['difference']:+.3f} {interval}{usable_share(row['usable'])}"
-
-
-def usable_share(usable: float) -> str:
-    """Say which share of resamples an interval comes from, where it is not all."""
-    return "" if usable == 1 else f" from {100 * usable:.1f} % of resamples"
+    return records(differences[(differences["model"] == model) & (differences["against"] == CONSTANT)])[0]
 
 
 def model_section(
     run: Run, dataset: str, model: str, cohort: CohortDescription, tables: Tables, constant: dict[str, Any]
 ) -> ModelSection:
-    """Collect one model's explanations, add them to the tables, and draw its figures."""
+    """Collect one model's explanations, add them to the tables, and draw its charts."""
     folder = paths.explanations(dataset, model)
     explained = {name: read(folder, name, method.columns) for name, method in EXPLANATIONS.items()}
-    metric = lead_metric(cohort.task)
-    shown = Shown(
-        metric=metric,
-        mixture=float(score_rows(dataset, model).set_index("metric").loc[metric, "mean"]),
-        predictions=read_predictions(paths.predictions(dataset, model), cohort.classes, EXPLAINED_SPLIT),
-    )
-    curves = [pd.read_csv(paths.curves(dataset, model, seed)) for seed in run.seeds]
-    drawn = {
-        "curves": (
-            figures.curves_figure(curves, shown.predictions.experts),
-            "Losses by epoch; thin lines are single seeds.",
-        )
-    }
     for name, table in explained.items():
         if table is not None:
             add_table(tables, name, dataset, model, EXPLANATIONS[name].tabulate(table))
-            for figure, own in EXPLANATIONS[name].drawings.items():
-                drawn[figure] = (own.figure(table, shown), own.caption(table, shown))
+    metric, where = lead_metric(cohort.task), f"{run.datasets[dataset]}, {model}"
+    shown = Shown(
+        where=where,
+        metric=metric,
+        mixture=float(score_rows(dataset, model).set_index("metric").loc[metric, "mean"]),
+        predictions=read_predictions(paths.predictions(dataset, model), cohort.classes, EXPLAINED_SPLIT),
+        planted=None if cohort.planted is None else list(expected_terms(cohort.planted, cohort.modalities)[0]),
+    )
+    parts: dict[str, Part] = defaultdict(lambda: Part([], []))
+    readings = reading_tables(explained, metric)
+    for name, table in explained.items():
+        part = None if table is None else parts[EXPLANATIONS[name].tab]
+        if part is not None and table is not None:
+            part.pictures.extend(drawn(f"{dataset}-{model}", name, table, shown))
+            part.readings.extend([readings[name]] if name in readings else [])
+    parts["training"] = training_part(run, dataset, model, shown, cohort, tables)
     config, experts = read_model(dataset, model), explained["experts"]
     return ModelSection(
         name=model,
-        settings=config.model_dump_json(exclude_none=True),
+        settings=changed_settings(config, default_settings()),
         findings=[
             *(no_signal_findings(constant) or find(explained, cohort.task)),
             *less_forward_findings(config, len(cohort.modalities)),
             *no_vanilla_findings(model, config, run.vanilla[dataset]),
         ],
-        experts=[] if experts is None else experts.to_dict("records"),
-        readings=reading_tables(explained, metric),
-        pictures=[picture(f"{dataset}-{model}-{name}", *both) for name, both in drawn.items()],
+        experts=[] if experts is None else expert_rows(experts, explained["expert_seeds"], explained["behaviour"]),
+        parts=dict(parts),
     )
 
 
-def picture(name: str, figure: "Figure", caption: str) -> Picture:
-    """Save a figure as SVG, and return it embedded for the page."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    write_whole(paths.REPORTS / "figures" / f"{name}.svg", lambda partial: partial.write_bytes(buffer.getvalue()))
-    return Picture(f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode()}", caption)
+def drawn(prefix: str, method: str, table: pd.DataFrame, shown: Shown) -> list[Picture]:
+    """Draw a method's charts, and write each to a file."""
+    found = []
+    for name, drawing in EXPLANATIONS[method].drawings.items():
+        chart = drawing.chart(table, shown)
+        if chart is not None:
+            found.append(picture(f"{prefix}-{name}", chart, drawing.caption(table, shown)))
+    return found
 
 
-def render(run: Run, sections: list[DatasetSection]) -> str:
+def training_part(run: Run, dataset: str, model: str, shown: Shown, cohort: CohortDescription, tables: Tables) -> Part:
+    """Draw a model's learning curves and what it confuses."""
+    curves = [pd.read_csv(paths.curves(dataset, model, seed)) for seed in run.seeds]
+    panels = charts.curves_chart(curves, shown.predictions.experts, shown.where)
+    words = "Losses by epoch; thin lines are single seeds."
+    prefix = f"{dataset}-{model}"
+    pictures = [
+        picture(f"{prefix}-curves{'' if index == 0 else f'-{index + 1}'}", panel, words)
+        for index, panel in enumerate(panels)
+    ]
+    if cohort.task in ("binary", "multiclass"):
+        labels = labels_of(paths.predictions(dataset, model))["label"]
+        table = confusion(shown.predictions, labels, cohort.classes)
+        add_table(tables, "confusion", dataset, model, table)
+        shares = table.pivot_table("share", "actual", "predicted", sort=False).loc[cohort.classes, cohort.classes]
+        chart = charts.heat_map(shares, f"{shown.where}: share of each class (rows) that is predicted as which", most=1)
+        caption = "Rows: the true class; columns: which share of it is predicted as what, on the test split over seeds."
+        pictures.append(picture(f"{prefix}-confusion", chart, caption))
+    return Part(pictures, [])
+
+
+def default_settings() -> dict[str, Any]:
+    """Return the settings that all models share where they say nothing else: `models.defaults`."""
+    params = YAML(typ="safe", pure=True).load(paths.PARAMS)
+    return dict(params.get("models", {}).get("defaults", {}))
+
+
+def picture(name: str, chart: Markup, caption: str) -> Picture:
+    """Write a chart to a file of its own, and return it for the page."""
+    alone = chart.replace("<svg ", '<svg color="#1c1f24" font-family="sans-serif" ', 1)
+    write_whole(paths.REPORTS / "figures" / f"{name}.svg", lambda partial: partial.write_text(alone))
+    return Picture(chart, caption)
+
+
+def render(run: Run, sections: list[DatasetSection], tables: list[str]) -> str:
     """Fill the page's template."""
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(TEMPLATE),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
+        lstrip_blocks=True,
     )
-    return environment.get_template("report.html").render(
+    return environment.get_template("page.html").render(
         run=run,
         sections=sections,
+        tables=tables,
+        summary=summary([section.overview for section in sections]),
+        provenance=provenance(run),
+        style=Markup((TEMPLATE / "page.css").read_text()),  # noqa: S704 (a file of ours)
+        script=Markup((TEMPLATE / "explorer.js").read_text()),  # noqa: S704
         reference=REFERENCE,
         constant=CONSTANT,
         rankings=sorted({ranking.name for ranking in RANKINGS.values()}),

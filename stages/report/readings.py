@@ -16,8 +16,8 @@ STAND_INS = {"token": "a learned token", "mean": "its train mean"}  # for a moda
 Explanations = dict[str, pd.DataFrame | None]  # of one model, by method
 
 
-def reading_tables(explained: Explanations, metric: str) -> list[ReadingTable]:
-    """Lay out the readings that a model has.
+def reading_tables(explained: Explanations, metric: str) -> dict[str, ReadingTable]:
+    """Lay out the readings that a model has, by method.
 
     Args:
         explained: the tables of its explanations, by method.
@@ -40,7 +40,7 @@ def reading_tables(explained: Explanations, metric: str) -> list[ReadingTable]:
         "token_masking": masking_table,
     }
     tables = {name: explained.get(name) for name in makers}
-    return [makers[name](table) for name, table in tables.items() if table is not None and len(table)]
+    return {name: makers[name](table) for name, table in tables.items() if table is not None and len(table)}
 
 
 def robustness_table(robustness: pd.DataFrame, direction: str) -> ReadingTable:
@@ -198,12 +198,17 @@ def local_table(local: pd.DataFrame) -> ReadingTable:
     ]
     return ReadingTable(
         "Single samples, on average",
-        "Of each test sample: how the predicted class's probability is shared out, and what it is without each "
-        "modality. This model saw missing modalities in training, without which neither can be trusted. Single "
+        f"Of each test sample: what the predicted class's probability is without each modality{_trust(local)}. Single "
         "samples are in results/explanations.",
         ["of the samples", "mean by seed"],
         rows,
     )
+
+
+def _trust(local: pd.DataFrame) -> str:
+    if "share" in set(local["kind"]):
+        return ", and how it is shared out. This model saw missing modalities in training"
+    return ". This model never saw a missing modality in training, so it may say anything without one"
 
 
 def _of_expert(row: dict[str, Any]) -> str:

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from i2moe.contract.planted import Planted
+from stages.report.charts import heat_map, ranking_chart
 from stages.report.layout import ReadingTable, interval_cell, records
 from stages.shared.explanations import MIXTURE
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from markupsafe import Markup
 
 PAIR = ["one_modality", "one_token", "other_modality", "other_token"]  # what names a pair
 SHOWN_TOKENS = 10  # of a modality, in the figure of one sample
 SHOWN_PAIRS = 5  # of an expert, in the table of pairs
 APART = 2  # standard errors from 0 of a pair that is told apart
-POSITION = r"\d+, \d+"  # row and column of an image's token
 GAPS = {"comprehensiveness_gap": "needed: top tokens less random", "sufficiency_gap": "enough: random less top tokens"}
 ROLES = {"synergy": "index", "redundancy": "gap"}  # by which column of the table of pairs a planted pair is looked for
 
@@ -164,40 +164,20 @@ def told_apart(pairs: pd.DataFrame) -> pd.DataFrame:
     return found.astype({"told_apart": int})
 
 
-def scores_figure(scores: pd.DataFrame) -> "Figure":
+def scores_chart(scores: pd.DataFrame, where: str) -> "Markup":
     """Draw each expert's mean score of each token, by gradient rollout, over samples and seeds."""
-    from matplotlib.figure import Figure
-
     own = mean_scores(scores[scores["method"] == "gradient rollout"])
-    table = own.pivot_table("score", "expert", ["modality", "place"], sort=False)
-    figure = Figure(figsize=(8, 1.3 + 0.3 * len(table)), layout="constrained")
-    axes = figure.subplots(1, table.columns.get_level_values(0).nunique(), sharey=True, squeeze=False)[0]
-    for axis, modality in zip(axes, table.columns.get_level_values(0).unique(), strict=True):
-        image = axis.imshow(table[modality], aspect="auto", cmap="Blues", vmin=0, vmax=float(table.max().max()))
-        axis.set_title(modality, fontsize=9)
-        axis.set_xlabel("token")
-        axis.set_yticks(range(len(table)), table.index)
-    figure.colorbar(image, ax=list(axes), label="score")
-    return figure
+    own = own.assign(name=own["modality"] + " " + own["place"].astype(str))
+    table = own.pivot_table("score", "expert", "name", sort=False)
+    return heat_map(table, f"{where}: mean score of each token by gradient rollout, of each expert")
 
 
-def sample_figure(scores: pd.DataFrame) -> "Figure":
-    """Draw which tokens of one sample matter to the whole model: a map of an image's positions, else names."""
-    from matplotlib.figure import Figure
-
+def sample_chart(scores: pd.DataFrame, where: str) -> "Markup":
+    """Draw which tokens of one sample matter most to the whole model, by name or position."""
     own = one_sample(scores)
     own = own[(own["method"] == "integrated gradients") & (own["expert"] == MIXTURE)]
-    parts = list(own.groupby("modality", sort=False))
-    figure = Figure(figsize=(8, 2.8), layout="constrained")
-    for axis, (modality, part) in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts, strict=True):
-        axis.set_title(str(modality), fontsize=9)
-        if part["token"].str.fullmatch(POSITION).all():
-            places = part["token"].str.split(", ", expand=True).astype(int)
-            axis.imshow(
-                part.assign(row=places[0], column=places[1]).pivot_table("score", "row", "column"), cmap="Blues"
-            )
-            continue
-        top = part.nlargest(SHOWN_TOKENS, "score")[::-1]
-        axis.barh(range(len(top)), top["score"], color="#3b6ea5")
-        axis.set_yticks(range(len(top)), top["token"], fontsize=8)
-    return figure
+    top = own.groupby("modality", sort=False)[["modality", "token", "score"]].apply(
+        lambda part: part.nlargest(SHOWN_TOKENS, "score")
+    )
+    named = pd.Series(top["score"].to_numpy(), index=top["modality"] + ": " + top["token"])
+    return ranking_chart(named, f"{where}: the tokens of one sample that matter most, by integrated gradients")

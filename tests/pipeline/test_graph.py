@@ -42,7 +42,7 @@ def names(stages):
 # A file of each room, and the kinds of stages that an edit of it runs again, of the one dataset that runs; what follows
 # them runs where their outputs change.
 EDITS = {
-    "stages/report/figures.py": {"report"},
+    "stages/report/charts.py": {"report"},
     "stages/explain/methods.py": {"explain"},
     "i2moe/explain/coalitions.py": {"explain"},
     "stages/compare.py": {"compare"},

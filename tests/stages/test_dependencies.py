@@ -26,11 +26,12 @@ FOUND = {
     # Fusion methods reach a model through its settings, with a hash of their source: see the test below.
     "i2moe/model/config.py": set(),
 }
+TEMPLATE = ROOT / "stages/report/template"
 # Files that are read next to a module.
 READ = {
     "stages/datasets/adni/codebook.py": {"stages/datasets/adni/columns.csv"},
     "stages/datasets/mimic/lab/items.py": {"stages/datasets/mimic/lab/items.csv"},
-    "stages/report/page.py": {"stages/report/report.html"},
+    "stages/report/page.py": {f"stages/report/template/{path.name}" for path in TEMPLATE.iterdir()},
 }
 # DVC's foreach gives all modalities of a dataset the same list, though some need what others do not.
 NEEDED_BY_OTHER_MODALITIES = {
@@ -198,8 +199,8 @@ EDITS = {
     "stages/datasets/mimic/lab/items.csv": {"mimic synthesize", "mimic measurements", "mimic features@lab"},
     "stages/datasets/imdb/plot.py": {"imdb features@plot"},
     "stages/datasets/mosi/synthetic/utterances.py": {"mosi synthesize"},
-    "stages/report/figures.py": {"report"},
-    "stages/report/report.html": {"report"},
+    "stages/report/charts.py": {"report"},
+    "stages/report/template/explorer.js": {"report"},
     "stages/explain/methods.py": {"explain"},
     "i2moe/explain/coalitions.py": {"explain"},
     "i2moe/explain/gate.py": {"explain"},

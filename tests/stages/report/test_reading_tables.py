@@ -115,7 +115,8 @@ def test_every_reading_is_a_table_with_a_line_for_each_seed():
         },
         "accuracy",
     )
-    of_shares, of_roles, weights, losses, pairs, additive, samples = tables
+    assert list(tables) == ["shares", "behaviour", "weights_replaced", "role_loss", "interactions", "additive", "local"]
+    of_shares, of_roles, weights, losses, pairs, additive, samples = tables.values()
     assert of_shares.rows == [
         [["shapley"], ["0.60 [0.50, 0.70]", "no gain shown"], ["0.40 [0.30, 0.50]", "no gain shown"]]
     ]
@@ -125,5 +126,5 @@ def test_every_reading_is_a_table_with_a_line_for_each_seed():
     assert pairs.rows == [[["a + b"], ["0.50 [0.40, 0.60]"]]]
     assert additive.rows == [[["0"], ["0.900"], ["0.700"], ["0.20 [0.10, 0.30]"]]]
     assert [row[0] for row in samples.rows] == [["share of a"], ["value without a"]]
-    assert all(len(row) == len(table.header) for table in tables for row in table.rows)
-    assert reading_tables(dict.fromkeys(["shares"]), "accuracy") == []
+    assert all(len(row) == len(table.header) for table in tables.values() for row in table.rows)
+    assert reading_tables(dict.fromkeys(["shares"]), "accuracy") == {}

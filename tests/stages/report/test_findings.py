@@ -7,8 +7,8 @@ import pytest
 
 from i2moe.explain.ability import AT_CHANCE, KNOWS, UNCLEAR
 from i2moe.metrics import arrow
+from stages.report.charts import coalitions_chart
 from stages.report.explanations import EXPLANATIONS, mean_by_metric
-from stages.report.figures import coalitions_figure
 from stages.report.findings import (
     agreement_findings,
     at_chance_findings,
@@ -21,7 +21,8 @@ from stages.report.findings import (
     unclear_findings,
     weight_findings,
 )
-from stages.report.page import difference_cell, difference_rows, score_cell
+from stages.report.layout import difference_cell, score_cell
+from stages.report.page import difference_rows
 from stages.report.tables import markdown
 from stages.shared.scores import score_table, write_scores
 
@@ -216,14 +217,14 @@ def test_markdown_and_coalition_names():
     ]
 
 
-def test_tables_and_figures_of_scores_mark_the_direction_of_their_metrics():
+def test_tables_and_charts_of_scores_mark_the_direction_of_their_metrics():
     rows = [("mean", 0, intact, metric, 0.5) for intact in ("none", "a") for metric in ("mae", "r2")]
     coalitions = pd.DataFrame(rows, columns=["replacement", "seed", "intact", "metric", "score"])
     assert EXPLANATIONS["coalitions"].tabulate(coalitions).columns.tolist() == [
         "replacement", "intact", "mae ↓", "r2 ↑"
     ]  # fmt: skip
-    (axes,) = coalitions_figure(mean_by_metric(coalitions), "mae").axes
-    assert axes.get_xlabel() == "test mae ↓"
+    drawn = coalitions_chart(coalitions[coalitions["metric"] == "mae"], "mae", "a")
+    assert "a: test mae ↓ by the modalities left: none 0.500, a 0.500" in drawn
     table = difference_rows("a", pd.DataFrame([CONSTANT, CONSTANT | {"metric": "mae"}]))
     assert table.columns.tolist()[:5] == ["dataset", "model", "against", "metric", "better"]
     assert table["better"].tolist() == ["↑", "↓"]

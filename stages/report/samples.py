@@ -1,0 +1,143 @@
+"""Single samples of open data for the page: numbers as int16, gzip, base64, which the page's script decodes when asked.
+
+Nothing is packed of a restricted dataset.
+"""
+
+import base64
+import gzip
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from i2moe.contract.descriptions import CohortDescription
+from stages.report.drawing import expert_colours
+from stages.shared.explanations import EXPLAINED_SPLIT, read
+from stages.shared.inputs import Inputs
+from stages.shared.predictions import SplitPredictions
+
+LARGEST = 32767  # of int16
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What the page's script needs of a dataset's samples."""
+
+    how: str  # which samples are shown
+    numbers: str  # int16, gzip, base64
+    about: str  # JSON, gzip, base64: ids, labels, inputs, and where each array of the numbers is
+
+
+class Packer:
+    """Arrays as one run of int16 numbers, each with a scale of its own."""
+
+    def __init__(self) -> None:
+        """Start without any array."""
+        self.parts: list[NDArray[np.int16]] = []
+        self.length = 0
+
+    def add(self, values: NDArray[Any]) -> dict[str, Any]:
+        """Append an array; return where it is, its shape, and what one step is worth. NaN is kept apart.
+
+        Examples:
+            >>> packer = Packer()
+            >>> packer.add(np.array([[1.0, -0.5]]))["shape"], packer.parts[0].tolist()
+            ([1, 2], [32767, -16384])
+        """
+        finite = np.where(np.isfinite(values), values, 0)
+        step = float(np.abs(finite).max(initial=0)) / LARGEST or 1.0
+        whole = np.where(np.isfinite(values), np.rint(finite / step), -LARGEST - 1).astype("<i2")
+        entry = {"start": self.length, "shape": list(values.shape), "step": step}
+        self.parts.append(whole.ravel())
+        self.length += whole.size
+        return entry
+
+    def packed(self) -> str:
+        """Return all arrays."""
+        return _packed(np.concatenate([np.empty(0, "<i2"), *self.parts]).tobytes())
+
+
+def pack_samples(
+    cohort: CohortDescription,
+    labels: pd.DataFrame,
+    inputs: Inputs,
+    predictions: dict[str, SplitPredictions],
+    without: dict[str, pd.DataFrame],
+) -> Samples | None:
+    """Pack a dataset's samples with what each model says of them; None of restricted data.
+
+    Args:
+        cohort: of the dataset.
+        labels: of the test samples, the columns sample_id and label, or label_<name> of several.
+        inputs: what the inputs stage wrote: which samples are shown, and what each looks like.
+        predictions: by model, of the test split.
+        without: by model, sample_id, seed, name (a modality) and value without it.
+    """
+    if cohort.licence != "open" or not inputs.samples:
+        return None
+    shown = inputs.samples
+    packer = Packer()
+    models = {
+        model: _of_model(packer, own, shown, without.get(model), cohort.modalities)
+        for model, own in predictions.items()
+    }
+    about = {
+        "task": cohort.task,
+        "classes": cohort.classes,
+        "modalities": cohort.modalities,
+        "labels": _labels(cohort, labels.set_index("sample_id").loc[shown]),
+        "models": models,
+        "samples": shown,
+        "inputs": {name: own.model_dump(exclude_none=True) for name, own in inputs.modalities.items()},
+    }
+    return Samples(inputs.how, packer.packed(), _packed(json.dumps(about, separators=(",", ":")).encode()))
+
+
+def _of_model(
+    packer: Packer, own: SplitPredictions, shown: list[str], without: pd.DataFrame | None, modalities: list[str]
+) -> dict[str, Any]:
+    place = {name: index for index, name in enumerate(own.sample_ids)}
+    rows = [place[name] for name in shown]
+    entry: dict[str, Any] = {
+        "seeds": own.seeds,
+        "experts": own.experts,
+        "colours": list(expert_colours(own.experts).values()),
+        "logits": packer.add(own.logits[:, rows]),
+    }
+    if own.is_weighted:
+        entry |= {"expert_logits": packer.add(own.expert_logits[:, rows]), "weights": packer.add(own.weights[:, rows])}
+    if without is not None:
+        wide = without.set_index(["sample_id", "seed", "name"])["value"].unstack(["seed", "name"]).loc[shown]  # noqa: PD010
+        order = [(seed, name) for seed in own.seeds for name in modalities]
+        values = wide[order].to_numpy().reshape(len(shown), len(own.seeds), len(modalities))
+        entry["without"] = packer.add(values.transpose(1, 0, 2))
+    return entry
+
+
+def _labels(cohort: CohortDescription, labels: pd.DataFrame) -> list[Any]:
+    if cohort.task == "multilabel":
+        return labels[[f"label_{name}" for name in cohort.classes]].astype(int).to_numpy().tolist()  # type: ignore[no-any-return]
+    if cohort.task == "regression":
+        return [float(f"{float(value):.6g}") for value in labels["label"]]
+    return [cohort.classes.index(str(value)) for value in labels["label"]]
+
+
+def without_each(folder: Path) -> pd.DataFrame | None:
+    """Return what a model predicts of each sample without each modality, where its explanations have it."""
+    table = read(folder, "local", {"sample_id": str, "name": str, "value": float, "kind": str, "seed": int})
+    return None if table is None else table[table["kind"] == "without"]
+
+
+def labels_of(path: Path) -> pd.DataFrame:
+    """Return the labels of the explained split from a model's predictions: sample_id and label columns."""
+    table = pd.read_parquet(path)
+    own = table[(table["split"] == EXPLAINED_SPLIT) & (table["seed"] == table["seed"].iloc[0])]
+    return own[["sample_id", *(name for name in own if name.startswith("label"))]]
+
+
+def _packed(content: bytes) -> str:
+    return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
