@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from i2moe.prepared import Prepared
 
 LONGEST = 96  # pixels of the longer side
-QUALITY = 60  # of WebP, 0 to 100
+QUALITY = 80  # of WebP, 0 to 100
 DEVIATIONS = 3  # of a volume's values, which are scaled, that are black and white
 
 

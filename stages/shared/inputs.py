@@ -113,7 +113,9 @@ class ShownVectors(Strict):
     @model_validator(mode="after")
     def _a_value_per_name(self) -> Self:
         rows = [self.means, *self.values, *self.percentiles]
-        if len(self.values) != len(self.percentiles) or any(len(row) != len(self.names) for row in rows if row):
+        if len(self.values) != len(self.percentiles) or any(
+            len(row) != len(self.names) for row in rows if row is not None
+        ):
             raise ValueError("values, percentiles and means do not fit each other or the names")
         return self
 

@@ -37,6 +37,8 @@ def columns_of(description: ModalityDescription) -> list[Column]:
         owner = next((column for column in known if names[place].startswith(f"{column}_")), names[place])
         codes.setdefault(owner, {})[place] = names[place][len(owner) + 1 :]
     return numbers + [
-        Column(owner, list(own), categories=list(own.values())) if any(own.values()) else Column(owner, list(own), 0.5, 0.5)
+        Column(owner, list(own), categories=list(own.values()))
+        if any(own.values())
+        else Column(owner, list(own), 0.5, 0.5)
         for owner, own in codes.items()
     ]
