@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from i2moe.base.errors import InputError
-from i2moe.base.strict import nearest
 from stages.shared.base import paths
 from stages.shared.base.command import Dataset, Model, run
-from stages.shared.base.params import read_params
+from stages.shared.base.params import dataset_block
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,11 +58,7 @@ def prepare(dataset: str, raw: Path, folder: Path) -> "NewSamples":
     Raises:
         InputError: for a dataset that is not there, or files that do not fit those of train.
     """
-    data = read_params().get("data", {})
-    tables = data.get("tables", {})
-    if dataset not in (*tables, *data) or dataset == "tables":
-        raise InputError(f"unknown dataset {dataset!r}; {nearest(dataset, [*tables, *data])}")
-    name = "tables" if dataset in tables else dataset
+    name, _ = dataset_block(dataset)
     new: NewSamples = importlib.import_module(f"stages.datasets.{name}.new").prepare(dataset, raw, folder)
     return new
 

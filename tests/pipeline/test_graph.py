@@ -46,6 +46,7 @@ EDITS = {
     "stages/explain/methods.py": {"explain"},
     "i2moe/explain/coalitions.py": {"explain"},
     "stages/compare.py": {"compare"},
+    "stages/inputs/draw.py": {"inputs"},
     "i2moe/metrics.py": {"reference", "evaluate", "explain", "compare", "report"},
     "i2moe/training.py": {"train"},
     "stages/datasets/tables/features.py": {"features"},

@@ -23,6 +23,9 @@ FOUND = {
     "stages/settings/params.py": {
         f"stages/datasets/{path.parent.name}/settings.py" for path in PIPELINES[len(SHARED) :]
     },
+    "stages/inputs/__main__.py": {
+        str(path.relative_to(ROOT)) for path in sorted((ROOT / "stages/datasets").glob("*/inputs.py"))
+    },
     # Fusion methods reach a model through its settings, with a hash of their source: see the test below.
     "i2moe/model/config.py": set(),
 }
@@ -41,9 +44,9 @@ NEEDED_BY_OTHER_MODALITIES = {
     "adni features@biospecimen": {"prefetch.py"},
     "imdb features@plot": {"image_features.py", "vision.py"},
     "imdb features@poster": {"words.py", "text.py", "token_store.py"},
-    "mmhs features@tweet": {"image_features.py", "images.py", "prefetch.py", "source.py", "networks.py"},
+    "mmhs features@tweet": {"image_features.py", "images.py", "decoding.py", "prefetch.py", "source.py", "networks.py"},
     "mmhs features@image": {"texts.py", "words.py"},
-    "mmhs features@ocr": {"image_features.py", "images.py", "prefetch.py", "source.py", "networks.py"},
+    "mmhs features@ocr": {"image_features.py", "images.py", "decoding.py", "prefetch.py", "source.py", "networks.py"},
     "mimic features@lab": {"loading.py", "terms.py", "text.py", "words.py"},
     "mimic features@code": {"loading.py", "terms.py", "text.py", "words.py"},
 }
@@ -137,10 +140,18 @@ def files_of(dependency):
 def test_every_stage_of_every_pipeline_is_looked_at():
     commands = re.findall(r"cmd: (python -m \S+)", "".join(path.read_text() for path in PIPELINES))
     assert len(PIPELINES) == 12
-    assert len(commands) == 7 + 3 + 4 + 4 + 4 + 3 * 3 + 1
-    assert {"settings", "reference", "train", "evaluate", "explain", "compare", "report", "tables cohort@wdbc"} <= set(
-        STAGES
-    )
+    assert len(commands) == 8 + 3 + 4 + 4 + 4 + 3 * 3 + 1
+    assert {
+        "settings",
+        "reference",
+        "inputs",
+        "train",
+        "evaluate",
+        "explain",
+        "compare",
+        "report",
+        "tables cohort@wdbc",
+    } <= set(STAGES)
     assert {f"adni features@{name}" for name in params()["data"]["adni"]["modalities"]} <= set(STAGES)
 
 
@@ -209,6 +220,8 @@ EDITS = {
     "i2moe/resampling.py": {"reference", "evaluate", "explain", "compare", "report"},
     "i2moe/selection.py": {"settings", "reference", "train", "evaluate", "explain", "compare", "report"},
     "stages/compare.py": {"compare"},
+    "stages/inputs/draw.py": {"inputs"},
+    "stages/datasets/imdb/inputs.py": {"inputs"},
     "i2moe/training.py": {"train"},
     "i2moe/model/multimodal.py": {"train", "explain"},
     "i2moe/fusion/early.py": {"settings"},

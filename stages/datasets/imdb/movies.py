@@ -10,7 +10,7 @@ import numpy as np
 from i2moe.base.errors import InputError
 from stages.datasets.imdb.settings import WORDS as WORD_ENCODER
 from stages.datasets.imdb.settings import Settings
-from stages.datasets.imdb.source import Movies, find_hdf5, open_hdf5, read_folder, read_hdf5
+from stages.datasets.imdb.source import LINE_BREAK, Movies, find_hdf5, open_hdf5, read_folder, read_hdf5
 from stages.datasets.imdb.table import PLOTS, TABLE, TEXTS, WORD_IDS, WORD_VECTORS, WORDS
 from stages.shared.base import paths
 from stages.shared.base.command import run
@@ -22,7 +22,6 @@ from stages.shared.words import TextVectors, mean_vectors, tokenise
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LINE_BREAK = "<br />"  # in plots
 ROWS = 4096  # of the HDF5 read at a time
 
 

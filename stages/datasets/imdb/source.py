@@ -29,6 +29,7 @@ GENRES = (
 DATASET, SPLIT, HDF5 = "dataset", "split.json", "multimodal_imdb.hdf5"
 FOLDS = {"train": "train", "dev": "validation", "test": "test"}
 HDF5_ROWS = {"train": 15552, "dev": 2608, "test": 7799}  # of the ready-made file, in this order
+LINE_BREAK = "<br />"  # in plots
 REMEDY = "unpack mmimdb.tar.gz there, or set data.imdb.raw to the file multimodal_imdb.hdf5"
 
 

@@ -12,7 +12,8 @@ from stages.datasets.mimic.code.features import multi_hot, read_diagnoses
 from stages.datasets.mimic.cohort import read_admissions, select, visits
 from stages.datasets.mimic.lab import features as lab
 from stages.datasets.mimic.measurements import measure
-from stages.datasets.mimic.note.features import embedding, load_notes, read_notes
+from stages.datasets.mimic.note.features import embedding, read_notes
+from stages.datasets.mimic.note.notes import load_notes
 from stages.datasets.mimic.sequences import Visits, samples_with, write_sequence
 from stages.datasets.mimic.settings import Settings
 from stages.datasets.mimic.source import open_source

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
-from i2moe.preparation.columns import ColumnEncoder, as_categories
+from i2moe.preparation.columns import ColumnEncoder
 from i2moe.preparation.fitted import Fitted
+from stages.datasets.tables.cells import image_paths, texts_of
 from stages.datasets.tables.columns import in_columns
 from stages.datasets.tables.rows import Raw, open_array, read_steps, refuse_non_finite
 from stages.datasets.tables.settings import TFIDF, WORDS, Array, Image, Modality, Sequence, Text
@@ -90,9 +91,8 @@ class OfImages(Kind):
 
     def __init__(self, name: str, raw: Raw, settings: Image) -> None:
         self.settings = settings
-        paths = raw.table[settings.column]
-        super().__init__(name, raw, in_columns(paths.to_frame()))
-        self.paths = [raw.source.folder / str(path) for path in paths[self.present]]
+        self.paths, present = image_paths(raw, settings.column)
+        super().__init__(name, raw, present)
 
     @cached_property
     def _features(self) -> tuple[Any, NDArray[np.int64], Any]:
@@ -149,9 +149,8 @@ class OfTexts(Kind):
 
     def __init__(self, name: str, raw: Raw, settings: Text) -> None:
         self.settings = settings
-        texts = raw.table[settings.column]
-        super().__init__(name, raw, in_columns(texts.to_frame()))
-        self.texts: list[str] = as_categories(texts[self.present]).tolist()
+        self.texts, present = texts_of(raw, settings.column)
+        super().__init__(name, raw, present)
 
     def fit(self, is_train: Bools) -> Fitted:
         """Fit terms where the encoder needs any, and means and scales of the vectors."""

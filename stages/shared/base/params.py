@@ -67,6 +67,21 @@ def _parse(content: str, name: str) -> Any:  # noqa: ANN401 (anything may be the
     return YAML(typ="safe").load(stream)
 
 
+def dataset_block(dataset: str) -> tuple[str, dict[str, Any]]:
+    """Return the folder of a dataset's code under stages/datasets, and the dataset's settings as they are.
+
+    Raises:
+        InputError: for a dataset that is not under `data`.
+    """
+    data = read_params().get("data", {})
+    tables = data.get("tables", {})
+    if dataset in tables:
+        return "tables", tables[dataset]
+    if dataset not in data or dataset == "tables":
+        raise InputError(f"unknown dataset {dataset!r}; {nearest(dataset, [*tables, *data])}")
+    return dataset, data[dataset]
+
+
 def check(value: Any, kind: type[Block], path: Path, key: str = "") -> Block:  # noqa: ANN401 (anything may be there)
     """Turn what a file holds into typed settings.
 

@@ -119,6 +119,11 @@ def card(dataset: str) -> Path:
     return Path("results/cards") / f"{dataset}.json"
 
 
+def inputs(dataset: str) -> Path:
+    """Return what the report shows of single test samples' inputs."""
+    return Path("results/inputs") / f"{dataset}.json"
+
+
 def predictions(dataset: str, model: str) -> Path:
     """Return the per-sample predictions of all seeds."""
     return Path("results/predictions") / dataset / f"{model}.parquet"

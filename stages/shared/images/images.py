@@ -5,7 +5,6 @@ and are appended to a store. `image_features.py` then scales them with the train
 """
 
 import hashlib
-import io
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from i2moe.base.errors import InputError, first_line
+from i2moe.base.errors import InputError
 from stages.shared.base import paths
+from stages.shared.images.decoding import content, opened
 from stages.shared.prefetch import read_ahead
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 # Of ImageNet, on which torchvision's weights were trained (torchvision.models).
 CHANNEL_MEAN, CHANNEL_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-WHITE = (255, 255, 255, 255)
-MAX_PIXELS = 2**26  # of an image: more is neither poster nor screen
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -126,7 +124,7 @@ def embed(items: Sequence[Item], extractor: Extractor) -> tuple[NDArray[np.float
 
 def _key(item: Item, extractor: Extractor) -> str:
     """Name what the network sees by the file's content, and of a copy also by what it is made of."""
-    digest = hashlib.blake2b(_content(item.path), digest_size=16)
+    digest = hashlib.blake2b(content(item.path), digest_size=16)
     if item.copy:
         digest.update(repr((extractor.augmentation, item.sample_id, item.copy)).encode())
     return digest.hexdigest()
@@ -137,13 +135,6 @@ def _check_finite(features: NDArray[np.floating], items: list[Item], extractor: 
     if not finite.all():
         path = items[int(np.flatnonzero(~finite)[0])].path
         raise InputError(f"{path}: {extractor.name} returns NaN or infinity: are these the right weights?")
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): put it there") from error
 
 
 def forward(new: dict[str, Item], extractor: Extractor) -> Iterator[tuple[list[str], Floats]]:
@@ -181,33 +172,6 @@ def decode(item: Item, extractor: Extractor) -> NDArray[np.uint8]:
     Raises:
         InputError: for a file that is not a complete JPEG or PNG image.
     """
-    from PIL import Image, UnidentifiedImageError
-
-    content = _content(item.path)
-    try:
-        with Image.open(io.BytesIO(content), formats=["JPEG", "PNG"]) as image:
-            _check_size(image)
-            image.draft("RGB", (extractor.width, extractor.height))  # a JPEG much larger is decoded at a fraction
-            prepared = extractor.prepare(_flatten(image), item)
-    except UnidentifiedImageError as error:
-        raise InputError(f"{item.path} is not a JPEG or PNG image: {extractor.remedy}") from error
-    except Exception as error:  # Pillow's decoders raise many kinds
-        raise InputError(f"{item.path} cannot be decoded ({first_line(error)}): {extractor.remedy}") from error
+    size = (extractor.width, extractor.height)
+    prepared = opened(item.path, size, lambda image: extractor.prepare(image, item), extractor.remedy)
     return np.asarray(prepared, dtype=np.uint8)
-
-
-def _check_size(image: "Image.Image") -> None:
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(f"{image.width} x {image.height} pixels are too many")
-
-
-def _flatten(image: "Image.Image") -> "Image.Image":
-    """Return an image as RGB, what is transparent in white."""
-    from PIL import Image
-
-    if image.mode.startswith("I;16"):  # which Pillow would cut off at 255
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    layer = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", layer.size, WHITE), layer).convert("RGB")

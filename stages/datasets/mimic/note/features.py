@@ -1,15 +1,15 @@
 """Discharge notes of MIMIC-IV by visit, as TF-IDF and SVD fitted on train, or as a model's embeddings."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from i2moe.base.errors import InputError
 from i2moe.preparation.fitted import Fitted
+from stages.datasets.mimic.note.notes import load_notes, stream
 from stages.datasets.mimic.sequences import Visits, fitted_on_visits, read_samples, samples_with, write_sequence
 from stages.datasets.mimic.settings import NoteSettings, Settings
 from stages.datasets.mimic.source import Source, open_source
@@ -22,7 +22,6 @@ from stages.shared.terms import fit_terms, term_embedding
 from stages.shared.words import scaled
 
 BLANK = re.compile(r"_{2,}")  # what de-identification leaves of a name, a date or a number
-NOTES_AT_ONCE = 500
 
 Embed = Callable[[list[str]], NDArray[np.floating]]  # notes to features [N, D]
 
@@ -48,18 +47,6 @@ def note() -> None:
         visits,
         settings.cohort.max_visits,
         description,
-    )
-
-
-def load_notes(source: Source, visits: Visits) -> None:
-    """Put the note of each visit into DuckDB, the latest where a visit has several; one pass over the raw table."""
-    source.connection.register("visits", visits.table().assign(is_train=visits.is_train))
-    source.query(
-        f"""
-        CREATE TEMP TABLE notes AS SELECT visit, is_train, note_id, charttime, text
-        FROM {source.scan("discharge")} JOIN visits USING (hadm_id) WHERE text IS NOT NULL
-        """,  # noqa: S608
-        "discharge",
     )
 
 
@@ -127,19 +114,6 @@ def load_model(name: str) -> Embed:
     """
     encoder = TextEncoder(name, "data.mimic.note.model")
     return lambda texts: encoder.means([clean(text) for text in texts])
-
-
-def stream(source: Source, condition: str) -> Iterator[tuple[list[int], list[str]]]:
-    """Yield the visits and texts of the notes that meet an SQL condition, some at a time, in order of visit."""
-    chosen = f"SELECT arg_max(note_id, (charttime, note_id)) FROM notes WHERE {condition} GROUP BY visit"  # noqa: S608
-    total = len(source.connection.execute(chosen).fetchall())
-    rows = source.connection.execute(
-        f"SELECT visit, text FROM notes WHERE note_id IN ({chosen}) ORDER BY visit"  # noqa: S608
-    )
-    with tqdm(total=total, desc="notes", unit="note", mininterval=1, delay=2, dynamic_ncols=True) as bar:
-        while block := rows.fetchmany(NOTES_AT_ONCE):
-            yield [visit for visit, _ in block], [text for _, text in block]
-            bar.update(len(block))
 
 
 def clean(text: str) -> str:
