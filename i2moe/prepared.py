@@ -119,7 +119,7 @@ class Prepared(Samples):
         description = CohortDescription.read(cohort.with_suffix(".json"))
         self.task = description.task
         self.classes = description.classes
-        self.licence: str = description.licence
+        self.shows_samples = description.shows_samples
         self.labels = _labels(self.table, self.task, self.classes, cohort)
         _check_splits(self, cohort, splits)
         super().__init__(features, description.modalities, self.table["sample_id"].tolist())

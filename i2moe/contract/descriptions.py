@@ -41,6 +41,11 @@ class CohortDescription(Description):
     planted: Planted | None = None  # of synthetic data: what the label follows from
     presence: dict[str, Count] | None = None  # samples by the modalities that they have; None: all have all
 
+    @property
+    def shows_samples(self) -> bool:
+        """Whether single samples may be shown: of open data, or of synthetic files in place of licensed ones."""
+        return self.licence == "open" or self.planted is not None
+
 
 class Fitted(Description):
     """What was fitted for a modality, and on which split; further keys hold the result."""

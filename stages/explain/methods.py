@@ -89,7 +89,7 @@ def agreements(explained: Explained) -> pd.DataFrame | None:
 def example(explained: Explained) -> pd.DataFrame | None:
     """Explain one sample of the first seed as the paper's Figure 3 does, a row per expert and class; open data only."""
     features, predictions = explained.features, explained.predictions
-    if not predictions.is_weighted or features.licence != "open" or features.task not in ("binary", "multiclass"):
+    if not predictions.is_weighted or not features.shows_samples or features.task not in ("binary", "multiclass"):
         return None
     labels = explained.labels
     logits, expert_logits, weights = predictions.logits[0], predictions.expert_logits[0], predictions.weights[0]
@@ -194,7 +194,7 @@ def parts(explained: Explained) -> pd.DataFrame | None:
 
 def sample_parts(explained: Explained) -> pd.DataFrame | None:
     """Return each expert's share in what a sealed mixture expects to gain on a sample; open data only."""
-    if not explained.part_gains or explained.features.licence != "open":
+    if not explained.part_gains or not explained.features.shows_samples:
         return None
     rows = []
     for seed, model, gains in zip(explained.seeds, explained.models, explained.expected_part_gains, strict=True):
@@ -370,7 +370,7 @@ def local(explained: Explained) -> pd.DataFrame | None:
     Shares are only of models that saw missing modalities in training: others may say anything where one is missing.
     """
     features = explained.features
-    if features.licence != "open":
+    if not features.shows_samples:
         return None
     tables = []
     for seed, own in zip(explained.seeds, explained.coalitions, strict=True):

@@ -181,7 +181,7 @@ def _untrained(
 
 def scores(found: TokenFindings) -> pd.DataFrame | None:
     """Return each attribution's score of each token of each sample; open data only."""
-    if found.features.licence != "open":
+    if not found.features.shows_samples:
         return None
     tables = []
     for labels, own in found:
@@ -211,7 +211,7 @@ def faithful(found: TokenFindings) -> pd.DataFrame:
 
 def pairs(found: TokenFindings) -> pd.DataFrame | None:
     """Return what each probed pair of tokens of each sample is worth together, with standard error; open data only."""
-    if found.features.licence != "open":
+    if not found.features.shows_samples:
         return None
     tables = []
     for labels, own in found.with_pairs:

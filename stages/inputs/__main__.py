@@ -52,7 +52,7 @@ def may_show(cohort: CohortDescription, raw: Path) -> bool:
     Both the cohort and the raw files as they are now must say that they are synthetic: the settings may name other
     files since.
     """
-    return cohort.licence == "open" or (cohort.planted is not None and read_planted(raw) is not None)
+    return cohort.licence == "open" or (cohort.shows_samples and read_planted(raw) is not None)
 
 
 def show(dataset: str, code: str) -> Inputs:

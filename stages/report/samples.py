@@ -77,7 +77,7 @@ def pack_samples(
         predictions: by model, of the test split.
         without: by model, sample_id, seed, name (a modality) and value without it.
     """
-    if cohort.licence != "open" or not inputs.samples:
+    if not cohort.shows_samples or not inputs.samples:
         return None
     shown = inputs.samples
     packer = Packer()

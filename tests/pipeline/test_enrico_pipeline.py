@@ -64,8 +64,8 @@ def test_enrico_runs_from_screens_to_a_report(project, environment):
     page = (project / "reports/index.html").read_text()
     assert ">enrico (synthetic)</h2>" in page
     assert "screenshot: untrained image features (VGG-11 with random weights, seed 0)" in page
-    assert "<th>screens removed</th>" in page
-    assert "<td>listed under data.enrico.exclude</td>" in page
+    assert '<th scope="col">screens removed</th>' in page
+    assert '<th scope="row">listed under data.enrico.exclude</th>' in page
     copies = np.load(project / "data/features/enrico/screenshot.copies.npy")
     assert copies.shape == (40, 0, 512, 2, 1)
     assert not ran(run([str(DVC), "repro", "--dry"], project, environment))

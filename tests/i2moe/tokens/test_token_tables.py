@@ -66,7 +66,7 @@ def test_a_vanilla_model_is_read_as_a_whole_and_one_of_patches_not_at_all(synthe
 
 def test_restricted_data_show_no_sample(synthetic_dataset, tmp_path):
     found = found_on(FeatureSet(*synthetic_dataset("binary")), tmp_path)
-    found.features.licence = "restricted"
+    found.features.shows_samples = False
     assert TOKEN_METHODS["token_scores"](found) is None
     assert TOKEN_METHODS["token_pairs"](found) is None
     assert "sample_id" not in TOKEN_METHODS["token_faithfulness"](found)
