@@ -31,7 +31,7 @@ ROW = 20  # height of a row
 THIN = 16  # likewise, at the top of the page
 WIDTH = 640  # of most charts
 AXIS = 20  # height of the numbers under a chart
-BINS = 24  # of a violin
+BINS = 16  # of a violin
 CLEAR = 0.6  # of a heat map's cell, from which on its number is white
 DASHED, DOTTED = 'stroke-dasharray="5 4"', 'stroke-dasharray="1.5 3" stroke-width="2"'
 
@@ -237,7 +237,7 @@ def _points(x: Iterable[float], y: Iterable[float], across: Scale, up: Scale) ->
 
 
 def heat_map(values: pd.DataFrame, label: str, digits: int = 2, most: float | None = None) -> Markup:
-    """Draw a table of numbers from 0 as shades, with the numbers where there is room.
+    """Draw a table of numbers from 0 as shades, with the numbers where there is room; a 0 is left empty.
 
     Args:
         values: named rows and columns.
@@ -261,6 +261,8 @@ def heat_map(values: pd.DataFrame, label: str, digits: int = 2, most: float | No
         y = top + ROW * line_number
         marks += [text(left - 8, y + ROW / 2, name, "end")]
         for place, value in enumerate(values.iloc[line_number]):
+            if value == 0:
+                continue
             share = min(max(float(value) / darkest, 0), 1) if np.isfinite(value) else 0.0
             marks += [bar(left + side * place, y, side, ROW, PALETTE[0], f'fill-opacity="{share:.2f}"')]
             if side >= widest and np.isfinite(value):

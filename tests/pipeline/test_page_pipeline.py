@@ -49,6 +49,7 @@ def small(params):
         "raw": "data/raw/restricted.csv",
         "id": "person",
         "label": "ill",
+        "task": "binary",
         "licence": "restricted",
         "modalities": {"first": {"columns": ["one", "two"]}, "second": {"columns": ["three", "city"]}},
     }
