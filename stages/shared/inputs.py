@@ -8,6 +8,7 @@ It gets by modality the ids of the samples that have it, and returns, of the mod
 to people, an image or a text for each of these samples, or the columns that a vector was made of.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from i2moe.base.errors import InputError
 from i2moe.base.strict import Count, Positive, Strict
 from i2moe.contract.json_file import Description
 
@@ -39,6 +41,18 @@ class Texts:
     """The texts of samples, in their order."""
 
     texts: list[str]
+
+
+def texts_in_order(found: Mapping[Any, str], samples: Sequence[Any], raw: str) -> Texts:
+    """Return the texts of samples, by id or row, in their order.
+
+    Raises:
+        InputError: for raw files that lack a sample of the cohort.
+    """
+    lacking = sum(sample not in found for sample in samples)
+    if lacking:
+        raise InputError(f"{raw} has no text of {lacking} samples of the cohort: rerun the cohort stage")
+    return Texts([found[sample] for sample in samples])
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from stages.datasets.imdb.settings import Settings
 from stages.datasets.imdb.source import DATASET, LINE_BREAK, find_hdf5, read_folder
 from stages.shared.base.params import load_block
-from stages.shared.inputs import Images, Raw, Texts
+from stages.shared.inputs import Images, Raw, texts_in_order
 
 
 def raw_inputs(dataset: str, samples: Mapping[str, list[str]]) -> dict[str, Raw]:
@@ -23,6 +23,7 @@ def raw_inputs(dataset: str, samples: Mapping[str, list[str]]) -> dict[str, Raw]
         found["poster"] = Images([folder / f"{movie}.jpeg" for movie in samples["poster"]])
     if "plot" in samples and not settings.plot.tokens:
         movies = read_folder(settings.raw, official=False)
-        plots = dict(zip(movies.table["movie_id"], movies.plots, strict=True))
-        found["plot"] = Texts([plots[movie].replace(LINE_BREAK, " ") for movie in samples["plot"]])
+        plots = (plot.replace(LINE_BREAK, " ") for plot in movies.plots)
+        by_movie = dict(zip(movies.table["movie_id"], plots, strict=True))
+        found["plot"] = texts_in_order(by_movie, samples["plot"], settings.raw)
     return found

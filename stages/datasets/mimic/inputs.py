@@ -11,7 +11,7 @@ from stages.datasets.mimic.settings import Settings
 from stages.datasets.mimic.source import open_source
 from stages.shared.base import paths
 from stages.shared.base.params import load_block
-from stages.shared.inputs import Raw, Texts
+from stages.shared.inputs import Raw, texts_in_order
 
 
 def raw_inputs(dataset: str, samples: Mapping[str, list[str]]) -> dict[str, Raw]:
@@ -27,7 +27,7 @@ def raw_inputs(dataset: str, samples: Mapping[str, list[str]]) -> dict[str, Raw]
         load_notes(source, visits)
         for numbers, texts in stream(source, "true"):  # in order of visits: a later one takes the place
             last |= dict(zip(visits.row[numbers].tolist(), texts, strict=True))
-    return {"note": Texts([last[row] for row in rows])}
+    return {"note": texts_in_order(last, rows, settings.raw)}
 
 
 def visits_of(rows: list[int]) -> Visits:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from i2moe.base.errors import InputError
 from stages.datasets.tables.cells import image_paths, texts_of
 from stages.datasets.tables.rows import raw_rows
-from stages.datasets.tables.settings import load_table_params
-from stages.datasets.tables.source import read_source
+from stages.datasets.tables.settings import Modality, TableParams, load_table_params
+from stages.datasets.tables.source import Source, read_source
 from stages.shared.inputs import Images, Raw, Texts
 
 
@@ -18,11 +19,24 @@ def raw_inputs(dataset: str, samples: Mapping[str, list[str]]) -> dict[str, Raw]
     if not wanted:
         return {}
     source = read_source(params)
-    found: dict[str, Raw] = {}
-    for name, own in wanted.items():
-        raw = raw_rows(source.of(pd.Series(samples[name], dtype=str)), params)
+    return {name: cells_of(own, source, params, samples[name]) for name, own in wanted.items()}
+
+
+def cells_of(own: Modality, source: Source, params: TableParams, samples: list[str]) -> Images | Texts:
+    """Return the images or texts that are in a modality's column.
+
+    Raises:
+        InputError: for a table that no longer has a row, or a value, of a sample.
+    """
+    ids = pd.Series(samples, dtype=str)
+    if ids.isin(source.table.index).all():
+        raw = raw_rows(source.of(ids), params)
         if own.image:
-            found[name] = Images(image_paths(raw, own.image.column)[0])
-        elif own.text:
-            found[name] = Texts(texts_of(raw, own.text.column)[0])
-    return found
+            paths, present = image_paths(raw, own.image.column)
+            found: Images | Texts = Images(paths)
+        else:
+            texts, present = texts_of(raw, str(own.own_column))
+            found = Texts(texts)
+        if present.all():
+            return found
+    raise InputError(f"{params.raw}: column {own.own_column!r} lacks samples of the cohort: rerun the cohort stage")

@@ -178,6 +178,13 @@ def test_an_image_that_cannot_be_read_anymore_is_named_and_nothing_is_written(pr
     assert not paths.inputs("mine").exists()
 
 
+@pytest.mark.parametrize("edit", [lambda table: table.iloc[:9], lambda table: table.assign(report=None)])
+def test_a_table_that_lost_samples_since_is_refused(project, edit):
+    edit(project().reset_index()).to_csv("raw/own.csv", index=False)
+    with pytest.raises(InputError, match=r"raw: column .* lacks samples of the cohort: rerun the cohort stage"):
+        inputs("mine")
+
+
 def test_an_unknown_dataset_is_refused(project):
     project()
     with pytest.raises(InputError, match="unknown dataset 'mne'; allowed: mine, tables; did you mean 'mine'"):

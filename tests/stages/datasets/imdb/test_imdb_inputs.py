@@ -35,6 +35,12 @@ def test_an_hdf5_has_neither_texts_nor_images(project, tmp_path):
     assert raw_inputs("imdb", SAMPLES) == {}
 
 
+def test_a_movie_that_is_not_there_anymore_is_refused(project):
+    project()
+    with pytest.raises(InputError, match="raw has no text of 1 samples of the cohort: rerun the cohort stage"):
+        raw_inputs("imdb", {"plot": ["0000001", "0000099"]})
+
+
 def test_raw_files_that_are_not_there_are_named(project):
     project(raw="other")
     with pytest.raises(InputError, match="other holds no folder dataset"):
