@@ -179,7 +179,7 @@ def show(case: str, model: str, scores: list[dict[str, tuple[float, float]]]) ->
 def incomplete(
     draws: Annotated[int, typer.Option(help="of the data, one training each", min=2)] = 6,
     first: Annotated[int, typer.Option(help="number of the first draw")] = 0,
-    steps: Annotated[int, typer.Option(help="of each training")] = 240,
+    steps: Annotated[int, typer.Option(help="of each training")] = 120,
     num_train: Annotated[int, typer.Option(help="train samples of planted data")] = 240,
     processes: Annotated[int, typer.Option(help="at once")] = 2,
 ) -> None:
@@ -196,8 +196,11 @@ def incomplete(
     print("| data | model | test samples | trained on | accuracy | less complete cases | less no gaps |")
     print("|---|---|---|---|---|---|---|")
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for (case, drawn), (model, settings) in product(cases.items(), models.items()):
-            scores = pool.map(scores_of, drawn, numbers, repeat(settings), repeat(steps))
+        waiting = [
+            (case, model, pool.map(scores_of, drawn, numbers, repeat(settings), repeat(steps)))
+            for (model, settings), (case, drawn) in product(models.items(), cases.items())
+        ]
+        for case, model, scores in waiting:
             show(case, model, list(tqdm(scores, f"{case}, {model}", draws, mininterval=1, dynamic_ncols=True)))
 
 
