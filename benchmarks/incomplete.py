@@ -1,13 +1,27 @@
-"""Whether it pays to keep samples that lack a modality: against complete cases, and against the train mean.
+"""Whether it pays to keep samples that lack a modality: against complete cases, and against samples that lack nothing.
 
-`python -m benchmarks.incomplete` takes one modality, at random, from 60 % of the train and validation samples, of
-synthetic planted data (a bit that each of two modalities shows alone: four classes) and of scikit-learn's digits (upper
-and lower half), and trains the same model in three ways: with a learned token for what is absent, with its features at
-the train mean, and on the complete samples alone. Test samples are complete, or lack as much as train; a model that was
-trained on complete samples then sees the train mean.
+`python -m benchmarks.incomplete` takes one modality, at random, from 60 % of the train and validation samples, and
+trains the same model in four ways: with a learned token for what is absent, with its features at the train mean, on the
+complete samples alone, and on all samples before anything was taken. All take as many steps, so that whoever has more
+samples is not trained for longer. Test samples are complete, or lack as much as train; where a model has no token it
+then sees the train mean.
+
+Planted data are synthetic: normal columns around the mean of a sample's class, so many and so weak that it matters how
+many train samples the means are learned from. The accuracy of the best possible model is printed too. In two controls
+one modality is constant: where it is the one that is taken, a model should lose nothing by it; where the other one is
+taken, what is left says nothing, and keeping it should gain nothing. The digits are scikit-learn's, in upper and lower
+half.
+
+A draw has its own class means, samples, missing modalities and seed; of digits, its own part of the images. All ways to
+train see the same draws. Intervals are Student's, of the differences by draw: 95 % for draws to come.
 """
 
+import math
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import product, repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -20,13 +34,15 @@ from benchmarks.planted.training import train, write_cohort, write_vectors
 from i2moe.data import FeatureSet
 from i2moe.inference import predict
 from i2moe.model.config import ModelConfig
-from i2moe.resampling import difference, resampled, units_of
-from i2moe.selection import TASK_METRICS, Floats
-from stages.datasets.planted.generators import composite, terms
 from stages.shared.base.command import run
 
 MISSING = 0.6  # share of samples that lack one modality
-ARMS = {"keep, a learned token": "token", "keep, at the train mean": "mean", "complete cases": "complete"}
+COLUMNS, CLASSES = 64, 4  # of a planted modality; of its label
+SPREAD = 2.5  # of class means from their centre, in standard deviations of the noise
+TEST = 1000  # planted samples
+BATCH = 32
+TOKEN, MEAN, COMPLETE, ALL = ARMS = ("keep, a learned token", "keep, at the train mean", "complete cases", "no gaps")
+BEST = "the best possible model"
 SPLITS = ("train", "validation", "test")
 CONFIG = {
     "encoder": "mlp",
@@ -38,51 +54,68 @@ CONFIG = {
     "interaction": {"loss_weight": 0.1},
     "reweighting": {"hidden_dim": 64, "num_layers": 2, "temperature": 1.0},
     "learning_rate": 1e-3,
-    "batch_size": 32,
+    "batch_size": BATCH,
     "selection": "accuracy",
 }
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 
 
 class Data(NamedTuple):
-    """N samples in two modalities, their classes, and their splits."""
+    """N samples in two modalities, their classes and splits, and which modalities may be taken."""
 
-    inputs: dict[str, NDArray[np.float64]]  # [N, F]
+    inputs: dict[str, Floats]  # [N, F]
     labels: NDArray[np.int64]  # [N]
     splits: NDArray[np.str_]  # [N]
+    taken: tuple[int, ...] = (0, 1)
+    means: Floats | None = None  # of the classes, [M, C, F], where they are known
 
 
-def planted(num_train: int) -> Data:
-    """Draw synthetic data: each of two modalities shows a bit of the label that the other does not."""
-    sizes = num_train, num_train // 3, 1500
-    drawn = composite([term for term in terms() if term.role == "uniqueness"], sum(sizes), 0)
-    return Data({name: own.astype(float) for name, own in drawn.inputs.items()}, drawn.labels, np.repeat(SPLITS, sizes))
+def planted(draw: int, num_train: int, *, telling: tuple[int, ...] = (0, 1), taken: tuple[int, ...] = (0, 1)) -> Data:
+    """Draw synthetic data: in the telling modalities the class moves every column a little; others are constant."""
+    generator = np.random.default_rng([draw, 0])
+    means = generator.normal(size=(2, CLASSES, COLUMNS)) * SPREAD / np.sqrt(COLUMNS)
+    splits = np.repeat(SPLITS, (num_train, num_train // 3, TEST))
+    labels = generator.integers(CLASSES, size=len(splits))
+    values = means[:, labels] + generator.normal(size=(2, len(splits), COLUMNS))
+    is_constant = ~np.isin([0, 1], telling)
+    values[is_constant] = means[is_constant] = 0
+    return Data(dict(zip(("first", "second"), values, strict=True)), labels, splits, taken, means)
 
 
-def digits(num_train: int) -> Data:
-    """Return scikit-learn's digits, their upper and lower half, in random splits."""
+def digits(draw: int, draws: int) -> Data:
+    """Return the part of scikit-learn's digits that belongs to a draw: half of it train, a sixth validation."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    order = np.random.default_rng(0).permutation(len(bunch.target))
-    pixels = bunch.data[order]
-    sizes = num_train, num_train // 3, len(order) - num_train - num_train // 3
-    return Data({"top": pixels[:, :32], "bottom": pixels[:, 32:]}, bunch.target[order], np.repeat(SPLITS, sizes))
+    size = len(bunch.target) // draws
+    own = np.random.default_rng(0).permutation(len(bunch.target))[draw * size : (draw + 1) * size]
+    splits = np.repeat(SPLITS, (size // 2, size // 6, size - size // 2 - size // 6))
+    pixels = bunch.data[own]
+    return Data({"top": pixels[:, :32], "bottom": pixels[:, 32:]}, bunch.target[own], splits)
 
 
-def presence_of(data: Data, *, test_too: bool) -> NDArray[np.bool_]:
-    """Draw which samples have which modality, [N, 2]: a share of MISSING lacks one of the two."""
-    generator = np.random.default_rng(1)
+def presence_of(data: Data, draw: int) -> Bools:
+    """Draw which samples have which modality, [N, 2]: a share of MISSING lacks one of those that may be taken."""
+    generator = np.random.default_rng([draw, 1])
     presence = np.ones((len(data.labels), 2), bool)
-    lacks = generator.random(len(data.labels)) < MISSING
-    lacks &= test_too | (data.splits != "test")
-    rows = np.flatnonzero(lacks)
-    presence[rows, generator.integers(0, 2, len(rows))] = False
+    rows = np.flatnonzero(generator.random(len(data.labels)) < MISSING)
+    presence[rows, generator.choice(data.taken, len(rows))] = False
     return presence
 
 
-def write(folder: Path, data: Data, presence: NDArray[np.bool_], arm: str) -> FeatureSet:
+def best_accuracy(data: Data, means: Floats, presence: Bools) -> float:
+    """Return the test accuracy of who knows the class means [2, C, F]: the nearest one, by what is present [N, 2]."""
+    distances = sum(
+        has[:, None] * (np.square(own).sum(axis=1) - 2 * values @ own.T)
+        for values, own, has in zip(data.inputs.values(), means, presence.T, strict=True)
+    )
+    return float((np.argmin(distances, axis=1) == data.labels)[data.splits == "test"].mean())
+
+
+def write(folder: Path, data: Data, presence: Bools, arm: str) -> FeatureSet:
     """Write the data by the contract, scaled with the train samples that have a modality, and open them."""
-    kept = presence.all(axis=1) | (data.splits == "test") if arm == "complete" else np.ones(len(data.labels), bool)
+    kept = presence.all(axis=1) | (data.splits == "test") if arm == COMPLETE else np.ones(len(data.labels), bool)
     folder.mkdir()
     for index, (name, values) in enumerate(data.inputs.items()):
         own = values[(data.splits == "train") & presence[:, index] & kept]
@@ -98,63 +131,77 @@ def write(folder: Path, data: Data, presence: NDArray[np.bool_], arm: str) -> Fe
     return FeatureSet(folder, path)
 
 
-def logits_of(data: Data, arm: str, seeds: int, epochs: int, *, is_mixture: bool, bar: tqdm) -> list[Floats]:
-    """Train on incomplete samples; return test logits [S, N, C] on complete and on incomplete test samples."""
-    own = {} if is_mixture else {"interaction": None, "reweighting": None}
-    settings = CONFIG | own | {"epochs": epochs, "absent": "token" if arm == "token" else "mean"}
-    config = ModelConfig.model_validate(settings)
-    found: list[list[Floats]] = [[], []]
+def accuracies(data: Data, draw: int, arm: str, settings: dict[str, object], steps: int) -> tuple[float, float]:
+    """Train in one of the ways; return the accuracy on complete and on incomplete test samples."""
+    lacking = presence_of(data, draw)
+    is_test = data.splits == "test"
+    trained_on = lacking | (arm == ALL)
     with tempfile.TemporaryDirectory() as name:
-        sets = [
-            write(Path(name) / str(test_too), data, presence_of(data, test_too=test_too), arm)
-            for test_too in (False, True)
-        ]
-        for seed in range(seeds):
-            model = train(sets[0], config, seed, Path(name))
-            for logits, features in zip(found, sets, strict=True):
-                logits.append(predict(model, features, "test").logits.astype(float))
-            bar.update()
-    return [np.stack(own) for own in found]
+        folder = Path(name)
+        complete = write(folder / "complete", data, trained_on | is_test[:, None], arm)
+        incomplete = write(folder / "incomplete", data, np.where(is_test[:, None], lacking, trained_on), arm)
+        epochs = max(1, round(steps / math.ceil(len(complete.rows("train")) / BATCH)))
+        own = {"epochs": epochs, "absent": "token" if arm == TOKEN else "mean"}
+        model = train(complete, ModelConfig.model_validate(settings | own), draw, folder)
+        found = [predict(model, test, "test").logits.argmax(axis=1) for test in (complete, incomplete)]
+    one, other = (float((chosen == data.labels[is_test]).mean()) for chosen in found)
+    return one, other
+
+
+def scores_of(data: Data, draw: int, settings: dict[str, object], steps: int) -> dict[str, tuple[float, float]]:
+    """Return the accuracy on complete and on incomplete test samples, by way to train, and the best possible one."""
+    scores = {arm: accuracies(data, draw, arm, settings, steps) for arm in ARMS}
+    if data.means is not None:
+        lacking = presence_of(data, draw)
+        one, other = (best_accuracy(data, data.means, presence) for presence in (np.ones_like(lacking), lacking))
+        scores[BEST] = one, other
+    return scores
+
+
+def less(first: list[float], second: list[float]) -> str:
+    """Show the mean difference of two scores by draw, [D] each, and its 95 % interval over draws."""
+    from scipy.stats import ttest_1samp
+
+    gaps = np.subtract(first, second)
+    low, high = ttest_1samp(gaps, 0).confidence_interval()
+    return f"{gaps.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def show(case: str, model: str, scores: list[dict[str, tuple[float, float]]]) -> None:
+    """Print a row for each kind of test samples and way to train, from the scores of every draw."""
+    for place, test in enumerate(("complete", "incomplete")):
+        by_arm = {arm: [own[arm][place] for own in scores] for arm in scores[0]}
+        for arm, own in by_arm.items():
+            gaps = ["" if arm in (BEST, other) else less(own, by_arm[other]) for other in (COMPLETE, ALL)]
+            print(f"| {' | '.join([case, model, test, arm, f'{np.mean(own):.3f}', *gaps])} |")
 
 
 def incomplete(
-    seeds: Annotated[int, typer.Option(help="of each model")] = 5,
-    epochs: Annotated[int, typer.Option(help="of each training")] = 30,
-    num_train: Annotated[int, typer.Option(help="train samples")] = 600,
+    draws: Annotated[int, typer.Option(help="of the data, one training each", min=2)] = 6,
+    first: Annotated[int, typer.Option(help="number of the first draw")] = 0,
+    steps: Annotated[int, typer.Option(help="of each training")] = 120,
+    num_train: Annotated[int, typer.Option(help="train samples of planted data")] = 240,
+    processes: Annotated[int, typer.Option(help="at once")] = 2,
 ) -> None:
-    """Print accuracy by way to train, and its difference from complete cases with the 95 % interval."""
-    compute = TASK_METRICS["multiclass"]["accuracy"].compute
-    cases = [(make(num_train), name) for make, name in ((planted, "planted (synthetic)"), (digits, "digits"))]
-    rows = []
-    with tqdm(total=len(cases) * 2 * len(ARMS) * seeds, desc="trainings", mininterval=1, dynamic_ncols=True) as bar:
-        for data, name in cases:
-            labels = data.labels[data.splits == "test"]
-            units = units_of("multiclass", labels)
-            for model, is_mixture in (("i2moe-mult", True), ("mult", False)):
-                by_arm = {
-                    title: logits_of(data, arm, seeds, epochs, is_mixture=is_mixture, bar=bar)
-                    for title, arm in ARMS.items()
-                }
-                for place, test in enumerate(("complete", "incomplete")):
-                    scores = {
-                        title: (
-                            np.array([float(compute(labels, one)) for one in own[place]]),
-                            resampled(compute, labels, own[place], units),
-                        )
-                        for title, own in by_arm.items()
-                    }
-                    for title, own in scores.items():
-                        gap = difference(own, scores["complete cases"], units)
-                        rows.append([name, model, test, title, f"{own[0].mean():.3f}", _shown(title, gap)])
-    print("\n| data | model | test samples | trained on | accuracy | less complete cases |\n|---|---|---|---|---|---|")
-    for row in rows:
-        print(f"| {' | '.join(row)} |")
-
-
-def _shown(title: str, gap: object) -> str:
-    if title == "complete cases":
-        return ""
-    return f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]"  # type: ignore[attr-defined]
+    """Print accuracy by way to train, and its differences with the 95 % interval over draws."""
+    numbers = range(first, first + draws)
+    first_tells = partial(planted, num_train=num_train, telling=(0,))
+    cases = {
+        "planted (synthetic)": [planted(draw, num_train) for draw in numbers],
+        "digits": [digits(draw, draws) for draw in range(draws)],
+        "what is missing tells nothing (synthetic)": [first_tells(draw, taken=(1,)) for draw in numbers],
+        "what is left tells nothing (synthetic)": [first_tells(draw, taken=(0,)) for draw in numbers],
+    }
+    models = {"i2moe-mult": CONFIG, "mult": CONFIG | {"interaction": None, "reweighting": None}}
+    print("| data | model | test samples | trained on | accuracy | less complete cases | less no gaps |")
+    print("|---|---|---|---|---|---|---|")
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        waiting = [
+            (case, model, pool.map(scores_of, drawn, numbers, repeat(settings), repeat(steps)))
+            for (model, settings), (case, drawn) in product(models.items(), cases.items())
+        ]
+        for case, model, scores in waiting:
+            show(case, model, list(tqdm(scores, f"{case}, {model}", draws, mininterval=1, dynamic_ncols=True)))
 
 
 if __name__ == "__main__":

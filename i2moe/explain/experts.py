@@ -95,6 +95,37 @@ def summarise_experts(
     return summaries
 
 
+def weights_where_present(
+    names: list[str], modalities: list[str], weights: Array, presence: NDArray[np.bool_]
+) -> dict[str, list[float] | list[int]]:
+    """Average each expert's weight over the samples that have its modality, of uniqueness; over all, of other experts.
+
+    Over all samples, a uniqueness expert whose modality is absent counts 0, so that its mean also tells how many lack
+    the modality.
+
+    Args:
+        names: of the E experts.
+        modalities: the M names.
+        weights: [S, N, E].
+        presence: [N, M], which samples have which modality.
+
+    Returns:
+        Columns of E values: `mean_weight_present`, over these samples and seeds, NaN where there are none, and
+        `num_present`, how many they are.
+
+    Examples:
+        >>> weights = np.array([[[0.6, 0.0, 0.4], [0.2, 0.5, 0.3]]])
+        >>> presence = np.array([[True, False], [True, True]])
+        >>> weights_where_present(["uniqueness_a", "uniqueness_b", "synergy"], ["a", "b"], weights, presence)
+        {'mean_weight_present': [0.4, 0.5, 0.35], 'num_present': [2, 1, 2]}
+    """
+    has = {f"uniqueness_{name}": own for name, own in zip(modalities, presence.T, strict=True)}
+    everyone = np.ones(len(presence), bool)
+    samples = [has.get(name, everyone) for name in names]
+    means = [float(weights[:, own, index].mean()) if own.any() else np.nan for index, own in enumerate(samples)]
+    return {"mean_weight_present": means, "num_present": [int(own.sum()) for own in samples]}
+
+
 def centre(task: str, logits: Array, train_labels: Array) -> Array:
     """Take from logits [..., C] what decides nothing: the mean over classes; of numbers the train labels' mean.
 

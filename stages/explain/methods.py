@@ -15,7 +15,7 @@ from i2moe.explain.ability import AT_CHANCE
 from i2moe.explain.additive import additive_projection
 from i2moe.explain.behaviour import behaviours
 from i2moe.explain.coalitions import coalition_names
-from i2moe.explain.experts import agreement, summarise_experts, summarise_seeds, telling_sample
+from i2moe.explain.experts import agreement, summarise_experts, summarise_seeds, telling_sample, weights_where_present
 from i2moe.explain.gate import read_gate
 from i2moe.explain.latents import expert_latents
 from i2moe.explain.local import local_shares, local_values, without_each
@@ -38,7 +38,11 @@ from stages.shared.predictions import output_names
 
 
 def experts(explained: Explained) -> pd.DataFrame | None:
-    """Return a row per expert over all seeds: its weights, and its score alone."""
+    """Return a row per expert over all seeds: its weights, and its score alone.
+
+    Where samples lack a modality there are two columns more: its weight over those that have its modality, and how
+    many they are.
+    """
     if not explained.predictions.is_weighted:
         return None
     summaries = summarise_experts(*explained.of_experts, explained.train_labels, explained.units, explained.abilities)
@@ -47,7 +51,12 @@ def experts(explained: Explained) -> pd.DataFrame | None:
             f"  {one.expert}: weight {one.mean_weight:.3f}, alone {one.ranking} {one.rank_score:.3f}; of "
             f"{one.num_seeds} seeds knows something in {one.knows_seeds}, at chance in {one.chance_seeds}"
         )
-    return pd.DataFrame([asdict(summary) for summary in summaries])
+    table = pd.DataFrame([asdict(summary) for summary in summaries])
+    presence = explained.features.presence[explained.features.rows(EXPLAINED_SPLIT)]
+    if presence.all():
+        return table
+    own = explained.predictions
+    return table.assign(**weights_where_present(own.experts, explained.features.modalities, own.weights, presence))
 
 
 def expert_seeds(explained: Explained) -> pd.DataFrame | None:

@@ -33,6 +33,7 @@ def find(explained: dict[str, pd.DataFrame | None], task: str) -> list[str]:
     row = gate.to_dict("records")[0]
     return [
         *weight_findings(row),
+        *presence_findings(experts.to_dict("records")),
         *gate_findings(row, lead_metric(task)),
         *spread_findings(seeds, len(experts)),
         *at_chance_findings(experts, seeds),
@@ -251,6 +252,20 @@ def weight_findings(gate: dict[str, Any]) -> list[str]:
         (
             f"No expert is shown to have the largest weight: {gate['heaviest']} has it in {gate['seeds_won']} of "
             f"{gate['num_seeds']} seeds, and leads {gate['runner_up']} by {interval} over all seeds."
+        )
+    ]
+
+
+def presence_findings(experts: list[dict[str, Any]]) -> list[str]:
+    """Say what a uniqueness expert's mean weight is over the samples that have its modality, where some lack it."""
+    own = [row for row in experts if 0 < row.get("num_present", 0) < row["num_samples"]]
+    if not own:
+        return []
+    means = ", ".join(f"{row['expert']} {row['mean_weight_present']:.2f} (n = {row['num_present']})" for row in own)
+    return [
+        (
+            f"Mean weights are over all {own[0]['num_samples']} samples, of which some lack a modality. Over those "
+            f"that have the expert's own: {means}."
         )
     ]
 

@@ -110,7 +110,7 @@ class Runner:
             case ("python", "-m", "benchmarks.sealed", *_):
                 assert "largest share is the planted role" in self.run("python", "-m", "benchmarks.sealed", "--quick")
             case ("python", "-m", "benchmarks.incomplete"):
-                brief = ("--seeds", "2", "--epochs", "1", "--num-train", "60")
+                brief = ("--draws", "2", "--steps", "1", "--num-train", "60")
                 assert "| complete cases |" in self.run(*command.words, *brief)
             case ("python", "-m", "benchmarks.planted", *options):
                 assert options == ["--quick"], f"{command}: all cases take an hour of one core"

@@ -9,7 +9,7 @@ from torch import nn
 from i2moe.data import FeatureSet
 from i2moe.explain.ability import abilities
 from i2moe.explain.coalitions import REPLACEMENTS, coalition_logits, coalition_names
-from i2moe.explain.experts import agreement, summarise_experts, telling_sample
+from i2moe.explain.experts import agreement, summarise_experts, telling_sample, weights_where_present
 from i2moe.inference import mean_tokens, predict
 from i2moe.model.multimodal import MultimodalModel
 from i2moe.resampling import units_of
@@ -55,6 +55,23 @@ def test_a_shift_common_to_all_classes_moves_no_contribution():
     assert contributions("binary", experts, labels) == pytest.approx([0.5 * 5, 0.5 * 0.5])
     numbers = np.stack([np.full((4, 1), 7.0), np.full((4, 1), 5.0)], axis=1)[None]
     assert contributions("regression", numbers, np.array([4.0, 6.0])) == pytest.approx([0.5 * 2, 0])
+
+
+def test_a_weight_is_averaged_over_the_samples_that_have_the_experts_modality():
+    # Two seeds, three samples: the second lacks b, all lack c.
+    weights = np.array(
+        [
+            [[0.2, 0.4, 0.0, 0.4], [0.7, 0.0, 0.0, 0.3], [0.3, 0.6, 0.0, 0.1]],
+            [[0.1, 0.8, 0.0, 0.1], [0.5, 0.0, 0.0, 0.5], [0.6, 0.2, 0.0, 0.2]],
+        ]
+    )
+    presence = np.array([[True, True, False], [True, False, False], [True, True, False]])
+    names = ["uniqueness_a", "uniqueness_b", "uniqueness_c", "synergy"]
+    found = weights_where_present(names, ["a", "b", "c"], weights, presence)
+    assert found["mean_weight_present"] == pytest.approx([2.4 / 6, 2.0 / 4, np.nan, 1.6 / 6], nan_ok=True)
+    assert found["num_present"] == [3, 2, 0, 3]
+    named = weights_where_present(["synergy", "redundancy"], ["a", "b", "c"], weights[..., 2:], presence)
+    assert named == {"mean_weight_present": pytest.approx([0, 1.6 / 6]), "num_present": [3, 3]}
 
 
 def shares(*, disagree=(0.0, 0.0), agree=(0.0, 0.0), by="sample"):

@@ -197,3 +197,34 @@ def test_every_explanation_has_the_columns_that_the_report_reads(synthetic_datas
     num_terms = len(features.modalities) + 2
     assert len(tables["local"]) == len(features.rows("test")) * (num_terms + len(features.modalities))
     assert set(METHODS["local"](replace(explained, saw_missing=False))["kind"]) == {"without"}
+
+
+def test_the_table_of_experts_tells_weights_where_present_only_of_incomplete_samples(synthetic_dataset):
+    folder, cohort = synthetic_dataset("binary")
+
+    def table_of(lacking):
+        present = np.ones(60, bool)
+        present[lacking] = False
+        np.save(folder / "second.present.npy", present)
+        values = np.load(folder / "second.npy")
+        values[lacking] = 0
+        np.save(folder / "second.npy", values)
+        features = FeatureSet(folder, cohort)
+        rows, names = features.rows("test"), [f"uniqueness_{name}" for name in features.modalities]
+        names = [*names, "synergy", "redundancy"]
+        logits = np.random.default_rng(0).normal(size=(1, len(rows), features.num_outputs))
+        weights = np.full((1, len(rows), len(names)), 0.2)
+        weights[0, np.isin(rows, lacking), 1] = 0
+        expert_logits = np.repeat(logits[:, :, None], len(names), axis=2)
+        ids = [features.sample_ids[row] for row in rows]
+        predictions = SplitPredictions([0], ids, logits, names, expert_logits, weights)
+        return METHODS["experts"](Explained(features, predictions, []))
+
+    features = FeatureSet(folder, cohort)
+    train, test = (features.rows(split).tolist() for split in ("train", "test"))
+    complete = table_of(train[:3])  # of the test split all are complete
+    assert "num_present" not in complete
+    found = table_of(test[:2]).iloc[1]
+    assert found["mean_weight"] == pytest.approx(0.2 * (len(test) - 2) / len(test))
+    assert found["mean_weight_present"] == pytest.approx(0.2)
+    assert found["num_present"] == len(test) - 2

@@ -17,6 +17,7 @@ from stages.report.findings import (
     less_forward_findings,
     no_signal_findings,
     no_vanilla_findings,
+    presence_findings,
     spread_findings,
     unclear_findings,
     weight_findings,
@@ -99,6 +100,19 @@ def test_the_largest_weight_is_named_only_where_it_is_shown():
     ]
     (words,) = weight_findings(GATE | {"winner": "", "seeds_won": 2})
     assert words.startswith("No expert is shown to have the largest weight: synergy has it in 2 of 3 seeds")
+
+
+def test_weights_are_also_told_of_the_samples_that_have_the_experts_modality():
+    rows = [
+        expert("uniqueness_a", 0.5) | {"mean_weight_present": 0.5, "num_present": 86},
+        expert("uniqueness_b", 0.2) | {"mean_weight_present": 0.4, "num_present": 43},
+        expert("uniqueness_c", 0.0) | {"mean_weight_present": float("nan"), "num_present": 0},
+        expert("synergy", 0.3) | {"mean_weight_present": 0.3, "num_present": 86},
+    ]
+    (words,) = presence_findings(rows)
+    assert words.startswith("Mean weights are over all 86 samples, of which some lack a modality. ")
+    assert words.endswith("Over those that have the expert's own: uniqueness_b 0.40 (n = 43).")
+    assert presence_findings([expert("uniqueness_a", 0.5), expert("synergy", 0.5)]) == []
 
 
 def test_equal_weights_are_spoken_of_where_the_gate_shows_nothing():
