@@ -7,7 +7,7 @@ Shapes: N rows, A numeric columns, B other columns, F features.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -30,7 +30,7 @@ MOST_DISTINCT = 0.2  # between the two: share of a column's train values that ar
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 WRITTEN_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}( .*)?")
 SHOWN_VALUES = 3
-BLOCK_VALUES = 2**20  # that are encoded at a time
+BLOCK_VALUES = 2**17  # of numeric columns that are looked at at a time
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class Numbers:
     scales: Floats  # [A], 1 for a column that is constant in train
     lows: Floats  # [A], the range of train
     highs: Floats
+
+    def parts(self, num_rows: int) -> Iterator[slice]:
+        """Cut the columns into as many as are looked at at a time: of a large table few, whose copies cost little."""
+        size = max(1, BLOCK_VALUES // max(1, num_rows))
+        return (slice(start, min(start + size, len(self.names))) for start in range(0, len(self.names), size))
 
 
 @dataclass(frozen=True)
@@ -97,21 +102,20 @@ class ColumnEncoder:
         """
         table = as_numbers(table, categorical)
         _check(table, source)
-        train = table[is_train]
-        for name in table.columns:
-            if train[name].isna().all():
+        missing = {name: table[name][is_train].isna() for name in table.columns}
+        for name, flags in missing.items():
+            if flags.all():
                 raise InputError(f"{source} column {name!r} has no value in the train split: leave the column out")
         numeric = [name for name in table.columns if name not in categorical and _holds_numbers(table[name])]
         others = [name for name in table.columns if name not in numeric]
         for name in others:
             if name not in categorical:
-                _refuse_slips(table[name], train[name], f"{source} column {name!r}", may_show=may_show)
-        missing = train.isna().any()
+                _refuse_slips(table[name], table[name][is_train], f"{source} column {name!r}", may_show=may_show)
         return cls(
             columns=list(table.columns),
-            numbers=_fit_numbers(train, numeric),
-            categories=[_fit_categories(train, name) for name in others],
-            indicated=[name for name in [*numeric, *others] if missing[name]],
+            numbers=_fit_numbers(table, is_train, numeric),
+            categories=[_fit_categories(table[name][is_train], name) for name in others],
+            indicated=[name for name in [*numeric, *others] if missing[name].any()],
         )
 
     @property
@@ -129,34 +133,31 @@ class ColumnEncoder:
         """
         table = as_numbers(table, [own.name for own in self.categories])
         self._check_columns(table, source)
-        array = np.empty((len(table), len(self.features)), np.float32)
-        size = max(1, BLOCK_VALUES // max(1, len(self.features)))
-        for start in range(0, len(table), size):
-            block = self._encoded(table.iloc[start : start + size])
-            too_large = np.abs(block).max(axis=0, initial=0) > np.finfo(np.float32).max
+        array = np.zeros((len(table), len(self.features)), np.float32)
+        for part in self.numbers.parts(len(table)):
+            values = self._scaled(table, part)
+            too_large = np.abs(values).max(axis=0, initial=0) > np.finfo(np.float32).max
             if too_large.any():
-                far = self.features[int(too_large.argmax())]
+                far = self.numbers.names[part][int(too_large.argmax())]
                 raise InputError(
                     f"{source} column {far!r} holds a value too far from those of the train split: correct it"
                 )
-            array[start : start + size] = block
-        return array
-
-    def _encoded(self, table: pd.DataFrame) -> Floats:
-        """Return the features of some rows, [N, F]."""
-        blocks = [self._scaled(table)]
+            array[:, part] = values
+        start = len(self.numbers.names)
         for own in self.categories:
             texts = as_categories(table[own.name])
-            values = texts.where(texts.notna(), own.mode).to_numpy(object)
-            blocks.append((values[:, None] == np.array(own.encoded, object)[None, :]).astype(np.float64))
-        blocks.append(table[self.indicated].isna().to_numpy(np.float64))
-        return np.concatenate(blocks, axis=1)
+            places = pd.Index(own.encoded, dtype=object).get_indexer(texts.where(texts.notna(), own.mode))
+            array[np.flatnonzero(places >= 0), start + places[places >= 0]] = 1
+            start += len(own.encoded)
+        array[:, start:] = table[self.indicated].isna()
+        return array
 
-    def _scaled(self, table: pd.DataFrame) -> Floats:
-        """Return the numeric columns, imputed and standardised, [N, A]."""
-        values = _floats(table, self.numbers.names)
-        values = np.where(np.isnan(values), self.numbers.medians, values)
-        return np.asarray((values - self.numbers.means) / self.numbers.scales)
+    def _scaled(self, table: pd.DataFrame, part: slice) -> Floats:
+        """Return some numeric columns, imputed and standardised, [N, a]."""
+        own = self.numbers
+        values = _floats(table, own.names[part])
+        values = np.where(np.isnan(values), own.medians[part], values)
+        return np.asarray((values - own.means[part]) / own.scales[part])
 
     def _check_columns(self, table: pd.DataFrame, source: str | Path) -> None:
         """Refuse rows that do not have the columns of train, or other kinds of values in them."""
@@ -176,15 +177,11 @@ class ColumnEncoder:
         Of numbers, those outside the range of train; of other columns, categories that train lacks. Columns without
         any value are left out.
         """
-        values = _floats(table, self.numbers.names)
-        known = ~np.isnan(values)
-        outside = ((values < self.numbers.lows) | (values > self.numbers.highs)).sum(axis=0)
-        counts = known.sum(axis=0)
-        found = {
-            name: int(own) / int(count)
-            for name, own, count in zip(self.numbers.names, outside, counts, strict=True)
-            if count
-        }
+        found: dict[str, float] = {}
+        for name, low, high in zip(self.numbers.names, self.numbers.lows, self.numbers.highs, strict=True):
+            values = _floats(table, [name])
+            if count := int((~np.isnan(values)).sum()):
+                found[name] = int(((values < low) | (values > high)).sum()) / count
         for own in self.categories:
             texts = as_categories(table[own.name]).dropna()
             if len(texts):
@@ -227,21 +224,23 @@ class ColumnEncoder:
         )
 
 
-def _fit_numbers(train: pd.DataFrame, names: list[str]) -> Numbers:
-    """Fit the numeric columns of the train rows."""
+def _fit_numbers(table: pd.DataFrame, is_train: NDArray[np.bool_], names: list[str]) -> Numbers:
+    """Fit the numeric columns of the train rows, some columns at a time."""
     from sklearn.preprocessing import StandardScaler
 
-    values = _floats(train, names)
-    if not names:
-        return Numbers([], *(np.empty(0) for _ in range(5)))
-    medians = np.nanmedian(values, axis=0)
-    scaler = StandardScaler().fit(np.where(np.isnan(values), medians, values))
-    return Numbers(names, medians, scaler.mean_, scaler.scale_, np.nanmin(values, axis=0), np.nanmax(values, axis=0))
+    found = Numbers(names, *(np.empty(len(names)) for _ in range(5)))
+    for part in found.parts(int(is_train.sum())):
+        values = _floats(table[names[part]][is_train], names[part])
+        found.medians[part] = np.nanmedian(values, axis=0)
+        found.lows[part], found.highs[part] = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+        scaler = StandardScaler().fit(np.where(np.isnan(values), found.medians[part], values))
+        found.means[part], found.scales[part] = scaler.mean_, scaler.scale_
+    return found
 
 
-def _fit_categories(train: pd.DataFrame, name: str) -> Categories:
-    """Fit one other column of the train rows; of equally frequent values the mode is the first by name."""
-    counts = as_categories(train[name]).dropna().value_counts()
+def _fit_categories(train: "pd.Series[Any]", name: str) -> Categories:
+    """Fit one other column's train rows; of equally frequent values the mode is the first by name."""
+    counts = as_categories(train).dropna().value_counts()
     found = sorted(counts.index)
     return Categories(name, min(found, key=lambda value: (-counts[value], value)), found)
 

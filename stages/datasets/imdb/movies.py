@@ -3,7 +3,7 @@
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from i2moe.base.errors import InputError
 from stages.datasets.imdb.settings import WORDS as WORD_ENCODER
 from stages.datasets.imdb.settings import Settings
 from stages.datasets.imdb.source import LINE_BREAK, Movies, find_hdf5, open_hdf5, read_folder, read_hdf5
-from stages.datasets.imdb.table import PLOTS, TABLE, TEXTS, WORD_IDS, WORD_VECTORS, WORDS
+from stages.datasets.imdb.table import PLOTS, TABLE, TEXTS, WORD_IDS, WORD_VECTORS, WORDS, Plots
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
@@ -35,7 +35,8 @@ def movies() -> None:
     hdf5 = find_hdf5(settings.raw)
     official = settings.split == "official"
     found = read_hdf5(hdf5, official=official) if hdf5 else read_folder(settings.raw, official=official)
-    plots = read_plots(found, settings, hdf5) if "plot" in settings.modalities else None
+    vectors = Path(settings.raw) / settings.plot.vectors
+    plots = read_plots(found, settings, hdf5, vectors) if "plot" in settings.modalities else None
     folder = paths.interim("imdb")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -50,17 +51,14 @@ def movies() -> None:
     print(f"{folder}: {len(table)} movies")
 
 
-class Plots(NamedTuple):
-    """How many words each plot has, how many of them are known, and the files that the plot stage reads."""
-
-    words: "NDArray[np.int64]"
-    known: "NDArray[np.int64]"
-    arrays: "dict[str, NDArray[Any]]"
-    texts: dict[str, list[str]]
-
-
-def read_plots(found: Movies, settings: Settings, hdf5: Path | None) -> Plots:
+def read_plots(found: Movies, settings: Settings, hdf5: Path | None, vectors: Path) -> Plots:
     """Return the plots' mean vectors, those of the HDF5 or made from their words; or their words; or their texts.
+
+    Args:
+        found: the movies.
+        settings: of the dataset.
+        hdf5: the file, where they are from one.
+        vectors: word vectors, read where they are needed.
 
     Raises:
         InputError: for an HDF5, which has no texts, where more than its means is wanted.
@@ -74,12 +72,12 @@ def read_plots(found: Movies, settings: Settings, hdf5: Path | None) -> Plots:
     if own.encoder != WORD_ENCODER:
         words = np.array([len(tokenise(text)) for text in found.plots])
         return Plots(words, words, {}, {TEXTS: [text.replace(LINE_BREAK, " ") for text in found.plots]})
-    path, key = Path(settings.raw) / own.vectors, "data.imdb.plot.vectors"
+    key = "data.imdb.plot.vectors"
     if own.tokens:
-        known = find_known_words(found.plots, path, key)
+        known = find_known_words(found.plots, vectors, key)
         arrays = {WORD_VECTORS: known.vectors, WORD_IDS: known.ids}
         return Plots(known.words, known.known, arrays, {WORDS: known.names})
-    means = read_means(hdf5) if hdf5 else mean_vectors(found.plots, path, key)
+    means = read_means(hdf5) if hdf5 else mean_vectors(found.plots, vectors, key)
     return Plots(means.words, means.known, {PLOTS: means.means}, {})
 
 

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
 from stages.datasets.imdb.settings import WORDS as WORD_ENCODER
 from stages.datasets.imdb.settings import Settings
 from stages.datasets.imdb.source import find_hdf5
-from stages.datasets.imdb.table import PLOTS, TEXTS, WORD_IDS, WORD_VECTORS, WORDS, read_movies, read_rows
+from stages.datasets.imdb.table import PLOTS, TEXTS, WORD_IDS, WORD_VECTORS, WORDS, Plots, read_movies, read_rows
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
@@ -33,57 +32,87 @@ def plot() -> None:
     """
     settings = load_block("data.imdb", Settings)
     _, rows, is_train = read_rows()
-    table = read_movies()
-    movies = table.iloc[rows]
-    words: Sequence[Sequence[str]]
-    if settings.plot.encoder != WORD_ENCODER:
-        steps, words, about = read_tokens(rows, settings)
-    elif settings.plot.tokens:
-        steps, words, about = read_words(table["known_words"].to_numpy(), rows, settings.plot.max_tokens)
-        known = _known_share(movies, settings)
-        about |= known | {"note": f"{known['note']}; {about['note']}"}
-    else:
-        vectors = np.load(_interim(PLOTS), mmap_mode="r")[rows]
-        is_known = movies["known_words"].to_numpy() > 0
-        write_means(vectors, is_known, is_train, settings, _known_share(movies, settings))
-        return
+    plots = stored_plots(settings)
     if settings.plot.tokens:
+        steps, words, about = steps_of(plots, rows, settings)
         without = {"plots_without_known_word": int((steps.lengths == 0).sum())}
         write_steps("imdb", "plot", steps, words, is_train, {"source": settings.raw, **about, **without})
         write_present(paths.features("imdb"), "plot", _present(steps.lengths, settings))
-        save_fitted("imdb", "plot", {})
     else:
-        write_means(steps.means(), steps.lengths > 0, is_train, settings, about)
+        vectors, is_known, about = means_of(plots, rows, settings)
+        write_means(vectors, is_known, is_train, settings, about)
 
 
-def read_words(
-    known: NDArray[np.int64], rows: NDArray[np.int64], max_tokens: int
-) -> tuple[Steps, list[list[str]], dict[str, Any]]:
-    """Return plots as sequences of their first words that have a vector, these words, and a description.
+def stored_plots(settings: Settings) -> Plots:
+    """Return what the movies stage wrote of all plots.
+
+    Raises:
+        InputError: when it has not run, or with other settings.
+    """
+    table = read_movies()
+    counts = (table["words"].to_numpy(), table["known_words"].to_numpy())
+    if settings.plot.encoder != WORD_ENCODER:
+        return Plots(*counts, {}, {TEXTS: json.loads(_interim(TEXTS).read_text())})
+    if settings.plot.tokens:
+        arrays = {WORD_IDS: np.load(_interim(WORD_IDS)), WORD_VECTORS: np.load(_interim(WORD_VECTORS), mmap_mode="r")}
+        return Plots(*counts, arrays, {WORDS: json.loads(_interim(WORDS).read_text())})
+    return Plots(*counts, {PLOTS: np.load(_interim(PLOTS), mmap_mode="r")}, {})
+
+
+def steps_of(
+    plots: Plots, rows: NDArray[np.int64], settings: Settings
+) -> tuple[Steps, "Sequence[Sequence[str]]", dict[str, Any]]:
+    """Return plots as sequences of words that have a vector or of tokens' states, these words, and a description.
 
     Args:
-        known: words with a vector of each movie.
-        rows: of the samples among all movies [N].
-        max_tokens: words of a plot.
+        plots: of all movies.
+        rows: of the samples among them [N].
+        settings: of the dataset.
     """
-    ids = np.load(_interim(WORD_IDS))
-    names = json.loads(_interim(WORDS).read_text())
+    if settings.plot.encoder != WORD_ENCODER:
+        return read_tokens(plots, rows, settings)
+    steps, words, about = read_words(plots, rows, settings.plot.max_tokens)
+    known = _known_share(plots, rows, settings)
+    return steps, words, about | known | {"note": f"{known['note']}; {about['note']}"}
+
+
+def means_of(
+    plots: Plots, rows: NDArray[np.int64], settings: Settings
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], dict[str, Any]]:
+    """Return plots as mean vectors [N, D], whether anything of each is known [N], and a description.
+
+    Arguments as in `steps_of`.
+    """
+    if settings.plot.encoder != WORD_ENCODER:
+        steps, _, about = read_tokens(plots, rows, settings)
+        return steps.means(), steps.lengths > 0, about
+    return plots.arrays[PLOTS][rows], plots.known[rows] > 0, _known_share(plots, rows, settings)
+
+
+def read_words(plots: Plots, rows: NDArray[np.int64], max_tokens: int) -> tuple[Steps, list[list[str]], dict[str, Any]]:
+    """Return plots as sequences of their first words that have a vector, at most `max_tokens`.
+
+    Other arguments, and what is returned, as in `steps_of`.
+    """
+    ids, names, known = plots.arrays[WORD_IDS], plots.texts[WORDS], plots.known
     first = (known.cumsum() - known)[rows]
     lengths = np.minimum(known[rows], max_tokens)
     words = [
         [names[place] for place in ids[start : start + length]] for start, length in zip(first, lengths, strict=True)
     ]
     places = np.arange(lengths.sum()) + np.repeat(first - (lengths.cumsum() - lengths), lengths)
-    steps = Steps(np.load(_interim(WORD_VECTORS), mmap_mode="r"), ids[places].astype(np.int64), lengths)
+    steps = Steps(plots.arrays[WORD_VECTORS], ids[places].astype(np.int64), lengths)
     return steps, words, _cut_off(int((known[rows] > max_tokens).sum()), max_tokens)
 
 
-def read_tokens(rows: NDArray[np.int64], settings: Settings) -> tuple[Steps, list[list[str]], dict[str, Any]]:
-    """Return plots as sequences of a Hugging Face encoder's last hidden states, their tokens, and a description.
+def read_tokens(
+    plots: Plots, rows: NDArray[np.int64], settings: Settings
+) -> tuple[Steps, list[list[str]], dict[str, Any]]:
+    """Return plots as sequences of a Hugging Face encoder's last hidden states.
 
-    Arguments as in `read_words`.
+    Arguments, and what is returned, as in `steps_of`.
     """
-    texts = json.loads(_interim(TEXTS).read_text())
+    texts = plots.texts[TEXTS]
     encoder = TextEncoder(settings.plot.encoder, "data.imdb.plot.encoder")
     cuts = list(encoder.cut([texts[row] for row in rows], settings.plot.max_tokens))
     about = {"encoder": settings.plot.encoder, **_cut_off(sum(cut.is_cut for cut in cuts), settings.plot.max_tokens)}
@@ -137,11 +166,11 @@ def _cut_off(number: int, max_tokens: int) -> dict[str, Any]:
     return {"max_tokens": max_tokens, "plots_cut_off": number, "note": note}
 
 
-def _known_share(movies: pd.DataFrame, settings: Settings) -> dict[str, Any]:
+def _known_share(plots: Plots, rows: NDArray[np.int64], settings: Settings) -> dict[str, Any]:
     """Say how many of the plots' words have no vector; an HDF5 does not tell."""
     if find_hdf5(settings.raw):
         return {}
-    share = round(1 - float(movies["known_words"].sum() / movies["words"].sum()), 4)
+    share = round(1 - float(plots.known[rows].sum() / max(1, plots.words[rows].sum())), 4)
     print(f"imdb plot: {share:.1%} of the plots' words have no vector")
     return {
         "vectors": settings.plot.vectors,

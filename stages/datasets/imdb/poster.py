@@ -1,7 +1,7 @@
 """Posters of MM-IMDb through VGG-16 or a Hugging Face vision model, or the ready-made features of the HDF5."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from stages.shared.images.image_features import Images, describe_scale, fit_scal
 from stages.shared.images.images import Extractor, Item
 from stages.shared.images.networks import vgg16_extractor
 from stages.shared.steps import write_without_steps
+
+if TYPE_CHECKING:
+    import h5py
 
 REMEDY = "unpack the archive again, or remove this movie's files"
 
@@ -79,20 +82,29 @@ def write_ready_made(path: Path, rows: NDArray[np.int64], is_train: NDArray[np.b
         InputError: for features that are not finite.
     """
     with open_hdf5(path) as file:
-        source = file["vgg_features"]
-
-        def read(part: NDArray[np.int64]) -> NDArray[np.float32]:
-            order = np.argsort(part)  # h5py takes rising row numbers only
-            values = np.empty((len(part), source.shape[1]), dtype=np.float32)
-            values[order] = source[part[order]]
-            return values
-
-        images = Images(read, (source.shape[1],), str(path))
+        images = ready_made(file, path)
         scale = fit_scale(images, rows[is_train])
-        about: dict[str, Any] = {"kind": "vector", "shape": [source.shape[1]], "source": f"{path}, vgg_features"}
-        about["fitted"] = describe_scale(scale, is_train)
+        about = describe_ready_made(images) | {"fitted": describe_scale(scale, is_train)}
         write_images(paths.features("imdb"), "poster", images, rows, scale, about)
         save_fitted("imdb", "poster", scale.fitted())
+
+
+def ready_made(file: "h5py.File", path: Path) -> Images:
+    """Return an open HDF5's features of posters."""
+    source = file["vgg_features"]
+
+    def read(part: NDArray[np.int64]) -> NDArray[np.float32]:
+        order = np.argsort(part)  # h5py takes rising row numbers only
+        values = np.empty((len(part), source.shape[1]), dtype=np.float32)
+        values[order] = source[part[order]]
+        return values
+
+    return Images(read, (source.shape[1],), str(path))
+
+
+def describe_ready_made(images: Images) -> dict[str, Any]:
+    """Describe an HDF5's features, for the JSON."""
+    return {"kind": "vector", "shape": list(images.shape), "source": f"{images.source}, vgg_features"}
 
 
 if __name__ == "__main__":

@@ -130,8 +130,12 @@ def read_folds(path: Path) -> dict[str, str]:
     return split_of
 
 
-def open_hdf5(path: Path) -> "h5py.File":
+def open_hdf5(path: Path, *, labelled: bool = False) -> "h5py.File":
     """Open the ready-made HDF5.
+
+    Args:
+        path: of the file.
+        labelled: whether it must have genres.
 
     Raises:
         InputError: for a file that is not HDF5, or lacks an array.
@@ -142,38 +146,43 @@ def open_hdf5(path: Path) -> "h5py.File":
         file = h5py.File(path, "r")
     except OSError as error:
         raise InputError(f"{path} is not a complete HDF5 file: download it again") from error
-    rows = None
-    for name, rank in {"genres": 2, "imdb_ids": 1, "features": 2, "vgg_features": 2}.items():
+    ranks = ({"genres": 2} if labelled else {}) | {"imdb_ids": 1, "features": 2, "vgg_features": 2}
+    first, *_ = ranks
+    for name, rank in ranks.items():
         if name not in file or file[name].ndim != rank:
             raise InputError(f"{path} has no array {name!r} with {rank} axes: is this multimodal_imdb.hdf5?")
-        rows = len(file[name]) if rows is None else rows
-        if len(file[name]) != rows:
-            raise InputError(f"{path}: {name!r} has {len(file[name])} rows, 'genres' {rows}: download it again")
+        if len(file[name]) != len(file[first]):
+            rows = f"{name!r} has {len(file[name])} rows, {first!r} {len(file[first])}"
+            raise InputError(f"{path}: {rows}: download it again")
     return file
 
 
-def read_hdf5(path: Path, *, official: bool) -> Movies:
-    """Read the movies' ids and genres, and their folds if that is wanted; rows stay in the file's order.
+def read_hdf5(path: Path, *, official: bool, labelled: bool = True) -> Movies:
+    """Read the movies' ids, and their genres and folds if that is wanted; rows stay in the file's order.
 
     Raises:
         InputError: for a repeated id, genres without names or other than 0 and 1, or unknown folds.
     """
-    with open_hdf5(path) as file:
+    with open_hdf5(path, labelled=labelled) as file:
         ids = pd.Series(file["imdb_ids"][:]).map(_text)
         repeated = ids.duplicated().to_numpy()
         if repeated.any():
             raise InputError(f"{path}: row {int(np.flatnonzero(repeated)[0])} of 'imdb_ids' repeats an earlier id")
-        names = _target_names(file)
-        labels = file["genres"][:]
-        if len(names) != labels.shape[1] or not np.isin(labels, (0, 1)).all():
-            raise InputError(
-                f"{path}: 'genres' is not 0 and 1, or its attribute 'target_names' does not name its columns: "
-                "download it again"
-            )
+        genres = _genres(path, file) if labelled else [[] for _ in ids]
         folds = _hdf5_folds(path, file) if official else np.full(len(ids), "")
-    genres = [[names[column] for column in np.flatnonzero(row)] for row in labels]
     table = pd.DataFrame({"movie_id": ids, "has_json": True, "has_poster": True, "genres": genres, "fold": folds})
     return Movies(table, [])
+
+
+def _genres(path: Path, file: "h5py.File") -> list[list[str]]:
+    """Return the names of each row's genres."""
+    names, labels = _target_names(file), file["genres"][:]
+    if len(names) != labels.shape[1] or not np.isin(labels, (0, 1)).all():
+        raise InputError(
+            f"{path}: 'genres' is not 0 and 1, or its attribute 'target_names' does not name its columns: download it "
+            "again"
+        )
+    return [[names[column] for column in np.flatnonzero(row)] for row in labels]
 
 
 def _target_names(file: "h5py.File") -> list[str]:

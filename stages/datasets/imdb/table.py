@@ -1,6 +1,7 @@
-"""The table of all movies, which the movies stage writes and later stages read."""
+"""The table of all movies, and what their plots are made from: the movies stage writes them, and later stages read."""
 
 import json
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,15 @@ from stages.shared.base import paths
 TABLE, PLOTS = "movies.json", "plots.npy"  # one row per movie
 TEXTS = "texts.json"  # the plots, for a Hugging Face encoder
 WORDS, WORD_VECTORS, WORD_IDS = "words.json", "word_vectors.npy", "word_ids.npy"  # plots as sequences of known words
+
+
+class Plots(NamedTuple):
+    """How many words each plot has, how many of them are known, and by file name what plots are made from."""
+
+    words: NDArray[np.int64]
+    known: NDArray[np.int64]
+    arrays: dict[str, NDArray[Any]]
+    texts: dict[str, list[str]]
 
 
 def read_movies() -> pd.DataFrame:

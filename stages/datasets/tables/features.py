@@ -19,8 +19,8 @@ from stages.shared.features import fitted_on_train, save_fitted
 def features(dataset: Annotated[str, typer.Argument(help="a name under data.tables in params.yaml")]) -> None:
     """Write data/features/DATASET/<modality>.npy, .json, .present.npy and .fitted.npz of every modality."""
     params = load_table_params(dataset)
-    cohort = read_cohort(paths.cohort(dataset))
     source = read_source(params)
+    cohort = read_cohort(paths.cohort(dataset))
     if not cohort["sample_id"].isin(source.table.index).all():
         raise InputError(f"{paths.cohort(dataset)} has samples that {params.raw} lacks: rerun the cohort stage")
     raw = raw_rows(source.of(cohort["sample_id"]), params)

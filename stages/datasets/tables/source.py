@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
@@ -55,6 +56,7 @@ def read_source(params: TableParams) -> Source:
         InputError: for a missing or unreadable file, a missing column, a missing or duplicate id, or one column name
             in two files.
     """
+    pa.set_memory_pool(pa.system_memory_pool())  # its own one keeps what texts took long after they are gone
     paths = find_files(params)
     as_written = [name for name in (params.id, params.group) if name]
     parts = [(path, read_table(path, params, as_written)) for path in paths]

@@ -92,14 +92,25 @@ def write_new_images(
     features, found = embed(items, extractor)
     rows = np.full(len(present), -1)
     rows[present] = found
-    scale = scale_of(read_fitted(paths.fitted(dataset, modality)))
-    if scale.mean.size != int(np.prod(extractor.shape)):
-        raise InputError(
-            f"{paths.fitted(dataset, modality)} has {scale.mean.size} features, the network {extractor.shape}: rerun "
-            "the feature stage"
-        )
     images = Images(lambda part: features[part].astype(np.float32), extractor.shape, f"new images of {modality}")
     about = {"shape": list(extractor.shape), "network": extractor.name} | description
+    write_as_train(dataset, modality, images, rows, folder, about)
+
+
+def write_as_train(
+    dataset: str, modality: str, images: "Images", rows: Ints, folder: Path, about: dict[str, Any]
+) -> None:
+    """Write new samples' features into a folder, scaled as those of the dataset's train split.
+
+    Raises:
+        InputError: for features of another number than those of train.
+    """
+    scale = scale_of(read_fitted(paths.fitted(dataset, modality)))
+    if scale.mean.size != int(np.prod(images.shape)):
+        raise InputError(
+            f"{images.source}: {images.shape} features, and {scale.mean.size} of train in "
+            f"{paths.fitted(dataset, modality)}: rerun the feature stage, or bring files like those of train"
+        )
     write_images(folder, modality, images, rows, scale, about)
 
 

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from stages.shared.inputs import Inputs
 
 from i2moe.contract.descriptions import CohortDescription
 from stages.report.samples import Packer, pack_samples
+from stages.shared.inputs import Inputs
 from stages.shared.predictions import SplitPredictions
 
 

@@ -8,7 +8,7 @@ import pytest
 from i2moe.base.errors import InputError
 from stages.shared import steps as steps_module
 from stages.shared.base import paths
-from stages.shared.steps import Steps, write_steps, write_without_steps
+from stages.shared.steps import Steps, write_new_steps, write_steps, write_without_steps
 
 TABLE = np.array([[1, 10], [3, 10], [5, 40], [9, 9]], np.float32)
 # Samples: rows 0 1 0 | none | 2 | 3 1; the first and the third are train.
@@ -103,3 +103,24 @@ def test_a_modality_without_steps_has_the_files_all_the_same():
     write_without_steps("toy", "picture")
     assert np.load(paths.features("toy") / "picture.lengths.npy").shape == (0,)
     assert json.loads((paths.features("toy") / "picture.words.json").read_text()) == []
+
+
+def test_new_samples_are_scaled_and_padded_as_those_of_train(tmp_path):
+    array, _ = written()
+    new = Steps(TABLE[[3, 1, 0]], np.array([1, 2, 1, 0, 1]), np.array([4, 1]))
+    write_new_steps("toy", "text", new, tmp_path, {"source": "new"})
+    found = np.load(tmp_path / "text.npy")
+    assert found.shape == (2, 3, 2)
+    np.testing.assert_array_equal(found[0], array[0][[1, 0, 1]])
+    np.testing.assert_array_equal(found[1], [array[0][1], [0, 0], [0, 0]])
+    assert np.load(tmp_path / "text.lengths.npy").tolist() == [3, 1]
+    about = json.loads((tmp_path / "text.json").read_text())
+    assert about["note"] == "1 samples have more than 3 steps, of which the first are kept"
+
+
+def test_new_steps_of_another_width_are_refused(tmp_path):
+    written()
+    new = Steps(TABLE[:, :1], np.array([0]), np.array([1]))
+    with pytest.raises(InputError, match=r"new text: a step has 1 features, and train had others in .*text.fitted.npz"):
+        write_new_steps("toy", "text", new, tmp_path / "new", {})
+    assert not (tmp_path / "new").exists()

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from i2moe.base.errors import InputError
+from stages.datasets.tables import delimited
 from stages.datasets.tables.delimited import read_delimited
 from stages.datasets.tables.settings import Modality, TableParams
 
@@ -87,3 +89,68 @@ def test_a_column_name_twice_is_refused():
 
 def test_words_for_what_is_missing_are_empty():
     assert read("sample,age\ns1,?\ns2,40\n", missing=["?"])["age"].isna().tolist() == [True, False]
+
+
+NUMBERS = range(9)
+COLUMNS = {
+    "whole numbers": [str(number) for number in NUMBERS],
+    "numbers": [f"{number}.1234567891234567" for number in NUMBERS],
+    "whole numbers, then others": ["1", "2", "3", "0.1", *["5"] * 5],
+    "whole numbers, some missing": ["1", "2", "3", "", "5", *["6"] * 4],
+    "numbers, missing from the fourth on": ["1.5"] * 3 + [""] * 6,
+    "large numbers": ["9007199254740993", "2", "3", "0.5", *["5"] * 5],
+    "larger numbers": ["1", "2", "3", "9223372036854775808", *["5"] * 5],
+    "largest numbers": ["1", "2", "3", "92233720368547758080", *["5"] * 5],
+    "text": list("abcdefghi"),
+    "text, missing up to the third": [""] * 3 + list("defghi"),
+    "text from the fourth on": ["007", "1", "2.50", *"defghi"],
+    "nothing": [""] * 9,
+    "truth": ["True", "False", "True"] * 3,
+    "truth, some missing": ["True", "False", "True", "", "", "", "True", "", "False"],
+    "truth, then text": ["True", "", "True", *"defghi"],
+    "truth, some missing, then text": ["True", "", "True", "", *"efghi"],
+    "as written": ["007", "08", "9", "", "a", *["1"] * 4],
+}
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("rows", [1, 2, 3, 9])
+def test_a_file_read_in_blocks_is_the_file_read_at_once(column, rows, monkeypatch):
+    text = "sample,own\n" + "".join(f"s{row},{value}\n" for row, value in enumerate(COLUMNS[column]))
+    monkeypatch.setattr(delimited, "BLOCK_VALUES", 0)
+    monkeypatch.setattr(delimited, "LEAST_ROWS", rows)
+    Path("own.csv").write_text(text)
+    params = TableParams(
+        raw="own.csv", id="sample", label="own", task="regression", modalities={"a": Modality(prefix="o")}
+    )
+    as_written = ["sample", "own"] if column == "as written" else ["sample"]
+    whole = pd.read_csv("own.csv", low_memory=False, dtype=dict.fromkeys(as_written, str))
+    found = read_delimited(Path("own.csv"), params, as_written)
+    pd.testing.assert_frame_equal(found, whole, check_exact=True)
+    assert list(map(type, found["own"])) == list(map(type, whole["own"]))
+
+
+def test_a_file_without_rows_has_columns():
+    assert read("sample,age\n").columns.tolist() == ["sample", "age"]
+
+
+def test_a_line_that_is_too_long_is_refused_in_any_block(monkeypatch):
+    monkeypatch.setattr(delimited, "BLOCK_VALUES", 0)
+    monkeypatch.setattr(delimited, "LEAST_ROWS", 2)
+    with pytest.raises((pd.errors.ParserError, pd.errors.ParserWarning)):
+        read("sample,age\ns1,1\ns2,2\ns3,3\ns4,4,4\n")
+
+
+def test_columns_of_one_type_are_never_read_at_once(monkeypatch):
+    monkeypatch.setattr(delimited, "BLOCK_VALUES", 0)
+    monkeypatch.setattr(delimited, "LEAST_ROWS", 2)
+    sizes, real = [], pd.read_csv
+
+    def spy(*args, **options):
+        sizes.append(options.get("chunksize"))
+        return real(*args, **options)
+
+    monkeypatch.setattr(pd, "read_csv", spy)
+    table = read("sample,age,dose,site\ns1,1,,a\ns2,2,1,a\ns3,3,,\ns4,4,0.5,\ns5,5,2,b\n")
+    assert table["dose"].tolist()[1::2] == [1, 0.5]
+    assert sizes == [2]

@@ -17,7 +17,6 @@ from stages.datasets.tables.features import features
 from stages.datasets.tables.new import prepare
 from stages.shared.base import paths
 from stages.shared.images import networks
-from tests.tiny_encoders import write_text_encoder, write_vision_encoder
 
 NUM = 30
 MODALITIES = {
@@ -309,21 +308,3 @@ def test_texts_may_be_means_of_word_vectors(project):
     np.testing.assert_allclose(found.arrays["report"][known], expected[known], atol=1e-5)
     assert not found.arrays["report"][~known].any()
     assert found.present == {}
-
-
-def test_images_and_texts_may_go_through_hugging_face_encoders(project, tmp_path):
-    pytest.importorskip("transformers")
-    words, patches = write_text_encoder(tmp_path / "bert"), write_vision_encoder(tmp_path / "vit")
-    table = pd.read_csv("raw/own.csv")
-    known = np.random.default_rng(1).choice(["war", "love", "sea", "storm"], (NUM, 5))
-    table.assign(report=[" ".join(own) for own in known]).to_csv("raw/own.csv", index=False)
-    found = project(
-        {
-            "scan": {"image": {"column": "picture", "network": str(patches), "batch_size": 4}},
-            "report": {"text": {"column": "report", "encoder": str(words)}},
-        }
-    )
-    assert found.kinds == {"scan": "image", "report": "vector"}
-    assert found.shapes == {"scan": (8, 4, 4), "report": (8,)}
-    train = found.rows("train")
-    np.testing.assert_allclose(np.asarray(found.arrays["report"][train], float).std(axis=0), 1, atol=1e-4)

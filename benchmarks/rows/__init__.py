@@ -1,0 +1,1 @@
+"""From a large table to training: seconds and memory of each stage."""
