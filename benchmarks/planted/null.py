@@ -15,7 +15,7 @@ from i2moe.data import FeatureSet
 from i2moe.explain.ability import KNOWS
 from i2moe.metrics import best_constant
 from i2moe.selection import Array
-from stages.compare import NOT_SHOWN, differences, pairs
+from stages.compare import differences, pairs
 from stages.datasets.planted.generators import none
 from stages.explain.explained import Explained
 from stages.explain.methods import METHODS
@@ -23,6 +23,7 @@ from stages.reference import fit_linear, vectors
 from stages.report.findings import find, no_signal_findings
 from stages.settings.params import Params, load_params
 from stages.shared.cards import CONSTANT, REFERENCE
+from stages.shared.verdicts import NOT_SHOWN
 
 DATA = ("planted-none", "wdbc")  # of which the labels are shuffled
 PAGES = 40  # of each
