@@ -120,10 +120,11 @@ def pairing_note(pairing: Pairing) -> str:
 def summary(found: Comparison) -> str:
     """Say in a sentence how many scores of this run are better or worse."""
     counts = found.scores["verdict"].value_counts() if len(found.scores) else {}
+    settings = f"{len(found.settings)} setting{'' if len(found.settings) == 1 else 's'}"
     better, worse = int(counts.get(BETTER, 0)), int(counts.get(WORSE, 0))
     return (
         f"of {len(found.scores)} test scores, {better} {'is' if better == 1 else 'are'} better and {worse} worse in "
-        f"{found.this} than in {found.other}; {len(found.settings)} settings differ"
+        f"{found.this} than in {found.other}; {settings} {'differs' if len(found.settings) == 1 else 'differ'}"
     )
 
 

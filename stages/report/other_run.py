@@ -102,55 +102,56 @@ def fetch(revision: str, root: Path, this: ComparedRun) -> None:
         InputError: for an unknown revision, or an output that is not in DVC's cache.
     """
     from dvc.api import DVCFileSystem
-    from dvc.exceptions import DvcException
-    from dvc.scm import SCMError
 
-    try:
-        files = DVCFileSystem(rev=revision)
-        copy(files, paths.PARAMS, root, revision)
-    except (SCMError, DvcException) as error:
-        raise InputError(
-            f"{revision} is neither a folder with {paths.PARAMS}, nor a Git revision or DVC experiment of this project "
-            f"({error}): `dvc exp list --all` and `git log` name them"
-        ) from error
+    files = DVCFileSystem(rev=revision)
+    copy(files, paths.PARAMS, root, revision)
     for dataset, model in this.common(ComparedRun.read(revision, root)):
-        explanations = paths.explanations(dataset, model)
-        needed = [paths.predictions(dataset, model), paths.card(dataset), paths.cohort(dataset)]
-        for path in needed:
+        for path in (paths.predictions(dataset, model), paths.card(dataset), paths.cohort(dataset)):
             copy(files, path, root, revision)
-        for path in [explanations / f"{name}.parquet" for name in READINGS]:
-            if is_listed(files, path, revision):  # not every method applies to every model
-                copy(files, path, root, revision)
-
-
-def is_listed(files: "DVCFileSystem", path: Path, revision: str) -> bool:
-    """Return whether the folder of a path holds it at a revision."""
-    from dvc.exceptions import DvcException
-
-    try:
-        return path.name in {Path(name).name for name in files.ls(path.parent.as_posix(), detail=False)}
-    except (OSError, DvcException) as error:
-        raise _not_in_cache(path.parent, revision) from error
+        explanations = paths.explanations(dataset, model)
+        with reading(explanations, revision):
+            there = {Path(name).name for name in files.ls(explanations.as_posix(), detail=False)}
+        for name in READINGS:
+            if f"{name}.parquet" in there:  # not every method applies to every model
+                copy(files, explanations / f"{name}.parquet", root, revision)
 
 
 def copy(files: "DVCFileSystem", path: Path, root: Path, revision: str) -> None:
     """Copy a file from a revision to its place below a root.
 
     Raises:
-        InputError: for a file that is not there.
+        InputError: for an unknown revision, or a file that is not there.
     """
-    from dvc.exceptions import DvcException
-
     target = root / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with reading(path, revision):
         files.get_file(path.as_posix(), str(target))
-    except (OSError, DvcException) as error:
-        raise _not_in_cache(path, revision) from error
 
 
-def _not_in_cache(path: Path, revision: str) -> InputError:
-    return InputError(
-        f"{path} of {revision} is not in DVC's cache: it was never made, or made on another machine, or removed by "
-        f"`dvc gc`. Make it again in a clone (`git checkout {revision}`, `dvc repro`), and give the clone's folder"
-    )
+@contextmanager
+def reading(path: Path, revision: str) -> Iterator[None]:
+    """Turn what DVC raises into an InputError: the revision is looked up when something of it is first read.
+
+    Args:
+        path: that is read.
+        revision: at which.
+
+    Raises:
+        InputError: for an unknown revision, or a path that is not there.
+    """
+    from dvc.exceptions import DvcException, NotDvcRepoError
+    from dvc.scm import SCMError
+    from dvc_data.index import DataIndexDirError
+
+    try:
+        yield
+    except (SCMError, NotDvcRepoError) as error:
+        raise InputError(
+            f"{revision} is neither a folder with {paths.PARAMS}, nor a Git revision or DVC experiment of this project "
+            f"({error}): `git log` and `dvc exp list --all` name them"
+        ) from error
+    except (OSError, DvcException, DataIndexDirError) as error:
+        raise InputError(
+            f"{path} of {revision} is not in DVC's cache: it was never made, or made on another machine, or removed by "
+            f"`dvc gc`. Make it again in a clone (`git checkout {revision}`, `dvc repro`), and give the clone's folder"
+        ) from error
