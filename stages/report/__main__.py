@@ -7,7 +7,9 @@ import typer
 
 from stages.report.against import write_against
 from stages.report.page import report
+from stages.report.paper import write_paper
 from stages.shared.base.command import run
+from stages.shared.runs import read_run
 
 Against = Annotated[
     str | None,
@@ -20,6 +22,7 @@ def main(against: Against = None, out: Out = Path("against.html")) -> None:
     """Write the report, or compare this run with another one."""
     if against is None:
         report()
+        write_paper(read_run())
     else:
         write_against(against, out)
 
