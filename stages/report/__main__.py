@@ -8,6 +8,7 @@ import typer
 from stages.report.against import write_against
 from stages.report.page import report
 from stages.report.paper import write_paper
+from stages.report.plots import write_plots
 from stages.shared.base.command import run
 from stages.shared.runs import read_run
 
@@ -22,7 +23,9 @@ def main(against: Against = None, out: Out = Path("against.html")) -> None:
     """Write the report, or compare this run with another one."""
     if against is None:
         report()
-        write_paper(read_run())
+        run_settings = read_run()
+        write_paper(run_settings)
+        write_plots(run_settings)
     else:
         write_against(against, out)
 

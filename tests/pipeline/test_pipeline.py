@@ -252,7 +252,15 @@ def test_dvc_shows_metrics_params_plots_and_experiments(project, environment):
     assert difference["params.yaml"]["run.max_epochs"]["new"] == 2
     plots = run([str(DVC), "plots", "show", "--out", "plots"], project, environment)
     page = Path(plots.strip().removeprefix("file://")).read_text()
-    assert "validation_loss" in page
+    for title in ("Task loss by epoch", "Test predictions by class", "Mean weight of each expert"):
+        assert title in page
+    shown = json.loads(run([str(DVC), "plots", "show", "--json"], project, environment))
+    assert "errors" not in shown
+    assert [len(plot[0]["content"]["data"]["values"]) for plot in shown["data"].values()] == [
+        2 * 2 * 2 * 2,  # models, seeds, epochs, splits
+        2 * 2 * 2,  # models, pairs of classes
+        2 * 5,  # seeds, experts
+    ]
     assert "wdbc/i2moe-mult.json:accuracy" in run([str(DVC), "exp", "show", "--csv"], project, environment)
 
 

@@ -1,0 +1,91 @@
+"""The data of `dvc plots`: losses, test predictions by class, and experts' weights, of all models and seeds together.
+
+`dvc.yaml` names the plots, and `.dvc/plots` holds their Vega-Lite templates. The tables hold counts and means, not the
+numbers of single samples. They are in git as metrics are, so that plots of any two revisions can be compared.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stages.shared.base import paths
+from stages.shared.cards import Card
+from stages.shared.explanations import EXPLAINED_SPLIT
+from stages.shared.files import write_whole
+from stages.shared.predictions import read as read_predictions
+from stages.shared.runs import Run
+
+FOLDER = Path("results/plots")
+DECIMALS = 6
+SPLITS = {"train_task_loss": "train", "validation_loss": "validation"}
+
+
+def write_plots(run: Run) -> None:
+    """Write results/plots/losses.csv, confusion.csv and weights.csv; a table without rows keeps its header."""
+    tables = {"losses": losses, "confusion": confusion, "weights": weights}
+    for name, table_of in tables.items():
+        parts = [labelled(table_of(run, *one), run, *one) for one in pairs(run)]
+        filled = [part for part in parts if len(part)] or parts[:1]  # columns without a row have no type
+        write_table(pd.concat(filled, ignore_index=True).round(DECIMALS), name)
+
+
+def pairs(run: Run) -> list[tuple[str, str]]:
+    """Return the datasets and models that run."""
+    return [(dataset, model) for dataset in run.datasets for model in run.models]
+
+
+def labelled(table: pd.DataFrame, run: Run, dataset: str, model: str) -> pd.DataFrame:
+    """Return a table with dataset, as reports name it, and model in front."""
+    table.insert(0, "dataset", run.datasets[dataset])
+    table.insert(1, "model", model)
+    return table
+
+
+def write_table(table: pd.DataFrame, name: str) -> None:
+    """Write a table of the plots as CSV."""
+    write_whole(FOLDER / f"{name}.csv", lambda partial: table.to_csv(partial, index=False, lineterminator="\n"))
+
+
+def losses(run: Run, dataset: str, model: str) -> pd.DataFrame:
+    """Return a row per seed, split and epoch: the mean loss."""
+    parts = []
+    for seed in run.seeds:
+        curves = pd.read_csv(paths.curves(dataset, model, seed)).rename(columns=SPLITS)
+        long = curves.melt("epoch", list(SPLITS.values()), var_name="split", value_name="loss")
+        parts.append(long.assign(seed=seed))
+    return pd.concat(parts)[["seed", "split", "epoch", "loss"]]
+
+
+def confusion(run: Run, dataset: str, model: str) -> pd.DataFrame:  # noqa: ARG001 (all tables are made alike)
+    """Return a row per pair of classes: how many test predictions of all seeds, and their share of the true class.
+
+    Tasks that are not about one class of several have no rows.
+    """
+    columns = ["actual", "predicted", "count", "share"]
+    cohort = Card.read(paths.card(dataset)).cohort
+    if cohort.task not in ("binary", "multiclass"):
+        return pd.DataFrame(columns=columns)
+    path = paths.predictions(dataset, model)
+    chosen = read_predictions(path, cohort.classes, EXPLAINED_SPLIT).logits.argmax(axis=2)  # [S, N]
+    table = pd.read_parquet(path, columns=["seed", "split", "label"])
+    table = table[(table["split"] == EXPLAINED_SPLIT) & (table["seed"] == table["seed"].iloc[0])]
+    labels = pd.Categorical(table["label"], categories=cohort.classes).codes
+    size = len(cohort.classes)
+    counts = np.bincount((labels * size + chosen).ravel(), minlength=size**2).reshape(size, size)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    actual, predicted = np.repeat(cohort.classes, size), np.tile(cohort.classes, size)
+    return pd.DataFrame(dict(zip(columns, (actual, predicted, counts.ravel(), shares.ravel()), strict=True)))
+
+
+def weights(run: Run, dataset: str, model: str) -> pd.DataFrame:  # noqa: ARG001
+    """Return a row per seed and expert: its mean weight over the test samples; none of a model without weights."""
+    cohort = Card.read(paths.card(dataset)).cohort
+    own = read_predictions(paths.predictions(dataset, model), cohort.classes, EXPLAINED_SPLIT)
+    means = own.weights.mean(axis=1) if own.is_weighted else np.empty((0, 0))
+    rows = [
+        (seed, expert, weight)
+        for seed, of_seed in zip(own.seeds, means, strict=False)
+        for expert, weight in zip(own.experts, of_seed, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["seed", "expert", "weight"])
