@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from i2moe.base.errors import InputError
 from i2moe.metrics import arrow
 from stages.report.layout import ReadingTable, records
 from stages.report.other_run import THIS, ComparedRun, other_run
@@ -46,8 +47,10 @@ def write_against(against: str, out: Path) -> None:
     """Write how this run differs from another one: a page, and beside it a folder of its name with the tables as CSV.
 
     Raises:
-        InputError: where the other run is not found or lacks a file.
+        InputError: where the other run is not found or lacks a file, or the page's name has no suffix.
     """
+    if out.suffix != ".html":
+        raise InputError(f"--out {out}: the page needs a name that ends in .html; its tables get a folder without it")
     this = ComparedRun.read(THIS, Path())
     with other_run(against, this) as other:
         found = compare_runs(this, other)

@@ -1,94 +1,17 @@
-"""Two runs side by side: planted differences, by hand; from a folder and from a revision; and what is refused."""
+"""Two runs side by side: planted differences, by hand, and what is refused."""
 
 import itertools
-import json
 import re
-import shutil
-from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-import numpy as np
 import pandas as pd
 import pytest
+from small_runs import Written, write_run
 
 from i2moe.base.errors import InputError
 from stages.report.against import against_tables, compare_runs, write_against
-from stages.report.other_run import ComparedRun, other_run
+from stages.report.other_run import ComparedRun
 from stages.report.run_differences import setting_differences
-
-NUM = 100  # test samples, half of each class
-
-
-@dataclass
-class Written:
-    """What is planted in a run. Its two seeds are alike, so that samples alone make differences uncertain."""
-
-    right: float = 0.9  # of each class, the first samples are predicted right
-    synergy: float = 0.75  # weight of the synergy expert in every sample
-    role: str = "synergy"
-    winner: str = "synergy"
-    prefix: str = "s"  # of sample ids
-    classes: tuple[str, str] = ("no", "yes")
-    dropout: float = 0.5
-    models: tuple[str, ...] = ("i2moe",)
-    extra: dict = field(default_factory=dict)  # settings
-
-
-def write_run(root, about):
-    """Write the files of a small synthetic run below a folder."""
-    ids = [f"{about.prefix}{row:03d}" for row in range(NUM)]
-    labels = np.resize([0, 1], NUM)
-    names = np.array(about.classes)[labels]
-    run = {"run": {"datasets": ["tiny"], "models": list(about.models)}}
-    root.mkdir(parents=True, exist_ok=True)
-    (root / "params.yaml").write_text(
-        json.dumps(run | {"models": {"defaults": {"dropout": about.dropout}}} | about.extra)
-    )
-    for folder in ("data/cohorts", "results/cards", "results/predictions/tiny", "results/explanations/tiny/i2moe"):
-        (root / folder).mkdir(parents=True, exist_ok=True)
-    cohort = pd.DataFrame({"sample_id": ids, "group_id": ids, "split": "test", "label": names})
-    cohort.to_csv(root / "data/cohorts/tiny.csv", index=False)
-    (root / "results/cards/tiny.json").write_text(json.dumps({"cohort": description(about), "notes": {}}))
-    is_right = np.arange(NUM) // 2 < about.right * NUM / 2
-    predicted = np.where(is_right, labels, 1 - labels)
-    part = cohort.drop(columns="group_id").assign(logit_no=1.0 - predicted, logit_yes=1.0 * predicted)
-    part = part.rename(
-        columns=dict(zip(["logit_no", "logit_yes"], [f"logit_{name}" for name in about.classes], strict=True))
-    )
-    part = part.assign(**{"synergy.weight": about.synergy, "redundancy.weight": 1 - about.synergy})
-    for expert in ("synergy", "redundancy"):
-        for name in about.classes:
-            part[f"{expert}.logit_{name}"] = part[f"logit_{name}"]
-    table = pd.concat([part.assign(seed=seed) for seed in (0, 1)])
-    table.to_parquet(root / "results/predictions/tiny/i2moe.parquet", index=False)
-    behaviour = pd.DataFrame({"expert": "synergy", "seed": [0, 1], "role": about.role})
-    behaviour.to_parquet(root / "results/explanations/tiny/i2moe/behaviour.parquet", index=False)
-    leaders = pd.DataFrame({"reading": ["weight"], "winner": [about.winner]})
-    leaders.to_parquet(root / "results/explanations/tiny/i2moe/leaders.parquet", index=False)
-    shares = pd.DataFrame({"reading": "weight", "term": ["synergy", "redundancy"], "seed": 0})
-    shares["share"] = [about.synergy, 1 - about.synergy]
-    shares.assign(low=shares["share"]).to_parquet(root / "results/explanations/tiny/i2moe/shares.parquet", index=False)
-    return root
-
-
-def description(about):
-    """Return a cohort's description: of synthetic data with synergy planted."""
-    term = {"role": "synergy", "modalities": ["a", "b"], "words": "both"}
-    return {
-        "dataset": "tiny",
-        "task": "binary",
-        "classes": list(about.classes),
-        "modalities": ["a", "b"],
-        "licence": "restricted",
-        "samples_in_raw_data": NUM,
-        "samples": NUM,
-        "groups": NUM,
-        "removed": {},
-        "flow": [],
-        "split": "by shares",
-        "splits": {"test": {"samples": NUM}},
-        "planted": {"synthetic": True, "rule": "both together", "terms": [term]},
-    }
 
 
 def compared(tmp_path, this=None, other=None):
@@ -249,55 +172,9 @@ def test_the_page_is_whole_self_contained_and_in_order(tmp_path, monkeypatch, ca
     )
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    """A repository whose tag `before` is a run with other settings than the one in the working directory."""
-    from dvc.repo import Repo
-    from scmrepo.git import Git
-
-    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
-    for role in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{role}_NAME", "test")
-        monkeypatch.setenv(f"GIT_{role}_EMAIL", "test@example.org")
-    root = tmp_path / "project"
-    root.mkdir()
-    git = Git.init(str(root))
-    monkeypatch.chdir(root)
-    repo = Repo.init()
-    write_run(root, Written(right=0.7, dropout=0.1))
-    repo.add(["data", "results"])
-    git.add([".dvc", "params.yaml", "data.dvc", "results.dvc", ".gitignore"])
-    git.commit("before")
-    git.tag("before")
-    write_run(root, Written())
-    repo.close()
-    git.close()
-    return root
-
-
-def test_a_revision_is_read_from_the_cache(project):
-    this = ComparedRun.read("this run", project)
-    with other_run("before", this) as other:
-        found = compare_runs(this, other)
-    assert accuracy_of(found)["difference"] == pytest.approx(0.2)
-    assert found.other == "before"
-    assert found.settings["other"].tolist() == ["0.1"]
-    assert len(found.readings) == 3
-    assert not other.root.exists()
-
-
-def test_what_is_not_in_the_cache_any_more_is_named_with_a_remedy(project):
-    shutil.rmtree(project / ".dvc/cache")
-    with pytest.raises(
-        InputError, match=r"results/predictions/tiny/i2moe.parquet of before is not in DVC's cache: .*git checkout"
-    ):
-        write_against("before", project / "against.html")
-    assert not (project / "against.html").exists()
-
-
-def test_what_is_neither_a_folder_nor_a_revision_is_refused(project):
-    with pytest.raises(InputError, match=r"nowhere is neither a folder with params.yaml, nor a Git revision"):
-        write_against("nowhere", project / "against.html")
+def test_a_page_whose_tables_would_take_its_name_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"--out .*page: the page needs a name that ends in .html"):
+        write_against("anything", tmp_path / "page")
 
 
 def test_a_folder_whose_run_is_not_complete_is_refused(tmp_path):
