@@ -193,9 +193,20 @@ def setting_table(settings: pd.DataFrame) -> ReadingTable:
 
 
 def difference_cells(row: dict[str, Any]) -> list[str]:
-    """Write two values, their difference [95 % interval], and the verdict."""
+    """Write two values, their difference [95 % interval], and the verdict.
+
+    Examples:
+        >>> row = {"this": 0.5, "other": 0.25, "difference": 0.25, "low": 0.125, "high": 0.375, "verdict": "better"}
+        >>> difference_cells(row)
+        ['0.500', '0.250', '+0.250 [+0.125, +0.375]', 'better']
+        >>> difference_cells(row | {"other": float("nan"), "difference": float("nan")})[:3]
+        ['0.500', 'undefined', 'undefined']
+    """
+    values = ["undefined" if pd.isna(row[name]) else f"{row[name]:.3f}" for name in ("this", "other")]
+    if pd.isna(row["difference"]):
+        return [*values, "undefined", row["verdict"]]
     interval = "no interval" if pd.isna(row["low"]) else f"[{row['low']:+.3f}, {row['high']:+.3f}]"
-    return [f"{row['this']:.3f}", f"{row['other']:.3f}", f"{row['difference']:+.3f} {interval}", row["verdict"]]
+    return [*values, f"{row['difference']:+.3f} {interval}", row["verdict"]]
 
 
 def in_cells(rows: list[list[str]]) -> list[list[list[str]]]:

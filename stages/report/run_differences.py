@@ -166,7 +166,7 @@ def _weights_of(own: Tested, expert: int) -> Scores:
 
 
 def _row(pairing: Pairing, first: Scores, second: Scores) -> dict[str, Any]:
-    """Compare two numbers; of models with the same predictions nothing is resampled, for nothing differs."""
+    """Compare two numbers; between models with the same predictions nothing differs, whatever their seeds do."""
     means = {"this": float(first[0].mean()), "other": float(second[0].mean())}
     is_same = pairing.is_paired and np.array_equal(pairing.this.predictions.logits, pairing.other.predictions.logits)
     found = Difference(0.0, 0.0, 0.0, 1.0, 1.0) if is_same else pairing.difference(first, second)
