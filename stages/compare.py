@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stages.shared.base import paths
 from stages.shared.base.command import Dataset, run
+from stages.shared.verdicts import verdict
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
     from i2moe.prepared import Prepared
     from i2moe.resampling import Scores
-
-SIGNIFICANCE = 0.01  # for all comparisons of a dataset together
 
 
 class Pair(NamedTuple):
@@ -109,15 +108,6 @@ def differences(features: "Prepared", logits: "dict[str, NDArray[np.float64]]", 
         verdict(row.difference, row.p_value, higher_is_better=metric.higher_is_better) for row in table.itertuples()
     ]
     return table
-
-
-def verdict(difference: float, p_value: float, *, higher_is_better: bool) -> str:
-    """Say whether a difference shows, by its corrected p-value, that the first is better or worse."""
-    from stages.shared.cards import BETTER, NOT_SHOWN, WORSE
-
-    if p_value > SIGNIFICANCE:
-        return NOT_SHOWN
-    return BETTER if (difference > 0) == higher_is_better else WORSE
 
 
 if __name__ == "__main__":

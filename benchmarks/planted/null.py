@@ -22,7 +22,8 @@ from stages.explain.methods import METHODS
 from stages.reference import fit_linear, vectors
 from stages.report.findings import find, no_signal_findings
 from stages.settings.params import Params, load_params
-from stages.shared.cards import CONSTANT, NOT_SHOWN, REFERENCE
+from stages.shared.cards import CONSTANT, REFERENCE
+from stages.shared.verdicts import NOT_SHOWN
 
 DATA = ("planted-none", "wdbc")  # of which the labels are shuffled
 PAGES = 40  # of each

@@ -10,7 +10,8 @@ from i2moe.metrics import arrow
 from stages.report.charts import scores_chart
 from stages.report.findings import has_signal
 from stages.report.layout import difference_cell, records
-from stages.shared.cards import BETTER, CONSTANT, NOT_SHOWN, REFERENCE, WORSE
+from stages.shared.cards import CONSTANT, REFERENCE
+from stages.shared.verdicts import BETTER, NOT_SHOWN, WORSE
 
 NOT_TERMS = ("model", "reading", "also_named", "verdict")  # of a row of `planted_table`
 CHECKED = {"lattice mean": "subsets of modalities", "weight": "weights"}  # readings that the top speaks of

@@ -18,6 +18,7 @@ from stages.report.explanations import EXPLANATIONS, Shown
 from stages.report.findings import find, less_forward_findings, no_signal_findings, no_vanilla_findings
 from stages.report.layout import ReadingTable, difference_cell, records, score_cell
 from stages.report.overview import Overview, overview, summary
+from stages.report.paper import paper_tables
 from stages.report.planted import LEAST_SHARE, expected_terms, planted_table, term_words
 from stages.report.provenance import provenance
 from stages.report.readings import reading_tables
@@ -325,6 +326,7 @@ def render(run: Run, sections: list[DatasetSection], tables: list[str]) -> str:
         run=run,
         sections=sections,
         tables=tables,
+        paper=paper_tables(run),
         summary=summary([section.overview for section in sections]),
         provenance=provenance(run),
         style=Markup((TEMPLATE / "page.css").read_text()),  # noqa: S704 (a file of ours)

@@ -11,7 +11,7 @@ from stages.shared.predictions import SplitPredictions
 
 
 def confusion(predictions: SplitPredictions, labels: pd.Series, classes: list[str]) -> pd.DataFrame:
-    """Return which share of the samples of each class is predicted as which, mean over seeds: actual, predicted, share.
+    """Return a row per pair of classes: how many predictions of all seeds, and their share of the true class.
 
     Args:
         predictions: of one split, S seeds.
@@ -24,15 +24,14 @@ def confusion(predictions: SplitPredictions, labels: pd.Series, classes: list[st
         >>> confusion(found, pd.Series(["no", "yes", "yes"]), ["no", "yes"])["share"].tolist()
         [1.0, 0.0, 0.5, 0.5]
     """
-    actual = pd.Categorical(labels.astype(str), classes)
-    chosen = predictions.logits.argmax(axis=2)
-    counts = np.zeros((len(classes), len(classes)))
-    for one in chosen:
-        np.add.at(counts, (actual.codes, one), 1)
+    chosen = predictions.logits.argmax(axis=2)  # [S, N]
+    actual = pd.Categorical(labels.astype(str), classes).codes
+    size = len(classes)
+    counts = np.bincount((actual * size + chosen).ravel(), minlength=size**2).reshape(size, size)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     pairs = [(first, second) for first in classes for second in classes]
     table = pd.DataFrame(pairs, columns=["actual", "predicted"])
-    return table.assign(share=shares.ravel().round(6))
+    return table.assign(count=counts.ravel(), share=shares.ravel().round(6))
 
 
 def changed_settings(config: ModelConfig, defaults: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -8,7 +8,6 @@ from stages.shared.files import write_whole
 
 REFERENCE = "linear-reference"  # in place of a model's name
 CONSTANT = "best-constant"  # likewise: one prediction for all samples, the best on train
-BETTER, WORSE, NOT_SHOWN = "better", "worse", "no difference shown"  # verdicts on two of them
 
 
 class Card(Description):

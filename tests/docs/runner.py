@@ -53,6 +53,7 @@ class Runner:
                 self.wait_for_queue()
             case (
                 ("dvc", "metrics" | "params", "diff")
+                | ("dvc", "plots", "diff", "HEAD")
                 | ("dvc", "exp" | "plots", "show")
                 | ("dvc", "repro", "-f", "settings")
                 | ("git", "restore", "params.yaml")
@@ -82,6 +83,8 @@ class Runner:
         match command.words[2:]:
             case ("stages.predict",):
                 assert "--raw" in self.run(*command.words, "--help")
+            case ("stages.report", "--against", other, *_):
+                self.two_runs(command, other)
             case ("stages.train" | "stages.predict" as name, "wdbc", model, *options):
                 self.trained_model(command, name, model, options)
             case _:
@@ -102,6 +105,18 @@ class Runner:
             assert len(pd.read_csv(drift)) == 30  # columns
             for path in (new, out, drift):
                 path.unlink()
+
+    def two_runs(self, command: Command, other: str) -> None:
+        """Compare a run with itself: committed, under the name of an experiment, or in another folder."""
+        self.reset()
+        self.run("dvc", "repro")
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--allow-empty", "--message", "a run")
+        if other.startswith(".."):
+            shutil.copytree(self.folder, self.folder / other, ignore=shutil.ignore_patterns(".git", ".dvc"))
+        elif other != "HEAD":
+            self.run("git", "tag", "--force", other)
+        assert "of 3 test scores, 0 are better and 0 worse" in self.run(*command.words)
 
     def benchmark(self, command: Command) -> None:
         """Run a benchmark, as briefly as it allows."""

@@ -62,7 +62,7 @@ def project(tmp_path_factory, environment):  # noqa: F811
     folder = clone(tmp_path_factory.mktemp("page") / "project", environment)
     write_restricted(folder)
     with edited(folder, small):
-        run([str(DVC), "repro"], folder, environment)
+        run([str(DVC), "repro"], folder, environment, timeout=1500)
     return folder
 
 

@@ -35,9 +35,9 @@ def environment():
     return os.environ | git | {"PATH": scripts, "PYTHONPATH": ".", "DVC_NO_ANALYTICS": "1"}
 
 
-def run(command, folder, environment, *, check=True):
+def run(command, folder, environment, *, check=True, timeout=560):
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=560
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=timeout
     )
     output = done.stdout + done.stderr
     assert not check or done.returncode == 0, output[-3000:]
@@ -252,7 +252,15 @@ def test_dvc_shows_metrics_params_plots_and_experiments(project, environment):
     assert difference["params.yaml"]["run.max_epochs"]["new"] == 2
     plots = run([str(DVC), "plots", "show", "--out", "plots"], project, environment)
     page = Path(plots.strip().removeprefix("file://")).read_text()
-    assert "validation_loss" in page
+    for title in ("Task loss by epoch", "Test predictions by class", "Mean weight of each expert"):
+        assert title in page
+    shown = json.loads(run([str(DVC), "plots", "show", "--json"], project, environment))
+    assert "errors" not in shown
+    assert [len(plot[0]["content"]["data"]["values"]) for plot in shown["data"].values()] == [
+        2 * 2 * 2 * 2,  # models, seeds, epochs, splits
+        2 * 2 * 2,  # models, pairs of classes
+        2 * 5,  # seeds, experts
+    ]
     assert "wdbc/i2moe-mult.json:accuracy" in run([str(DVC), "exp", "show", "--csv"], project, environment)
 
 

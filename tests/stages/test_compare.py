@@ -11,8 +11,8 @@ from i2moe.explain.ability import KNOWS, abilities
 from i2moe.explain.gate import read_gate
 from i2moe.resampling import Interval, difference, resampled, units_of
 from i2moe.selection import accuracy, auroc
-from stages.compare import Pair, differences, pairs, verdict
-from stages.shared.cards import BETTER, NOT_SHOWN, WORSE
+from stages.compare import Pair, differences, pairs
+from stages.shared.verdicts import BETTER, NOT_SHOWN, WORSE, verdict
 
 
 def dataset(task, labels, groups=None):

@@ -35,6 +35,8 @@ READ = {
     "stages/datasets/adni/codebook.py": {"stages/datasets/adni/columns.csv"},
     "stages/datasets/mimic/lab/items.py": {"stages/datasets/mimic/lab/items.csv"},
     "stages/report/page.py": {f"stages/report/template/{path.name}" for path in TEMPLATE.iterdir()},
+    "stages/report/paper.py": {f"stages/report/published/table{number}.csv" for number in range(1, 7)},
+    "stages/report/against.py": {"stages/report/against.html"},
 }
 # DVC's foreach gives all modalities of a dataset the same list, though some need what others do not.
 NEEDED_BY_OTHER_MODALITIES = {

@@ -14,10 +14,10 @@ def test_a_confusion_is_the_share_of_each_class_over_all_seeds():
     own = SplitPredictions([0, 1], list("pqrs"), logits, [], np.empty((2, 0, 0, 0)), np.empty((2, 4, 0)))
     table = confusion(own, pd.Series(["yes", "no", "no", "no"]), ["no", "yes"])
     assert table.to_dict("records") == [
-        {"actual": "no", "predicted": "no", "share": 0.333333},
-        {"actual": "no", "predicted": "yes", "share": 0.666667},
-        {"actual": "yes", "predicted": "no", "share": 0.0},
-        {"actual": "yes", "predicted": "yes", "share": 1.0},
+        {"actual": "no", "predicted": "no", "count": 2, "share": 0.333333},
+        {"actual": "no", "predicted": "yes", "count": 4, "share": 0.666667},
+        {"actual": "yes", "predicted": "no", "count": 0, "share": 0.0},
+        {"actual": "yes", "predicted": "yes", "count": 2, "share": 1.0},
     ]
 
 
