@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from stages.report.plots import write_plots
 from stages.shared.runs import Run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DVC = Path(sys.executable).with_name("dvc")
 PLOTS = {next(iter(plot)): next(iter(plot.values())) for plot in YAML(typ="safe").load(ROOT / "dvc.yaml")["plots"]}
 COLUMNS = {
