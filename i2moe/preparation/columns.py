@@ -178,10 +178,12 @@ class ColumnEncoder:
         any value are left out.
         """
         found: dict[str, float] = {}
-        for name, low, high in zip(self.numbers.names, self.numbers.lows, self.numbers.highs, strict=True):
-            values = _floats(table, [name])
-            if count := int((~np.isnan(values)).sum()):
-                found[name] = int(((values < low) | (values > high)).sum()) / count
+        for part in self.numbers.parts(len(table)):
+            values = _floats(table, self.numbers.names[part])
+            outside = ((values < self.numbers.lows[part]) | (values > self.numbers.highs[part])).sum(axis=0)
+            counts = (~np.isnan(values)).sum(axis=0)
+            columns = zip(self.numbers.names[part], outside, counts, strict=True)
+            found |= {name: int(own) / int(count) for name, own, count in columns if count}
         for own in self.categories:
             texts = as_categories(table[own.name]).dropna()
             if len(texts):
