@@ -175,9 +175,7 @@ def diagnosis_rows(patients: Patients, stays: Stays, coded: Bools, generator: np
     }
 
 
-def lab_rows(
-    patients: Patients, stays: Stays, measured: Bools, first_id: int, generator: np.random.Generator
-) -> Table:
+def lab_rows(patients: Patients, stays: Stays, measured: Bools, first_id: int, generator: np.random.Generator) -> Table:
     """Draw labs: samples of the stays that have any, one in four without hadm_id, some between stays, or no number."""
     items = read_items()
     items = items[items["table"] == "labevents"].reset_index(drop=True)

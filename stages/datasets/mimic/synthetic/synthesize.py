@@ -110,8 +110,9 @@ def _make_block(first: int, num: int, generator: np.random.Generator) -> Iterato
     yield "hosp/patients", rows_of.patient_rows(patients, stays, generator)
     yield "hosp/admissions", rows_of.admission_rows(patients, stays, generator)
     yield "hosp/diagnoses_icd", rows_of.diagnosis_rows(patients, stays, has["code"], generator)
-    yield "hosp/labevents", rows_of.lab_rows(
-        patients, stays, has["lab"], 1 + first * rows_of.EVENTS_A_PATIENT, generator
+    yield (
+        "hosp/labevents",
+        rows_of.lab_rows(patients, stays, has["lab"], 1 + first * rows_of.EVENTS_A_PATIENT, generator),
     )
     yield "icu/icustays", rows_of.icu_rows(patients, stays, in_unit, generator)
     yield "icu/chartevents", rows_of.chart_rows(patients, stays, in_unit, generator)
