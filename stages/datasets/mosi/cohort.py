@@ -1,4 +1,4 @@
-"""Cohort of CMU-MOSI: utterances with text, or with any modality, their sentiment from -3 to 3, and whole videos in one split."""
+"""Cohort of CMU-MOSI: utterances with text, or any modality; sentiment from -3 to 3; whole videos in one split."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -15,8 +15,8 @@ SHARE_ALIKE = 0.85  # of draws that are the patient's own: a patient's stays ten
 WHY = {
     "lab": {
         "kind": "not at random",
-        "words": "labs and vitals are not measured where a patient is well: the better the kidneys and the less sepsis, "
-        "the likelier",
+        "words": "labs and vitals are not measured where a patient is well: the likelier, the better the kidneys and "
+        "the less sepsis",
         "chance": "most x sigmoid(-steepness x (lab + shared - midpoint))",
         **WITHOUT_LAB,
     },

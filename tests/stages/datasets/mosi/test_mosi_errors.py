@@ -154,7 +154,9 @@ def test_a_file_that_no_longer_fits_the_cohort(project, spoil):
     project()
     cohort()
     folder = project(spoil(folds()))
-    message = r"data/cohorts/mosi.csv has a sample that raw/mosi_data.pkl lacks, or has without any step: rerun the cohort stage"
+    message = (
+        r"data/cohorts/mosi.csv has a sample that raw/mosi_data.pkl lacks, or has without any step: rerun the cohort"
+    )
     with pytest.raises(InputError, match=message):
         sequence("text")
     assert not (folder / "data/features").exists()
