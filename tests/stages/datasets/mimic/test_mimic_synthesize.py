@@ -126,8 +126,8 @@ def test_by_default_no_sample_is_in_for_what_comes_after_its_index_admission(syn
 def test_the_stage_replaces_what_an_earlier_run_left(project):
     folder = project(dict.fromkeys(TABLES))
     text = (folder / "params.yaml").read_text()
-    assert "patients: 1300" in text
-    (folder / "params.yaml").write_text(text.replace("patients: 1300", "patients: 5"))
+    assert "patients: 1800" in text
+    (folder / "params.yaml").write_text(text.replace("patients: 1800", "patients: 5"))
     (folder / "data/synthetic/mimic/hosp").mkdir(parents=True)
     (folder / "data/synthetic/mimic/hosp/old.csv").touch()
     synthesize()
