@@ -103,15 +103,19 @@ def _read_keyed(source: Source, table: str, key: str) -> pd.DataFrame:
 
 
 def _having(source: Source, settings: Settings, interim: Path) -> dict[str, "pd.Series[Any]"]:
-    """Return by modality the hadm_ids that have it: a lab or vital, a diagnosis of the wanted ICD versions, a note."""
+    """Return the hadm_ids that have each modality: a lab or vital, a diagnosis of the wanted ICD versions, a note.
+
+    `any_code` are those with a diagnosis of any version.
+    """
     measured = interim / "measurements.parquet"
     if not measured.exists():
         raise InputError(f"{measured} is missing: run the measurements stage first")
-    versions = ", ".join(map(str, settings.cohort.icd_versions))
-    coded = f"SELECT DISTINCT hadm_id FROM {source.scan('diagnoses_icd')} WHERE icd_version IN ({versions})"  # noqa: S608
+    coded = f"SELECT DISTINCT hadm_id, icd_version FROM {source.scan('diagnoses_icd')}"  # noqa: S608
+    codes = source.query(coded, "diagnoses_icd").df()
     having = {
         "lab": pd.read_parquet(measured, columns=["hadm_id"])["hadm_id"],
-        "code": source.query(coded, "diagnoses_icd").df()["hadm_id"],
+        "code": codes.loc[codes["icd_version"].isin(settings.cohort.icd_versions), "hadm_id"],
+        "any_code": codes["hadm_id"],
     }
     if "note" in settings.modalities:
         noted = f"SELECT note_id, hadm_id FROM {source.scan('discharge')}"  # noqa: S608
@@ -142,7 +146,7 @@ def select(
     """
     flow = [_step("without any admission", num_patients, len(admissions), admissions)]
     numbered = admissions.assign(number=count_so_far(admissions, settings.cohort))
-    kept = _apply(_filters(settings.cohort), numbered, flow)
+    kept = _apply(_filters(settings), numbered, flow)
     may_be_index: dict[str, Filter] = {f"without {name}": _has(name) for name in settings.modalities}
     if settings.incomplete == "keep":
         columns = [f"has_{name}" for name in settings.modalities]
@@ -184,8 +188,9 @@ def _has(modality: str) -> Filter:
     return lambda table: table[f"has_{modality}"]
 
 
-def _filters(settings: CohortSettings) -> dict[str, Filter]:
+def _filters(data: Settings) -> dict[str, Filter]:
     """Return by name what an admission must meet to stay, in order."""
+    settings = data.cohort
     several: dict[str, Filter] = {
         f"patient with fewer than {settings.min_admissions} admissions": lambda table: (
             table.groupby("subject_id")["hadm_id"].transform("size") >= settings.min_admissions
@@ -197,8 +202,16 @@ def _filters(settings: CohortSettings) -> dict[str, Filter]:
     return {
         f"younger than {settings.min_age} years": lambda table: table["age"] >= settings.min_age,
         **(alive | several if settings.count_after_death_drop else several | alive),
-        f"no diagnosis in ICD-{' or ICD-'.join(map(str, settings.icd_versions))}": _has("code"),
+        **_of_versions(data),
     }
+
+
+def _of_versions(settings: Settings) -> dict[str, Filter]:
+    """Return what the ICD versions ask for: a diagnosis in them; of admissions that may lack codes, none in others."""
+    versions = f"ICD-{' or ICD-'.join(map(str, settings.cohort.icd_versions))}"
+    if settings.incomplete == "keep" and "code" in settings.modalities:
+        return {f"diagnosed, but not in {versions}": lambda table: table["has_code"] | ~table["has_any_code"]}
+    return {f"no diagnosis in {versions}": _has("code")}
 
 
 def _dead_at_discharge(table: pd.DataFrame) -> "pd.Series[bool]":

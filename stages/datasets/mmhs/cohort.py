@@ -1,4 +1,4 @@
-"""Cohort of MMHS150K: tweets with an image and a text on which most annotators agree, and what they agree on."""
+"""Cohort of MMHS150K: tweets with image and text, or either, on which most annotators agree, and what they agree on."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from i2moe.base.errors import InputError
 from stages.datasets.mmhs.settings import Settings
 from stages.datasets.mmhs.source import LABELS
-from stages.datasets.mmhs.table import read_table
+from stages.datasets.mmhs.table import presence_of, read_table
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.cohort.cohorts import Cohort, Step, count_removed, finish_cohort
@@ -32,6 +32,7 @@ def cohort() -> None:
             splits=table["fold"].to_numpy(str) if settings.split == "official" else None,
             filters=count_removed(flow, "tweets"),
             flow=flow,
+            presence=presence_of(table, list(settings.modalities)) if settings.incomplete == "keep" else None,
         )
     )
 
@@ -60,10 +61,14 @@ def select(table: pd.DataFrame, settings: Settings) -> tuple[pd.DataFrame, list[
         InputError: when a filter leaves no tweet.
     """
     filters = {}
-    if "image" in settings.modalities:
+    is_dropped = settings.incomplete == "drop"
+    if is_dropped and "image" in settings.modalities:
         filters["without an image file"] = table["has_image"]
-    if "tweet" in settings.modalities:
+    if is_dropped and "tweet" in settings.modalities:
         filters["without a word beside links and mentions"] = table["tweet_words"] > 0
+    if not is_dropped:
+        has_any = presence_of(table, list(settings.modalities)).any(axis=1)
+        filters["without any modality"] = pd.Series(has_any, table.index)
     filters["without a majority of annotators"] = table["label"] >= 0
     if settings.split == "official":
         filters["in no official split"] = table["fold"] != ""

@@ -1,10 +1,11 @@
 """Images of MMHS150K: VGG-16's second layer of 4096 after ReLU."""
 
 import dataclasses
+from pathlib import Path
 
 from stages.datasets.mmhs.settings import Settings
-from stages.datasets.mmhs.source import image_path
-from stages.datasets.mmhs.table import read_samples, repeated
+from stages.datasets.mmhs.source import IMAGES, image_path
+from stages.datasets.mmhs.table import present_of, read_samples, repeated
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.images.image_features import write_image_features
@@ -17,11 +18,12 @@ def image() -> None:
     settings = load_block("data.mmhs", Settings)
     samples, _, is_train = read_samples()
     extractor = build_extractor(settings)
-    notes = [extractor.note, repeated(samples["same_image"], is_train, "image address")]
+    present = present_of(samples, "image", settings)
+    notes = [extractor.note, repeated(samples["same_image"][present], is_train[present], "image address")]
     extractor = dataclasses.replace(extractor, note="; ".join(filter(None, notes)) or None)
-    items = [Item(image_path(settings.raw, tweet), tweet) for tweet in samples["tweet_id"]]
-    description = {"kind": "vector", "source": str(items[0].path.parent)}
-    write_image_features("mmhs", "image", items, [], is_train, extractor, description)
+    items = [Item(image_path(settings.raw, tweet), tweet) for tweet in samples["tweet_id"][present]]
+    description = {"kind": "vector", "source": str(Path(settings.raw) / IMAGES)}
+    write_image_features("mmhs", "image", items, [], is_train, extractor, description, present)
 
 
 def build_extractor(settings: Settings) -> Extractor:

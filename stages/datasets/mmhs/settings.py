@@ -25,6 +25,9 @@ class Settings(Strict):
     modalities: Annotated[list[Modality], Field(min_length=1), in_order(get_args(Modality))]
     labels: Literal["hate", "classes"]
     split: Literal["shares", "official"]
+    incomplete: Literal["drop", "keep"] = (
+        "drop"  # tweets that lack an image or words: left out | stay, with one modality
+    )
     vectors: str  # file in word2vec's format under `raw`, of the words of tweets and of texts in images
     image: ImageSettings
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
 from i2moe.contract.cohort import read_cohort
+from stages.datasets.mmhs.settings import Settings
 from stages.shared.base import paths
 
 TABLE = "tweets.parquet"
@@ -43,6 +44,19 @@ def read_samples() -> tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.bool_]]:
             f"{paths.cohort('mmhs')} has other tweets than {paths.interim('mmhs')}: rerun the cohort stage"
         )
     return table.iloc[rows], rows, (cohort["split"] == "train").to_numpy()
+
+
+def presence_of(table: pd.DataFrame, modalities: list[str]) -> NDArray[np.bool_]:
+    """Return which tweets have which modality [n, M]: an image file, or a text with a word that has a vector."""
+    columns = [table["has_image"] if name == "image" else table[f"{name}_known"] > 0 for name in modalities]
+    return np.stack([column.to_numpy(bool) for column in columns], axis=1)
+
+
+def present_of(samples: pd.DataFrame, modality: str, settings: Settings) -> NDArray[np.bool_]:
+    """Return which of the cohort's tweets have a modality [N]; where incomplete ones are dropped, all have it."""
+    if settings.incomplete == "drop":
+        return np.ones(len(samples), bool)
+    return presence_of(samples, [modality])[:, 0]
 
 
 def repeated(values: "pd.Series[int]", is_train: NDArray[np.bool_], what: str) -> str | None:

@@ -1,9 +1,7 @@
 """Tweets of MMHS150K: mean word vectors, standardised with the train split."""
 
-import numpy as np
-
 from stages.datasets.mmhs.settings import Settings
-from stages.datasets.mmhs.table import read_samples, repeated
+from stages.datasets.mmhs.table import present_of, read_samples, repeated
 from stages.datasets.mmhs.texts import scaled_texts
 from stages.shared.base import paths
 from stages.shared.base.command import run
@@ -17,11 +15,12 @@ def tweet() -> None:
     settings = load_block("data.mmhs", Settings)
     samples, rows, is_train = read_samples()
     vectors, about = scaled_texts("tweet", settings, samples, rows, is_train)
-    if again := repeated(samples["same_text"], is_train, "text"):
+    present = present_of(samples, "tweet", settings)
+    if again := repeated(samples["same_text"][present], is_train[present], "text"):
         about["note"] += f"; {again}"
         print(f"mmhs tweet: {again}")
     write_vectors(paths.features("mmhs"), "tweet", vectors, about)
-    write_present(paths.features("mmhs"), "tweet", np.ones(len(vectors), bool))
+    write_present(paths.features("mmhs"), "tweet", present)
     save_fitted("mmhs", "tweet", fitted_words(about["fitted"]))
 
 

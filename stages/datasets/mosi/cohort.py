@@ -1,4 +1,4 @@
-"""Cohort of CMU-MOSI: utterances with text, their sentiment from -3 to 3, and whole videos in one split."""
+"""Cohort of CMU-MOSI: utterances with text, or any modality; sentiment from -3 to 3; whole videos in one split."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,13 @@ from stages.shared.cohort.cohorts import Cohort, finish_cohort
 
 MAX_SENTIMENT = 3  # and -3 the least
 SPLIT_OF = {"train": "train", "valid": "validation", "test": "test"}  # a fold's
-WITHOUT_TEXT = "without text"
+WITHOUT = {"drop": "without text", "keep": "without any modality"}  # who is left out
 
 
 def cohort() -> None:
     """Write data/cohorts/mosi.csv and .json with the flow table."""
     settings = load_block("data.mosi", Settings)
-    utterances = read_utterances(settings.raw)
+    utterances = read_utterances(settings.raw, needs_text=settings.incomplete == "drop")
     check_labels(utterances)
     finish_cohort(select(utterances, settings))
 
@@ -35,16 +35,15 @@ def check_labels(utterances: Utterances) -> None:
 
 
 def select(utterances: Utterances, settings: Settings) -> Cohort:
-    """Return the utterances that have text, by sample_id.
+    """Return the utterances that have text, or any modality where incomplete ones are kept, by sample_id.
 
     Raises:
         InputError: when none has.
     """
-    rows = np.argsort(utterances.sample_id)
-    rows = rows[utterances.length[rows] > 0]
-    removed = len(utterances.row) - len(rows)
+    rows = rows_that_stay(utterances, settings)
+    why, removed = WITHOUT[settings.incomplete], len(utterances.row) - len(rows)
     if not len(rows):
-        raise InputError(f"{settings.raw}: the text of all {removed} utterances is 0: is this the right file?")
+        raise InputError(f"{settings.raw}: all {removed} utterances are {why}: is this the right file?")
     is_official = settings.split == "official"
     if is_official:
         _print_shared_videos(utterances, rows)
@@ -60,9 +59,24 @@ def select(utterances: Utterances, settings: Settings) -> Cohort:
         num_raw=len(utterances.row),
         raw=settings.raw,
         splits=np.array([SPLIT_OF[fold] for fold in utterances.fold[rows]]) if is_official else None,
-        filters={WITHOUT_TEXT: removed},
-        flow=[{"filter": WITHOUT_TEXT, "utterances_removed": removed, "utterances_left": len(rows)}],
+        filters={why: removed},
+        flow=[{"filter": why, "utterances_removed": removed, "utterances_left": len(rows)}],
+        presence=presence_of(utterances, settings)[rows] if settings.incomplete == "keep" else None,
     )
+
+
+def rows_that_stay(utterances: Utterances, settings: Settings) -> NDArray[np.int64]:
+    """Return the utterances that stay, in order of their ids."""
+    rows = np.argsort(utterances.sample_id)
+    stays = utterances.length > 0
+    if settings.incomplete == "keep":
+        stays &= presence_of(utterances, settings).any(axis=1)
+    return rows[stays[rows]]
+
+
+def presence_of(utterances: Utterances, settings: Settings) -> NDArray[np.bool_]:
+    """Return which utterances have which modality [n, M]."""
+    return np.stack([utterances.present[name] for name in settings.modalities], axis=1)
 
 
 def _print_shared_videos(utterances: Utterances, rows: NDArray[np.int64]) -> None:

@@ -1,5 +1,6 @@
 """One modality of CMU-MOSI as sequences: real steps from the front, repaired and standardised with the train split."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,13 +11,11 @@ from numpy.typing import NDArray
 from i2moe.base.errors import InputError
 from i2moe.contract.cohort import read_cohort
 from stages.datasets.mosi.settings import MODALITIES, Settings
-from stages.datasets.mosi.utterances import Floats, Ints, Utterances, read_utterances
+from stages.datasets.mosi.utterances import Bools, Floats, Ints, Utterances, read_utterances
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.features import fitted_on_train, save_fitted, write_present, write_sequences
-
-Bools = NDArray[np.bool_]
 
 
 def sequence(modality: Annotated[str, typer.Argument(help=", ".join(MODALITIES))]) -> None:
@@ -25,29 +24,43 @@ def sequence(modality: Annotated[str, typer.Argument(help=", ".join(MODALITIES))
         raise InputError(f"{modality!r} is not a modality of CMU-MOSI; allowed: {', '.join(MODALITIES)}")
     settings = load_block("data.mosi", Settings)
     table = read_cohort(paths.cohort("mosi"))
-    utterances = read_utterances(settings.raw)
+    utterances = read_utterances(settings.raw, needs_text=settings.incomplete == "drop")
     rows = find_rows(utterances, table["sample_id"].to_numpy(str))
     is_train = (table["split"] == "train").to_numpy()
     own = utterances.steps[modality]
-    lengths = utterances.length[rows]
-    real = real_steps(utterances, modality, rows)
-    of_train = np.repeat(is_train, lengths)
+    has_values = utterances.present[modality][rows]
+    present = has_values if settings.incomplete == "keep" else np.ones(len(rows), bool)
+    if not (is_train & present).any():
+        raise InputError(f"{utterances.path}: no train utterance has {modality}: leave it out of data.mosi.modalities")
+    real = real_steps(utterances, modality, rows[present])
+    of_train = np.repeat(is_train[present], utterances.length[rows[present]])
     repaired, medians = repair(real, of_train, settings.non_finite)
     means, deviations = standardise(real, of_train)
-    padded = pad(real, lengths, own.shape[1])
     fitted = {"means": means.tolist(), "deviations": deviations.tolist()} | medians
     description = {
         "source": settings.raw,
         "num_features": own.shape[2],
         "non_finite_values": repaired | {"become": settings.non_finite},
-        "fitted": fitted_on_train(is_train, ", ".join(fitted)) | {"steps": int(of_train.sum())} | fitted,
+        "utterances_without_values": int((~has_values).sum()),
+        "fitted": fitted_on_train(is_train & present, ", ".join(fitted)) | {"steps": int(of_train.sum())} | fitted,
     }
-    write_sequences(paths.features("mosi"), modality, padded, lengths, description)
-    write_present(paths.features("mosi"), modality, np.ones(len(rows), bool))
+    write(paths.features("mosi"), modality, real, utterances.length[rows], present, own.shape[1], description)
     replacements = np.array(medians.get("medians", np.zeros(own.shape[2])), np.float32)
     kept = {"means": means, "deviations": deviations, "steps": np.array(own.shape[1])}
     save_fitted("mosi", modality, {"medians": replacements, **kept})
+    if not has_values.all():
+        fate = "absent" if settings.incomplete == "keep" else "kept as data, as published"
+        print(f"  {int((~has_values).sum())} utterances have no value but 0: {fate}")
     print(f"  {repaired['infinite']} infinite and {repaired['nan']} NaN values became {settings.non_finite}")
+
+
+def write(
+    folder: Path, modality: str, real: Floats, lengths: Ints, present: Bools, longest: int, description: dict[str, Any]
+) -> None:
+    """Write the scaled steps [S, F] of the samples that have the modality; of the others [N], one step of 0."""
+    padded = pad(real, np.where(present, lengths, 0), longest)
+    write_sequences(folder, modality, padded, np.where(present, lengths, 1), description)
+    write_present(folder, modality, present)
 
 
 def real_steps(utterances: Utterances, modality: str, rows: Ints) -> Floats:
@@ -69,13 +82,13 @@ def find_rows(utterances: Utterances, sample_ids: NDArray[np.str_]) -> Ints:
     """Return which of the utterances each sample [N] is.
 
     Raises:
-        InputError: for a sample that is not one of them, or has no text.
+        InputError: for a sample that is not one of them, or has no real step.
     """
     rows: Ints = pd.Index(utterances.sample_id).get_indexer(sample_ids)
     if (rows < 0).any() or (utterances.length[rows] == 0).any():
         raise InputError(
-            f"{paths.cohort('mosi')} has a sample that {utterances.path} lacks, or has without text: rerun the "
-            "cohort stage"
+            f"{paths.cohort('mosi')} has a sample that {utterances.path} lacks, or has without any step: rerun "
+            "the cohort stage"
         )
     return rows
 

@@ -19,6 +19,7 @@ class Settings(Strict):
     raw: str
     modalities: Annotated[list[Modality], Field(min_length=1), in_order(MODALITIES)]
     split: Literal["shares", "official"]
+    incomplete: Literal["drop", "keep"] = "drop"  # drop: those without text | keep: those with one modality at least
     non_finite: Literal["zero", "median"]  # what takes the place of infinity and NaN; the median is the train split's
 
 

@@ -14,6 +14,7 @@ from stages.datasets.mosi.source import FOLDS, Arrays, find_file, read_arrays
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class Utterances:
     sample_id: NDArray[np.str_]  # [n], video_start_end
     label: NDArray[np.float64]  # [n]
     begin: Ints  # [n], the first real step
-    length: Ints  # [n], number of real steps; 0 where there is no text
+    length: Ints  # [n], number of real steps; 0 where there is none
     steps: dict[str, Floats]  # [n, T, F] by modality, padding included
+    present: dict[str, Bools]  # [n] by modality: whether a real step has a finite value other than 0
 
     def refuse(self, flags: NDArray[np.bool_], key: str, problem: str) -> None:
         """Refuse the file when an utterance is flagged; the message names the row, never its content.
@@ -44,11 +46,11 @@ class Utterances:
             )
 
 
-def read_utterances(raw: str, *, labelled: bool = True) -> Utterances:
+def read_utterances(raw: str, *, labelled: bool = True, needs_text: bool = True) -> Utterances:
     """Read the file, its sequences as float32.
 
     A number beyond float32 becomes infinite: other programs write the largest float64 for infinity. New samples need no
-    labels, which are NaN then.
+    labels, which are NaN then. What an utterance without text has are no real steps where it needs text.
 
     Raises:
         InputError: for a file that `find_file` or `read_arrays` refuses, an id that is not text, or two utterances with
@@ -63,7 +65,7 @@ def read_utterances(raw: str, *, labelled: bool = True) -> Utterances:
     if labelled:
         labels = np.concatenate([arrays[f"{fold}/labels"].reshape(-1).astype(np.float64) for fold in folds])
     steps = {modality: _stack(arrays, [f"{fold}/{modality}" for fold in folds]) for modality in MODALITIES}
-    begin, length = _real_steps(steps)
+    begin, length = _real_steps(steps, needs_text=needs_text)
     utterances = Utterances(
         path=path,
         fold=np.repeat(folds, counts),
@@ -74,6 +76,7 @@ def read_utterances(raw: str, *, labelled: bool = True) -> Utterances:
         begin=begin,
         length=length,
         steps=steps,
+        present={name: _has_values(values, begin, length) for name, values in steps.items()},
     )
     _, first = np.unique(utterances.sample_id, return_index=True)
     repeated = np.ones(len(parts), dtype=bool)
@@ -100,17 +103,32 @@ def _id_parts(path: Path, fold: str, ids: NDArray[Any]) -> Iterator[list[str]]:
         yield texts
 
 
-def _real_steps(steps: dict[str, Floats]) -> tuple[Ints, Ints]:
+def _real_steps(steps: dict[str, Floats], *, needs_text: bool) -> tuple[Ints, Ints]:
     """Return the first real step [n] and the number of real steps [n].
 
-    They begin with the first that has text and end with the last at which any modality is not 0; an utterance without
-    text has none. Text that is infinite or NaN counts as none.
+    They begin with the first that has text and end with the last at which any modality is not 0. Without text, they
+    begin with the first at which any modality is not 0, or there are none where text is needed. Text that is infinite
+    or NaN counts as none.
     """
-    has_text = (np.isfinite(steps["text"]) & (steps["text"] != 0)).any(axis=2)
+    may_begin = _known(steps["text"])
     has_any = np.logical_or.reduce([(values != 0).any(axis=2) for values in steps.values()])
-    begin = has_text.argmax(axis=1)
+    if not needs_text:
+        may_begin = np.where(may_begin.any(axis=1, keepdims=True), may_begin, has_any)
+    begin = may_begin.argmax(axis=1)
     end = has_any.shape[1] - has_any[:, ::-1].argmax(axis=1)
-    return begin, np.where(has_text.any(axis=1), end - begin, 0)
+    return begin, np.where(may_begin.any(axis=1), end - begin, 0)
+
+
+def _has_values(values: Floats, begin: Ints, length: Ints) -> Bools:
+    """Return which utterances [n] have a known value at one of their real steps."""
+    step = np.arange(values.shape[1])
+    is_real = (step >= begin[:, None]) & (step < (begin + length)[:, None])
+    return np.asarray((is_real & _known(values)).any(axis=1))
+
+
+def _known(values: Floats) -> Bools:
+    """Return which steps [n, T] have a finite value other than 0."""
+    return np.asarray((np.isfinite(values) & (values != 0)).any(axis=2))
 
 
 def _stack(arrays: Arrays, names: list[str]) -> Floats:

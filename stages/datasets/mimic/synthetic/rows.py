@@ -17,7 +17,6 @@ MEAN_SAMPLES, SHARE_ITEMS = 6, 0.7  # blood samples per stay, and the labs measu
 SHARE_WITHOUT_STAY, SHARE_OUTSIDE = 0.25, 0.05  # labs without hadm_id, and those taken between stays
 SHARE_ICU, MEAN_HOURS, SHARE_VITALS = 0.5, 55, 0.85  # stays with intensive care, its hours, vitals of each
 SHARE_ABSURD, SHARE_UNREADABLE = 0.001, 0.01  # values far out of range, and without a number
-SHARE_NOTES = 0.97  # of stays that have a discharge note; index stays always have one
 
 # Usual mean and spread of each feature in the item's own unit, and how many decimals it is written with.
 USUAL = {
@@ -149,18 +148,18 @@ def admission_rows(patients: Patients, stays: Stays, generator: np.random.Genera
     }
 
 
-def diagnosis_rows(patients: Patients, stays: Stays, generator: np.random.Generator) -> Table:
-    """Draw each stay's codes: common ones by chance, those that show a term by the term."""
+def diagnosis_rows(patients: Patients, stays: Stays, coded: Bools, generator: np.random.Generator) -> Table:
+    """Draw the codes of stays that have any: common ones by chance, those that show a term by the term."""
     row, text = [], []
     for position, version in enumerate((9, 10)):
-        own = np.flatnonzero(stays.icd_version == version)
+        own = np.flatnonzero(coded & (stays.icd_version == version))
         terms = {name: values[stays.patient[own]] for name, values in patients.terms.items()}
         chances = [np.full(len(own), 0.12)] * len(COMMON_CODES[position])
         chances += [sigmoid(3 * terms["shared"] - 0.5)] * len(SHARED_CODES[position])
         chances += [0.5 + 0.47 * terms["code_bit"]] * len(DIABETES[position])
         codes = [*COMMON_CODES[position], *SHARED_CODES[position], *DIABETES[position]]
         drawn = generator.random((len(codes), len(own))) < np.array(chances)
-        drawn[0] |= ~drawn.any(axis=0)  # every stay has a diagnosis
+        drawn[0] |= ~drawn.any(axis=0)  # a stay with codes has one at least
         stay, code = np.nonzero(drawn.T)
         row.append(own[stay])
         text.append(np.array(codes)[code])
@@ -176,11 +175,12 @@ def diagnosis_rows(patients: Patients, stays: Stays, generator: np.random.Genera
     }
 
 
-def lab_rows(patients: Patients, stays: Stays, first_id: int, generator: np.random.Generator) -> Table:
-    """Draw labs: several samples per stay, one in four without hadm_id, some between stays, some without a number."""
+def lab_rows(patients: Patients, stays: Stays, measured: Bools, first_id: int, generator: np.random.Generator) -> Table:
+    """Draw labs: samples of the stays that have any, one in four without hadm_id, some between stays, or no number."""
     items = read_items()
     items = items[items["table"] == "labevents"].reset_index(drop=True)
-    stay = np.repeat(np.arange(len(stays.patient)), 1 + generator.poisson(MEAN_SAMPLES, len(stays.patient)))
+    rows = np.flatnonzero(measured)
+    stay = np.repeat(rows, 1 + generator.poisson(MEAN_SAMPLES, len(rows)))
     minutes = (stays.discharge - stays.admit)[stay] // 60
     time = stays.admit[stay] + 60 * (generator.random(len(stay)) * minutes).astype(np.int64)
     outside = (generator.random(len(stay)) < SHARE_OUTSIDE) & (_position_in_run(stay) > 0)
@@ -272,9 +272,9 @@ def _values(
     }
 
 
-def note_rows(patients: Patients, stays: Stays, generator: np.random.Generator) -> Table:
+def note_rows(patients: Patients, stays: Stays, noted: Bools, generator: np.random.Generator) -> Table:
     """Write discharge notes: headings, filler, the words that show a term, and blanks where de-identification cut."""
-    kept = np.flatnonzero(stays.is_index | (generator.random(len(stays.patient)) < SHARE_NOTES))
+    kept = np.flatnonzero(noted)
     patient = stays.patient[kept]
     words = np.array([*FILLER, "___"], dtype=object)[
         generator.integers(len(FILLER) + 1, size=(len(kept), WORDS_A_NOTE))

@@ -3,7 +3,7 @@
 Death within a year of the last ICD-9 discharge is drawn from a logit with known terms, each visible in known files
 (`planted.json`): one term that only labs show (uniqueness), one that labs, notes and codes show (redundancy), and an
 exclusive or of one bit in the labs and one in the codes (synergy). It is written through `patients.dod` alone, so that
-the cohort's label rule finds it again.
+the cohort's label rule finds it again. Admissions without labs, notes or codes are those of `absences.py`.
 """
 
 import gzip
@@ -21,6 +21,7 @@ from i2moe.contract.planted import PlantedTerm
 from stages.datasets.mimic.lab.items import read_items
 from stages.datasets.mimic.settings import SyntheticSettings
 from stages.datasets.mimic.synthetic import rows as rows_of
+from stages.datasets.mimic.synthetic.absences import WHY, draw_absences
 from stages.datasets.mimic.synthetic.patients import (
     FIRST_ADMISSION,
     INTERCEPT,
@@ -92,6 +93,7 @@ def write_tables(folder: Path, num_patients: int, seed: int) -> None:
         intercept=INTERCEPT,
         weights=WEIGHTS,
         shown_by=rows_of.SHOWN_BY,
+        absent=WHY,
         patients=num_patients,
         seed=seed,
     )
@@ -101,16 +103,20 @@ def _make_block(first: int, num: int, generator: np.random.Generator) -> Iterato
     """Yield the rows of `num` patients, by table."""
     patients = draw_patients(first, num, generator)
     stays = draw_stays(patients, FIRST_ADMISSION + first * STAYS_A_PATIENT, generator)
-    in_unit = generator.random(len(stays.patient)) < rows_of.SHARE_ICU
+    has = {name: ~absent for name, absent in draw_absences(patients, stays, generator).items()}
+    in_unit = has["lab"] & (generator.random(len(stays.patient)) < rows_of.SHARE_ICU)
     outcome = {"probability": patients.probability, "dies": patients.dies.astype(int)}
     yield "planted", {"subject_id": patients.subject_id, **patients.terms, **outcome}
     yield "hosp/patients", rows_of.patient_rows(patients, stays, generator)
     yield "hosp/admissions", rows_of.admission_rows(patients, stays, generator)
-    yield "hosp/diagnoses_icd", rows_of.diagnosis_rows(patients, stays, generator)
-    yield "hosp/labevents", rows_of.lab_rows(patients, stays, 1 + first * rows_of.EVENTS_A_PATIENT, generator)
+    yield "hosp/diagnoses_icd", rows_of.diagnosis_rows(patients, stays, has["code"], generator)
+    yield (
+        "hosp/labevents",
+        rows_of.lab_rows(patients, stays, has["lab"], 1 + first * rows_of.EVENTS_A_PATIENT, generator),
+    )
     yield "icu/icustays", rows_of.icu_rows(patients, stays, in_unit, generator)
     yield "icu/chartevents", rows_of.chart_rows(patients, stays, in_unit, generator)
-    yield "note/discharge", rows_of.note_rows(patients, stays, generator)
+    yield "note/discharge", rows_of.note_rows(patients, stays, has["note"], generator)
 
 
 def _write_dictionaries(tables: dict[str, IO[bytes]]) -> None:

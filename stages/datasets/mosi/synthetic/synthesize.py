@@ -19,6 +19,7 @@ from stages.datasets.mosi.synthetic.utterances import (
     FOLD_VIDEOS,
     NOISE,
     RULE,
+    SHARE_WITHOUT,
     SHOWN_BY,
     SPEAKER,
     WEIGHTS,
@@ -74,7 +75,8 @@ def write_files(folder: Path, num_videos: int, seed: int) -> int:
 def _write_planted(folder: Path, utterances: Synthetic, num_videos: int, seed: int) -> None:
     """Write the rule, and each utterance's terms and sentiment."""
     sample_ids = ["_".join(part.decode() for part in parts) for parts in utterances.ids]
-    table = {"sample_id": sample_ids, "fold": utterances.fold, "has_text": utterances.has_text}
+    table = {"sample_id": sample_ids, "fold": utterances.fold}
+    table |= {f"has_{name}": has for name, has in utterances.has.items()}
     table |= {**utterances.terms, "sentiment": utterances.label}
     pd.DataFrame(table).to_csv(folder / "planted.csv", index=False, lineterminator="\n")
     write_planted(
@@ -86,6 +88,7 @@ def _write_planted(folder: Path, utterances: Synthetic, num_videos: int, seed: i
         speaker=SPEAKER,
         noise=NOISE,
         shown_by=SHOWN_BY,
+        absent=SHARE_WITHOUT,
         videos=num_videos,
         seed=seed,
     )

@@ -15,7 +15,8 @@ STEPS = 50
 WORDS = 12  # per utterance, on average
 SECONDS_A_WORD = 0.35
 WIDTHS = {"vision": 20, "audio": 5, "text": 300}
-SHARE_WITHOUT_TEXT, SHARE_UNKNOWN_WORDS, SHARE_FACES_LOST, SHARE_SILENT = 0.02, 0.03, 0.02, 0.05
+SHARE_UNKNOWN_WORDS, SHARE_FACES_LOST, SHARE_SILENT = 0.03, 0.02, 0.05  # of words
+SHARE_WITHOUT = {"text": 0.02, "vision": 0.03, "audio": 0.02}  # utterances that are zeros alone, at random
 
 # Terms are standard normal, except the exclusive or of two bits: +1, -1, or 0 where one of them is 0.
 WEIGHTS = {"text": 1.0, "shared": 1.2, "exclusive_or": 1.0}
@@ -48,7 +49,7 @@ class Synthetic:
     terms: dict[str, Floats]  # [n] each: of WEIGHTS, and audio_bit and text_bit
     label: Floats  # [n]
     length: Ints  # [n], words
-    has_text: Bools  # [n]
+    has: dict[str, Bools]  # [n] each: whether a modality is more than zeros
 
 
 def draw_utterances(num_videos: int, generator: np.random.Generator) -> Synthetic:
@@ -72,7 +73,7 @@ def draw_utterances(num_videos: int, generator: np.random.Generator) -> Syntheti
         terms=terms,
         label=graded.clip(-MAX_SENTIMENT, MAX_SENTIMENT),
         length=length,
-        has_text=generator.random(num) >= SHARE_WITHOUT_TEXT,
+        has={name: generator.random(num) >= share for name, share in SHARE_WITHOUT.items()},
     )
 
 
@@ -107,9 +108,7 @@ def draw_sequences(utterances: Synthetic, modality: str, generator: np.random.Ge
             values[:, :, slice(*places[modality])] += utterances.terms[term][:, None, None]
     _spoil(values, modality, generator)
     is_word = np.arange(STEPS) >= STEPS - utterances.length[:, None]
-    if modality == "text":
-        is_word &= utterances.has_text[:, None]
-    values[~is_word] = 0
+    values[~(is_word & utterances.has[modality][:, None])] = 0
     return values
 
 

@@ -163,9 +163,9 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def synthetic_raw(tmp_path_factory):
-    """Write a synthetic MIMIC-IV of 300 patients, once."""
+    """Write a synthetic MIMIC-IV of 400 patients, once."""
     folder = tmp_path_factory.mktemp("synthetic") / "mimic"
-    write_tables(folder, 300, seed=1)
+    write_tables(folder, 400, seed=1)
     return folder
 
 

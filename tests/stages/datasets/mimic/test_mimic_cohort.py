@@ -122,6 +122,26 @@ def test_an_admission_without_the_icd_version_is_no_step():
     assert flow["no diagnosis in ICD-9"]["admissions_removed"] == 1
 
 
+def test_kept_admissions_may_lack_codes_but_not_have_others():
+    settings = DEFAULT.model_copy(update={"incomplete": "keep"})
+    uncoded, other = {"has_code": False, "has_any_code": False}, {"has_code": False, "has_any_code": True}
+    rows = [
+        TWO[0] | {"has_any_code": True},
+        admission(1, 12, "2150-03-01", "2150-03-05", has_note=False, **uncoded),
+        admission(1, 13, "2150-05-01", "2150-05-02", **other),
+        admission(1, 14, "2150-07-01", "2150-07-02", has_note=False, has_lab=False, **uncoded),
+    ]
+    table = pd.DataFrame(rows).astype(dict.fromkeys(("deathtime", "dod"), "datetime64[us]"))
+    kept, index, flow = select(table, settings, 1)
+    assert (kept["hadm_id"].tolist(), index["hadm_id"].tolist()) == ([11, 12, 14], [12])
+    removed = {step["filter"]: step["admissions_removed"] for step in flow}
+    assert removed["diagnosed, but not in ICD-9"] == removed["without any modality"] == 1
+    settings = settings.model_copy(update={"modalities": ["lab", "note"]})
+    kept, index, flow = select(table, settings, 1)  # nothing may lack codes that are not looked at
+    assert kept["hadm_id"].tolist() == [11]
+    assert "no diagnosis in ICD-9" in [step["filter"] for step in flow]
+
+
 def test_death_counts_up_to_the_last_day_by_calendar_date():
     rows = [
         admission(1, 11, "2150-01-01", "2150-01-05 23:59", dod=pd.Timestamp("2151-01-05")),

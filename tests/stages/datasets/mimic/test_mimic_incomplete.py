@@ -1,7 +1,7 @@
-"""Patients of MIMIC-IV that lack labs or notes, dropped or kept: who stays, who lacks what, and what is fitted."""
+"""Patients of MIMIC-IV that lack labs, notes or codes, dropped or kept: who stays, who lacks what, what is fitted."""
 
 import json
-import shutil
+from itertools import compress
 
 import numpy as np
 import pandas as pd
@@ -16,32 +16,21 @@ from stages.datasets.mimic.note.features import note
 from stages.shared.base import paths
 from tests.stages.datasets.mimic.conftest import DEFAULT_CODE, DEFAULT_COHORT, DEFAULT_NOTE, TABLES
 
-
-def drop_patients(path, patients):
-    table = pd.read_csv(path, dtype=str)
-    table[~table["subject_id"].astype(int).isin(patients)].to_csv(path, index=False)
+MODALITIES = ("lab", "note", "code")
 
 
 @pytest.fixture
-def run(project, synthetic_raw, tmp_path):
-    """Return a function that runs all stages on synthetic tables; a third of patients lacks labs, a third notes."""
-    raw = tmp_path / "copy"
-    shutil.copytree(synthetic_raw, raw)
-    patients = sorted(pd.read_csv(raw / "hosp/patients.csv.gz")["subject_id"])
-    without_labs, without_notes = set(patients[::3]), set(patients[1::3])
-    for table in ("hosp/labevents", "icu/chartevents"):
-        drop_patients(raw / f"{table}.csv.gz", without_labs)
-    drop_patients(raw / "note/discharge.csv.gz", without_notes)
+def run(project, synthetic_raw):
+    """Return a function that runs all stages on synthetic tables, some of whose patients lack something."""
 
     def run_all(**settings):
         defaults = {"cohort": DEFAULT_COHORT, "code": DEFAULT_CODE, "note": DEFAULT_NOTE}
-        project(dict.fromkeys(TABLES), raw=str(raw), **defaults, **settings)
+        project(dict.fromkeys(TABLES), raw=str(synthetic_raw), **defaults, **settings)
         measurements()
         cohort()
         for stage in (lab, note, code):
             stage()
-        found = FeatureSet(paths.features("mimic"), paths.cohort("mimic"))
-        return found, {str(own) for own in without_labs}, {str(own) for own in without_notes}
+        return FeatureSet(paths.features("mimic"), paths.cohort("mimic"))
 
     return run_all
 
@@ -50,37 +39,65 @@ def about():
     return json.loads(paths.cohort("mimic").with_suffix(".json").read_text())
 
 
-def test_kept_patients_have_a_presence_and_a_pattern(run):
-    found, without_labs, without_notes = run(incomplete="keep")
-    ids = np.array(found.sample_ids)
-    lacks = {"lab": np.isin(ids, list(without_labs)), "note": np.isin(ids, list(without_notes))}
-    assert sorted(found.present) == ["lab", "note"]
-    for name, absent in lacks.items():
-        assert absent.any()
-        assert (~found.present[name]).tolist() == absent.tolist()
+def read(raw, *tables):
+    return pd.concat([pd.read_csv(raw / f"{name}.csv.gz", low_memory=False) for name in tables])
+
+
+def visits_with(raw):
+    """Return who has what in any visit by the raw tables: a row per sample, a column per modality."""
+    diagnoses = read(raw, "hosp/diagnoses_icd")
+    having = {
+        "lab": read(raw, "hosp/labevents", "icu/chartevents")["hadm_id"].dropna(),
+        "note": read(raw, "note/discharge")["hadm_id"],
+        "code": diagnoses.loc[diagnoses["icd_version"] == 9, "hadm_id"],
+    }
+    steps = pd.read_csv(paths.visits("mimic"), dtype={"sample_id": str})
+    own = {name: steps["hadm_id"].isin(hadm_ids) for name, hadm_ids in having.items()}
+    return pd.DataFrame(own).groupby(steps["sample_id"]).any()
+
+
+def test_kept_patients_have_a_presence_and_a_pattern(run, synthetic_raw):
+    found = run(incomplete="keep")
+    truth = visits_with(synthetic_raw)
+    assert truth.index.tolist() == found.sample_ids
+    assert truth.any(axis=1).all()
+    for name in MODALITIES:
+        absent = ~found.present[name]
+        assert absent.tolist() == (~truth[name]).tolist()
+        assert 0 < absent.sum() < 0.25 * len(absent)
         assert not found.arrays[name][absent].any()
         assert set(found.lengths[name][absent]) == {1}
-    counts = about()["presence"]
-    assert counts["note + code"] == lacks["lab"].sum()
-    assert counts["lab + code"] == lacks["note"].sum()
-    assert [step["filter"] for step in about()["flow"]][-3:] == [
+    patterns = [" + ".join(compress(MODALITIES, row)) for row in truth.to_numpy()]
+    assert about()["presence"] == pd.Series(patterns).value_counts().to_dict()
+    assert [step["filter"] for step in about()["flow"]][-4:] == [
+        "diagnosed, but not in ICD-9",
         "without any modality",
         "fewer than 2 admissions up to this one",
         "not the patient's last admission of these",
     ]
 
 
-def test_dropped_patients_are_those_that_lack_something(run):
-    found, without_labs, without_notes = run()
-    assert not set(found.sample_ids) & (without_labs | without_notes)
-    assert found.present == {}
+def test_kept_patients_have_the_planted_label(run, synthetic_raw):
+    found = run(incomplete="keep")
+    planted = read(synthetic_raw, "planted").set_index("subject_id").loc[map(int, found.sample_ids)]
+    assert found.labels.tolist() == planted["dies"].tolist()
+
+
+def test_dropped_patients_are_those_that_lack_something(run, synthetic_raw):
+    kept = run(incomplete="keep")
+    complete = visits_with(synthetic_raw).all(axis=1)
+    dropped = run()
+    assert dropped.sample_ids == complete.index[complete].tolist()
+    assert len(dropped.sample_ids) < len(kept.sample_ids)
+    assert dropped.present == {}
     assert "presence" not in about()
 
 
 def test_what_is_fitted_is_fitted_on_patients_that_have_it(run):
-    found, *_ = run(incomplete="keep")
+    found = run(incomplete="keep")
     train = found.rows("train")
-    has = train[found.presence[train, 0]]
+    has = train[found.present["lab"][train]]
+    assert len(has) < len(train)
     lengths = found.lengths["lab"][has]
     real = np.asarray(found.arrays["lab"][has])[np.arange(found.shapes["lab"][0]) < lengths[:, None]]
     assert real[:, 0].mean() == pytest.approx(0, abs=1e-5)

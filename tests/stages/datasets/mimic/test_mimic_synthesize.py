@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from i2moe.contract.cohort import read_cohort
 from i2moe.selection import auroc
@@ -20,8 +21,8 @@ def read(raw, name, **options):
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path, synthetic_raw):
-    write_tables(tmp_path / "same", 300, seed=1)
-    write_tables(tmp_path / "other", 300, seed=2)
+    write_tables(tmp_path / "same", 400, seed=1)
+    write_tables(tmp_path / "other", 400, seed=2)
     for name in TABLES:
         path = f"{name}.csv.gz"
         assert (tmp_path / "same" / path).read_bytes() == (synthetic_raw / path).read_bytes()
@@ -73,7 +74,8 @@ def test_the_tables_have_the_quirks_of_real_ones(synthetic_raw):
     assert notes["text"].str.contains("___").all()
     assert notes["text"].str.contains("\n").all()
     assert notes["text"].str.contains('"').all()
-    assert len(notes) < len(admissions)
+    complete = admissions["hadm_id"].isin(notes["hadm_id"])
+    assert complete.mean() == pytest.approx(0.85, abs=0.06)
 
 
 def test_nothing_happens_after_a_death(synthetic_raw):
@@ -100,27 +102,32 @@ def test_the_cohort_finds_the_planted_label_of_every_patient(synthetic_project):
 
 
 def test_by_default_no_sample_is_in_for_what_comes_after_its_index_admission(synthetic_project):
-    folder, _ = synthetic_project
+    folder, raw = synthetic_project
     measurements()
+    times = read(raw, "hosp/admissions", usecols=["subject_id", "hadm_id", "admittime"])
 
-    def with_one_visit():
+    def labels():
         cohort()
-        steps = pd.read_csv(paths.visits("mimic"), dtype={"sample_id": str}).groupby("sample_id").size()
-        labels = read_cohort(paths.cohort("mimic")).set_index("sample_id")["label"]
-        return labels[steps.index[steps == 1]]
+        return read_cohort(paths.cohort("mimic")).set_index("sample_id")["label"]
 
-    assert len(with_one_visit()) == 0
+    by_default = labels()
+    index = pd.read_csv(paths.visits("mimic")).groupby("sample_id")["hadm_id"].last()
+    last = times.set_index("hadm_id")["admittime"][index].set_axis(index.index)
+    until_index = times[times["admittime"] <= times["subject_id"].map(last)].groupby("subject_id").size()
+    assert (until_index >= 2).all()
     text = (folder / "params.yaml").read_text()
     (folder / "params.yaml").write_text(text.replace("up_to_index", "all"))
-    died = with_one_visit() == "died"
-    assert died.mean() > 0.5  # of most of them the admission that keeps them is the one in which they die
+    of_all = labels()
+    assert of_all[by_default.index].equals(by_default)
+    later = of_all.drop(by_default.index)
+    assert (later == "died").mean() > 0.5  # of most of them the admission that keeps them is the one in which they die
 
 
 def test_the_stage_replaces_what_an_earlier_run_left(project):
     folder = project(dict.fromkeys(TABLES))
     text = (folder / "params.yaml").read_text()
-    assert "patients: 1000" in text
-    (folder / "params.yaml").write_text(text.replace("patients: 1000", "patients: 5"))
+    assert "patients: 1800" in text
+    (folder / "params.yaml").write_text(text.replace("patients: 1800", "patients: 5"))
     (folder / "data/synthetic/mimic/hosp").mkdir(parents=True)
     (folder / "data/synthetic/mimic/hosp/old.csv").touch()
     synthesize()

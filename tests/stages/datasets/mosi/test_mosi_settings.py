@@ -13,7 +13,7 @@ from tests.stages.datasets.mosi.conftest import ROOT
 MISTAKES = {
     "unknown key": (
         {"non_finit": "zero"},
-        r"data.mosi: unknown key 'non_finit' .*: allowed: raw, modalities, split, non_finite; .* 'non_finite'\?",
+        r"data.mosi: unknown key 'non_finit' .*: allowed: raw, modalities, split, incomplete, non_finite; .* 'non",
     ),
     "unknown rule": (
         {"non_finite": "mean"},
