@@ -19,6 +19,7 @@ from stages.datasets.adni.genetic.plink import COMPLEMENT
 from stages.datasets.adni.image.features import image
 from stages.datasets.adni.new import prepare
 from stages.shared.base import paths
+from stages.shared.drift import drift_of
 from tests.stages.datasets.adni.conftest import (
     APOERES,
     PEOPLE,
@@ -183,6 +184,7 @@ def test_all_files_of_a_modality_may_be_missing_where_incomplete_subjects_are_ke
     assert samples.presence.all(axis=0).tolist() == [False, False, True, False]
     assert not samples.presence[:, [0, 1, 3]].any()
     assert samples.shapes == found.shapes
+    assert set(drift_of(samples, found, new.unseen)["modality"]) == {"clinical"}
     shutil.rmtree(NEW)
     NEW.mkdir()
     error_of(lambda: prepare("adni", NEW, tmp_path / "arrays"), "new: no file names a subject: put scans, genotypes")
