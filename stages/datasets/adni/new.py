@@ -35,28 +35,31 @@ def prepare(dataset: str, raw: Path, folder: Path) -> NewSamples:
     settings = load_block(f"data.{dataset}", Settings).model_copy(update={"raw": str(raw)})
     if not raw.is_dir():
         raise InputError(f"{raw} is not a folder: put the new files there")
-    own = settings
+    subjects, removed = choose_subjects(dataset, raw, settings)
+    unseen: dict[str, float] = {}
+    for modality in settings.modalities:
+        unseen |= write_modality(dataset, modality, settings, subjects, folder)
+    return NewSamples(subjects["sample_id"].tolist(), removed, unseen)
+
+
+def choose_subjects(dataset: str, raw: Path, settings: Settings) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Return who can be predicted, with the columns of `keep_by_presence`, and how many each filter removed."""
+    found = settings.modalities
     if settings.incomplete == "keep":
-        found = [name for name in settings.modalities if has_files(raw, name, settings)]
-        own = settings.model_copy(update={"modalities": found})
-    flow = Flow(str(raw), find_subjects(own))
+        found = [name for name in found if has_files(raw, name, settings)]
+    there = settings.model_copy(update={"modalities": found})
+    flow = Flow(str(raw), find_subjects(there))
     if flow.subjects.empty:
         raise InputError(f"{raw}: no file names a subject: put scans, genotypes or tables of new subjects there")
     flow.keep("without a PTID in any file", flow.subjects.loc[flow.subjects["sample_id"].notna(), "rid"])
     if settings.cohort.label == "visit":
-        flow.keep(
-            f"no date of visit {settings.cohort.visit}", flow.subjects.loc[flow.subjects["visit_date"].notna(), "rid"]
-        )
-    variants = None
-    if "genetic" in own.modalities:
-        variants = variants_of(read_fitted(paths.fitted(dataset, "genetic")))
-    keep_by_presence(flow, own, variants)
+        dated = flow.subjects["visit_date"].notna()
+        flow.keep(f"no date of visit {settings.cohort.visit}", flow.subjects.loc[dated, "rid"])
+    variants = variants_of(read_fitted(paths.fitted(dataset, "genetic"))) if "genetic" in found else None
+    keep_by_presence(flow, there, variants)
     subjects = flow.subjects.sort_values("sample_id", ignore_index=True)
-    subjects = subjects.assign(**{f"has_{name}": False for name in settings.modalities if name not in own.modalities})
-    unseen: dict[str, float] = {}
-    for modality in settings.modalities:
-        unseen |= write_modality(dataset, modality, settings, subjects, folder)
-    return NewSamples(subjects["sample_id"].tolist(), count_removed(flow.steps, "subjects"), unseen)
+    absent = {f"has_{name}": False for name in settings.modalities if name not in found}
+    return subjects.assign(**absent), count_removed(flow.steps, "subjects")
 
 
 def write_modality(

@@ -256,10 +256,12 @@ class Genotypes:
         names |= dict.fromkeys(("chromosome", "sid", "cm_position", "bp_position", "allele_1", "allele_2"))
         sizes = {"iid_count": len(fileset.people), "sid_count": len(fileset.variants)}
         there = columns >= 0
+        with open_bed(fileset.bed, **sizes, properties=names) as bed:
+            found: NDArray[np.int8] = bed.read(np.s_[rows, columns[there]], dtype="int8")
+        if there.all():
+            return found
         part = np.full((len(rows), len(columns)), MISSING, dtype=np.int8, order="F")
-        if there.any():
-            with open_bed(fileset.bed, **sizes, properties=names) as bed:
-                part[:, there] = bed.read(np.s_[rows, columns[there]], dtype="int8")
+        part[:, there] = found
         return part
 
     def blocks(self, variants: NDArray[np.int64], what: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int8]]]:

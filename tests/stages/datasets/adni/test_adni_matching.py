@@ -88,3 +88,9 @@ def test_an_id_that_is_in_a_file_twice_is_not_usable(tmp_path):
     read, counts = dosages(tmp_path, rows)
     assert read[:2] == [[M, M], [0, 1]]
     assert counts["id several times"] == 2
+
+
+def test_a_fileset_without_any_variant_of_train_is_all_missing(tmp_path):
+    read, counts = dosages(tmp_path, [("1", "rs77", 1, "A", "C", [0, 1])])
+    assert read == [[M, M]] * 5
+    assert counts["not in new.bed, or not usable"] == 5
