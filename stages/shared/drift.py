@@ -15,7 +15,7 @@ def drift_of(new: Samples, train: Prepared, unseen: dict[str, float]) -> pd.Data
     """Return rows of modality, feature and the share of new values outside of the train split, the largest first.
 
     Of each feature that is the range of the train samples; `unseen` has shares that a dataset's own code knows, by
-    `modality: column`, and takes the place of the columns' features.
+    `modality: column`, and takes the place of the columns' features. A modality that no new sample has is left out.
 
     Args:
         new: new samples.
@@ -32,8 +32,10 @@ def drift_of(new: Samples, train: Prepared, unseen: dict[str, float]) -> pd.Data
         for block in _values(new, name, np.arange(len(new))):
             outside += ((block < low) | (block > high)).sum(axis=0)
             count += len(block)
+        if not count:
+            continue
         features = getattr(train.descriptions[name], "features", None) or [str(index) for index in range(len(low))]
-        shares = outside / max(1, count)
+        shares = outside / count
         rows += [
             {"modality": name, "feature": feature, "share": float(share)}
             for feature, share in zip(features, shares, strict=True)
@@ -61,4 +63,4 @@ def _values(samples: Samples, name: str, rows: NDArray[np.int64]) -> Iterator[ND
         if name in samples.lengths:
             yield block[np.arange(array.shape[1]) < samples.lengths[name][part, None]]
         else:
-            yield block.reshape(len(part), -1)
+            yield block.reshape(len(part), int(np.prod(array.shape[1:])))

@@ -1,6 +1,6 @@
 """Where every feature stage ends: arrays and their description, written whole or not at all."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,32 @@ def save_blocks(path: Path, blocks: Iterable[NDArray[Any]], dtype: str, shape: t
         np.lib.format.write_array_header_1_0(stream, {"descr": dtype, "fortran_order": False, "shape": shape})
         for block in blocks:
             stream.write(block.astype(dtype).tobytes())
+
+
+def spread(blocks: Iterable[NDArray[Any]], present: NDArray[np.bool_], width: int) -> Iterator[NDArray[Any]]:
+    """Put the rows of samples that have a modality in their places, and rows of 0 between them; some at a time.
+
+    Args:
+        blocks: rows of those samples alone, in order; each [n, width].
+        present: which samples have the modality, [N].
+        width: of a row.
+
+    Examples:
+        >>> blocks = [np.array([[1.0], [2.0]]), np.array([[3.0]])]
+        >>> [block.ravel().tolist() for block in spread(blocks, np.array([1, 0, 1, 0, 1, 0], bool), 1)]
+        [[1.0, 0.0, 2.0], [0.0, 3.0], [0.0]]
+    """
+    places = np.flatnonzero(present)
+    done = used = 0
+    for block in blocks:
+        own = places[used : used + len(block)]
+        if len(own):
+            rows = np.zeros((int(own[-1]) + 1 - done, width), block.dtype)
+            rows[own - done] = block
+            yield rows
+            done, used = int(own[-1]) + 1, used + len(own)
+    if done < len(present):
+        yield np.zeros((len(present) - done, width), np.float32)
 
 
 def fitted_on_train(is_train: NDArray[np.bool_], what: str) -> dict[str, Any]:

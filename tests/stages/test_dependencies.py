@@ -40,8 +40,10 @@ READ = {
 }
 # DVC's foreach gives all modalities of a dataset the same list, though some need what others do not.
 NEEDED_BY_OTHER_MODALITIES = {
-    "adni features@image": {"codebook.py", "columns.csv", "tables.py"},
-    "adni features@genetic": {"codebook.py", "columns.csv", "prefetch.py", "source.py", "tables.py"},
+    "adni features@image": {"codebook.py", "columns.csv", "encoding.py", "tables.py", "values.py"},
+    "adni features@genetic": {
+        *("codebook.py", "columns.csv", "encoding.py", "prefetch.py", "source.py", "tables.py", "values.py")
+    },
     "adni features@clinical": {"prefetch.py"},
     "adni features@biospecimen": {"prefetch.py"},
     "imdb features@plot": {"image_features.py", "vision.py"},

@@ -82,6 +82,7 @@ class Settings(Strict):
 
     raw: str
     modalities: Annotated[list[Modality], Field(min_length=1), in_order(get_args(Modality))]
+    incomplete: Literal["drop", "keep"]
     image_source: Literal["ravens", "freesurfer"]
     cohort: CohortSettings
     image: ImageSettings

@@ -110,14 +110,19 @@ class Table:
             )
 
 
+def files_of(raw: Path, name: str) -> list[Path]:
+    """Return the files that are a table, whatever day they were downloaded."""
+    pattern = re.compile(rf"^(?:All_Subjects_|ADNI_)?{SPELLINGS.get(name, name)}(?:_.*)?\.csv(?:\.gz)?$")
+    return sorted(path for path in raw.iterdir() if pattern.match(path.name))
+
+
 def find_table(raw: Path, name: str) -> Path | None:
     """Return the file of a table, or None where an optional table is not there.
 
     Raises:
         InputError: when a needed table is missing; when several files match, listing them.
     """
-    pattern = re.compile(rf"^(?:All_Subjects_|ADNI_)?{SPELLINGS.get(name, name)}(?:_.*)?\.csv(?:\.gz)?$")
-    found = sorted(path for path in raw.iterdir() if pattern.match(path.name))
+    found = files_of(raw, name)
     if len(found) > 1:
         raise InputError(f"{raw}: {', '.join(path.name for path in found)} are all {name}: leave one of them there")
     if not found and name not in OPTIONAL:

@@ -40,7 +40,8 @@ class Fileset:
 class Merged:
     """Filesets seen as one: V variants with the first fileset's A1 and A2, sorted by chromosome and position.
 
-    `columns` and `swapped` tell by fileset where each variant is [V], and whether its A1 is the merged A2.
+    `columns` and `swapped` tell by fileset where each variant is [V], -1 where it is not, and whether its A1 is the
+    merged A2.
     `counts` says how many variants each check removed or changed.
     """
 
@@ -132,16 +133,16 @@ def merge(filesets: list[Fileset], settings: GeneticSettings) -> Merged:
         InputError: when alleles do not fit and `mismatched` is error, or no variant is left.
     """
     counts: dict[str, int] = {}
-    tables = [_usable(fileset, counts) for fileset in filesets]
+    tables = [usable(fileset, counts) for fileset in filesets]
     first = _shared(tables, counts)
     keep = np.ones(len(first), bool)
     if len(filesets) > 1 and settings.ambiguous == "drop":
         keep = (first["a1"].map(COMPLEMENT) != first["a2"]).to_numpy()
-        _add(counts, "ambiguous strand", int((~keep).sum()))
+        add(counts, "ambiguous strand", int((~keep).sum()))
     columns, swapped = [], []
     for fileset, table in zip(filesets, tables, strict=True):
         own = table.iloc[pd.Index(table["id"]).get_indexer(first["id"])]
-        fits, is_swapped = _compare(first, own, counts)
+        fits, is_swapped, _ = compare(first, own, counts)
         if settings.mismatched == "error" and not fits[keep].all():
             row = int(own["column"].to_numpy()[np.flatnonzero(keep & ~fits)[0]]) + 1
             raise InputError(
@@ -149,7 +150,7 @@ def merge(filesets: list[Fileset], settings: GeneticSettings) -> Merged:
                 f"in {filesets[0].bed.with_suffix('.bim').name} on either strand: remove it, or set "
                 "data.adni.genetic.mismatched to drop"
             )
-        _add(counts, "mismatched", int((keep & ~fits).sum()))
+        add(counts, "mismatched", int((keep & ~fits).sum()))
         keep = keep & fits
         columns.append(own["column"].to_numpy())
         swapped.append(is_swapped)
@@ -165,13 +166,13 @@ def _shared(tables: list[pd.DataFrame], counts: dict[str, int]) -> pd.DataFrame:
     """Return the first fileset's variants that all filesets have, by chromosome and position."""
     first = tables[0]
     is_shared = first["id"].isin(set.intersection(*(set(table["id"]) for table in tables)))
-    _add(counts, "not in every fileset", int((~is_shared).sum()))
+    add(counts, "not in every fileset", int((~is_shared).sum()))
     order = first["chromosome"].map({name: number for number, name in enumerate(AUTOSOMES)})
     first = first.assign(order=order)[is_shared].sort_values(["order", "position"], kind="stable", ignore_index=True)
     return first[["chromosome", "id", "position", "a1", "a2"]]
 
 
-def _usable(fileset: Fileset, counts: dict[str, int]) -> pd.DataFrame:
+def usable(fileset: Fileset, counts: dict[str, int]) -> pd.DataFrame:
     """Return the autosomal SNPs of a fileset whose id is in it once, with their column in the .bed file."""
     table = fileset.variants.assign(column=np.arange(len(fileset.variants)))
     table[["a1", "a2"]] = table[["a1", "a2"]].apply(lambda alleles: alleles.str.upper())
@@ -182,29 +183,34 @@ def _usable(fileset: Fileset, counts: dict[str, int]) -> pd.DataFrame:
         ("id several times", table["id"].duplicated(keep=False)),
     ):
         wrong = is_wrong.reindex(table.index)
-        _add(counts, name, int(wrong.sum()))
+        add(counts, name, int(wrong.sum()))
         table = table[~wrong]
         if table.empty:
             raise InputError(f"{fileset.bed.with_suffix('.bim')} has no autosomal SNP: {counts}")
     return table
 
 
-def _compare(
+def compare(
     first: pd.DataFrame, own: pd.DataFrame, counts: dict[str, int]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Compare a fileset's alleles with the first fileset's: do they fit, and are they in the other order; each [V]."""
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Compare a fileset's alleles with the first fileset's.
+
+    Returns:
+        Which variants fit, which are in the other order, and which are on the other strand, each [V].
+    """
     a1, a2, b1, b2 = (table[name].to_numpy(str) for table in (first, own) for name in ("a1", "a2"))
     other1, other2 = (own[name].map(COMPLEMENT).to_numpy(str) for name in ("a1", "a2"))
     same, swapped = (b1 == a1) & (b2 == a2), (b1 == a2) & (b2 == a1)
     flipped = ~same & ~swapped & (other1 == a1) & (other2 == a2)
     both = ~same & ~swapped & (other1 == a2) & (other2 == a1)
-    _add(counts, "alleles swapped", int((swapped | both).sum()))
-    _add(counts, "strand flipped", int((flipped | both).sum()))
+    add(counts, "alleles swapped", int((swapped | both).sum()))
+    add(counts, "strand flipped", int((flipped | both).sum()))
     fits = (same | swapped | flipped | both) & (first["chromosome"].to_numpy() == own["chromosome"].to_numpy())
-    return fits, swapped | both
+    return fits, swapped | both, flipped | both
 
 
-def _add(counts: dict[str, int], name: str, number: int) -> None:
+def add(counts: dict[str, int], name: str, number: int) -> None:
+    """Add to a count."""
     counts[name] = counts.get(name, 0) + number
 
 
@@ -249,8 +255,13 @@ class Genotypes:
         names: dict[str, Any] = dict.fromkeys(("fid", "iid", "father", "mother", "sex", "pheno"))
         names |= dict.fromkeys(("chromosome", "sid", "cm_position", "bp_position", "allele_1", "allele_2"))
         sizes = {"iid_count": len(fileset.people), "sid_count": len(fileset.variants)}
+        there = columns >= 0
         with open_bed(fileset.bed, **sizes, properties=names) as bed:
-            part: NDArray[np.int8] = bed.read(np.s_[rows, columns], dtype="int8")
+            found: NDArray[np.int8] = bed.read(np.s_[rows, columns[there]], dtype="int8")
+        if there.all():
+            return found
+        part = np.full((len(rows), len(columns)), MISSING, dtype=np.int8, order="F")
+        part[:, there] = found
         return part
 
     def blocks(self, variants: NDArray[np.int64], what: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int8]]]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
+from i2moe.preparation.fitted import Fitted
 from stages.datasets.adni.settings import ImageSettings
 
 if TYPE_CHECKING:
@@ -91,6 +92,10 @@ class Grid:
         sums = np.bincount(self.block, weights=values)
         return (sums / np.bincount(self.block)).astype(np.float32)
 
+    def fitted(self) -> Fitted:
+        """Return the grid as arrays; `grid_of` makes the same grid of them."""
+        return {"affine": self.affine, "mask": self.mask}
+
     def _resampled(self, image: "SpatialImage") -> "SpatialImage":
         """Return the map on the atlas's grid, by linear interpolation, where it is on another."""
         from nibabel.processing import resample_from_to
@@ -133,8 +138,17 @@ def read_grid(raw: str, settings: ImageSettings) -> Grid:
         raise InputError(
             f"{path} has no voxel of label {settings.grey_matter}: correct data.adni.image.grey_matter or .atlas"
         )
+    return _grid(path, np.asarray(image.affine), mask, settings)
+
+
+def grid_of(fitted: Fitted, settings: ImageSettings) -> Grid:
+    """Return the grid of the train maps."""
+    return _grid(Path(settings.atlas), fitted["affine"], fitted["mask"], settings)
+
+
+def _grid(path: Path, affine: NDArray[np.float64], mask: NDArray[np.bool_], settings: ImageSettings) -> Grid:
     block, coarse = _blocks(mask, settings.downsample)
-    return Grid(path, np.asarray(image.affine), mask, block, coarse, settings.resample)
+    return Grid(path, affine, mask, block, coarse, settings.resample)
 
 
 def _blocks(mask: NDArray[np.bool_], factor: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -2,7 +2,8 @@
 
 The diagnosis follows from a severity with known terms, each visible in known files (`planted.json`): one term that
 only the clinical tables show (uniqueness), one that all modalities show (redundancy), and an exclusive or of one bit in
-the genotypes and one in the biospecimens (synergy).
+the genotypes and one in the biospecimens (synergy). Scans, blood and cerebrospinal fluid are missing more often where
+the diagnosis is worse, and genotypes where enrolment was late (`planted.json` says why, `planted.csv` in whom).
 """
 
 import csv
@@ -16,7 +17,7 @@ from stages.datasets.adni.genetic.plink import FOLDER
 from stages.datasets.adni.settings import SyntheticSettings
 from stages.datasets.adni.source import CLASSES
 from stages.datasets.adni.synthetic.files import write_filesets, write_maps
-from stages.datasets.adni.synthetic.subjects import NOISE, RULE, THRESHOLDS, WEIGHTS, Subjects, draw_subjects
+from stages.datasets.adni.synthetic.subjects import MISSING, NOISE, RULE, THRESHOLDS, WEIGHTS, Subjects, draw_subjects
 from stages.datasets.adni.synthetic.tables import SHOWN_BY, tables
 from stages.shared.base import paths
 from stages.shared.base.command import run
@@ -65,10 +66,13 @@ def write_files(folder: Path, num_subjects: int, num_variants: int, seed: int) -
 
 
 def _write_planted(folder: Path, subjects: Subjects, seed: int) -> None:
-    """Write the rule, and each subject's terms and diagnosis."""
+    """Write the rule, and each subject's terms and diagnosis, and what the subject has."""
     diagnosis = np.array(CLASSES)[subjects.diagnosis]
     table = {"PTID": subjects.ptid, **subjects.terms, "converts": subjects.converts, "diagnosis": diagnosis}
-    pd.DataFrame(table).to_csv(folder / "planted.csv", index=False, lineterminator="\n")
+    names = ("age", "has_scan", "has_genotypes", "has_poor_genotypes", "has_fluid", "has_blood")
+    pd.DataFrame(table | {name: getattr(subjects, name) for name in names}).to_csv(
+        folder / "planted.csv", index=False, lineterminator="\n"
+    )
     write_planted(
         folder,
         RULE,
@@ -77,6 +81,7 @@ def _write_planted(folder: Path, subjects: Subjects, seed: int) -> None:
         thresholds=THRESHOLDS,
         noise=NOISE,
         shown_by=SHOWN_BY,
+        missing=MISSING,
         subjects=len(subjects.rid),
         seed=seed,
     )

@@ -85,7 +85,7 @@ def _demographics(subjects: Subjects, generator: np.random.Generator) -> pd.Data
     years = subjects.baseline.astype("datetime64[Y]").astype(int) + 1970
     values = {
         "PTGENDER": generator.integers(1, 3, num),
-        "PTDOBYY": years - generator.integers(58, 88, num),
+        "PTDOBYY": years - subjects.age,
         "PTHAND": generator.choice([1, 2], num, p=[0.9, 0.1]),
         "PTMARRY": generator.choice([1, 2, 3, 4, 5], num, p=[0.7, 0.12, 0.1, 0.06, 0.02]),
         "PTEDUCAT": generator.integers(8, 21, num),
@@ -150,18 +150,18 @@ def _apoe(subjects: Subjects, generator: np.random.Generator) -> pd.DataFrame:
     second = np.where(has_four, 4, 3)
     genotype = [f"{one}/{two}" for one, two in zip(other, second, strict=True)]
     keys = {"PHASE": "ADNI1", "PTID": subjects.ptid, "RID": subjects.rid, "VISCODE": "sc"}
-    return pd.DataFrame(keys | {"GENOTYPE": genotype})[subjects.has_samples].reset_index(drop=True)
+    return pd.DataFrame(keys | {"GENOTYPE": genotype})[subjects.has_blood].reset_index(drop=True)
 
 
 def _elecsys(subjects: Subjects, generator: np.random.Generator) -> pd.DataFrame:
-    """Measure cerebrospinal fluid at baseline, and again where there is a second scan."""
+    """Measure cerebrospinal fluid at baseline where it was taken, and again where there is a second scan."""
 
     def draw(mean: float, spread: float, weight: float) -> Floats:
         term = weight * subjects.terms["shared"] + 0.4 * generator.normal(size=len(subjects.rid))
         return np.asarray((mean + spread * term).clip(mean / 20))
 
     parts = []
-    for visit, chosen in ((0, subjects.has_samples), (2, subjects.has_samples & subjects.has_second_scan)):
+    for visit, chosen in ((0, subjects.has_fluid), (2, subjects.has_fluid & subjects.has_second_scan)):
         amyloid = draw(900, 350, -1).round(1)
         values = {
             "ABETA42": np.where(amyloid < DETECTION_LIMIT, f"<{DETECTION_LIMIT}", amyloid.astype(str)),
@@ -179,7 +179,7 @@ def _nfl(subjects: Subjects, generator: np.random.Generator) -> pd.DataFrame:
     term = subjects.terms["shared"] + 0.4 * generator.normal(size=len(subjects.rid))
     values = {"PLASMA_NFL": (40 * np.exp(0.4 * term)).round(1)}
     rows = pd.DataFrame(_keys(subjects, 0, "EXAMDATE") | values).drop(columns="PTID")
-    return rows[subjects.has_samples].reset_index(drop=True)
+    return rows[subjects.has_blood].reset_index(drop=True)
 
 
 def _freesurfer(subjects: Subjects, generator: np.random.Generator) -> pd.DataFrame:

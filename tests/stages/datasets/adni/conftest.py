@@ -222,7 +222,7 @@ def project(tmp_path, monkeypatch):
                 adni[key] = adni[key] | value if isinstance(value, dict) else value
         params["data"]["adni"] = adni
         if base is SETTINGS:
-            params["split"] = {"train": 0.34, "validation": 0.33, "test": 0.33, "seed": 0}
+            params["split"] = {"train": 0.4, "validation": 0.3, "test": 0.3, "seed": 0}
         yaml.dump(params, tmp_path / "params.yaml")
         return tmp_path
 
@@ -232,7 +232,7 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def synthetic_raw(tmp_path_factory):
-    """Write a synthetic ADNI of 80 subjects, once."""
+    """Write a synthetic ADNI of 100 subjects, once."""
     folder = tmp_path_factory.mktemp("synthetic") / "adni"
-    write_files(folder, 80, 600, seed=1)
+    write_files(folder, 100, 600, seed=1)
     return folder

@@ -84,7 +84,7 @@ IN_THE_IMAGE_STAGE = {
     ),
     "a value far out": (
         lambda raw: write_map(raw / "ravens" / "003_S_0012_2006-01-15.nii.gz", 1e30, mask=LABELS == 150),
-        r"the map of sample 9 by id has a value too far from all others",
+        r"003_S_0012_2006-01-15.nii.gz has a value too far from those of the train maps: make it again",
     ),
 }
 IN_THE_TABLES = {

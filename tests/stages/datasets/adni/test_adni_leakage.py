@@ -76,10 +76,11 @@ def spoil_genotypes(raw, subjects):
         to_bed(bed, values, properties=properties)
 
 
-@pytest.fixture(params=["ravens", "freesurfer"])
+@pytest.fixture(params=[("ravens", "drop"), ("freesurfer", "drop"), ("ravens", "keep")])
 def before(project, synthetic_raw, request):
     """Run on a copy of the synthetic files; return the outputs and where the copy is."""
-    folder = project(raw="copy", base={}, image_source=request.param)
+    source, incomplete = request.param
+    folder = project(raw="copy", base={}, image_source=source, incomplete=incomplete)
     shutil.copytree(synthetic_raw, folder / "copy")
     return *run(), folder / "copy"
 

@@ -60,7 +60,9 @@ def test_population_is_read_from_hapmaps_genotypes(tmp_path, monkeypatch):
         PARAMS.split,
     )
     is_train = (pd.read_csv(paths.cohort("hapmap"))["split"] == "train").to_numpy()
-    write_genotypes(merge([fileset], GENETIC), ids.tolist(), is_train, GENETIC, "HapMap 3")
+    write_genotypes(
+        Genotypes(merge([fileset], GENETIC), ids.tolist()), is_train, np.ones(len(ids), bool), GENETIC, "HapMap 3"
+    )
     shutil.move(paths.features("adni"), paths.features("hapmap"))
     features = FeatureSet(paths.features("hapmap"), paths.cohort("hapmap"))
     about = features.descriptions["genetic"].model_dump()
