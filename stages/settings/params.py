@@ -214,7 +214,15 @@ def load_params(path: Path = paths.PARAMS) -> Params:
     Raises:
         InputError: naming each wrong key, its value, what is allowed and the nearest valid name.
     """
-    raw = read_params(path)
+    return check_params(read_params(path), path)
+
+
+def check_params(raw: dict[str, Any], path: Path) -> Params:
+    """Resolve and check parameters that a file holds.
+
+    Raises:
+        InputError: naming the file, each wrong key, its value, what is allowed and the nearest valid name.
+    """
     try:
         resolved = resolve_models(raw)
     except InputError as error:

@@ -1,0 +1,148 @@
+"""Lay profiles, such as the paper's whole experiment, over params.yaml; no stage. `git restore` undoes it."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from i2moe.base.errors import InputError
+from i2moe.base.strict import nearest
+from stages.report.provenance import changed_parameters
+from stages.settings.params import Params, check_params
+from stages.shared.base import paths
+from stages.shared.base.command import run
+from stages.shared.base.params import read_params
+from stages.shared.files import write_whole
+
+if TYPE_CHECKING:
+    from ruamel.yaml import YAML
+
+PROFILES = Path("profiles")
+MADE_HERE = (Path("data/synthetic"), paths.EXAMPLES)  # raw files that stages write
+
+Names = Annotated[list[str], typer.Argument(help="files of the folder profiles/, without .yaml; later ones win")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set-param", "-S", metavar="KEY=VALUE", help="after the profiles, such as data.adni.raw=FOLDER"),
+]
+
+
+def profile(names: Names, settings: Settings = None) -> None:
+    """Write profiles into params.yaml, whose comments stay, and print what that changed."""
+    before = paths.PARAMS.read_text() if paths.PARAMS.exists() else ""
+    after = merged([*(overlay(name) for name in names), *(parse_setting(setting) for setting in settings or [])])
+    params = check_params(_yaml("safe").load(after), paths.PARAMS)
+    require_raw(params)
+    write_whole(paths.PARAMS, lambda partial: partial.write_text(after))
+    for key, old, new in changed_parameters(before, after):
+        print(f"{key}: {old} → {new}")
+    print(f"{paths.PARAMS} is changed; `git restore {paths.PARAMS}` undoes this, and other edits without a commit")
+
+
+def overlay(name: str) -> dict[str, Any]:
+    """Read a profile.
+
+    Raises:
+        InputError: for one that is not there, or is not YAML.
+    """
+    known = sorted(path.stem for path in PROFILES.glob("*.yaml"))
+    if name not in known:
+        raise InputError(f"unknown profile {name!r}; {nearest(name, known)}")
+    return read_params(PROFILES / f"{name}.yaml")
+
+
+def parse_setting(setting: str) -> dict[str, Any]:
+    """Turn KEY=VALUE into nested blocks.
+
+    Raises:
+        InputError: where there is no key or no value, or the value is not YAML.
+
+    Examples:
+        >>> parse_setting("data.adni.raw=data/raw/adni")
+        {'data': {'adni': {'raw': 'data/raw/adni'}}}
+    """
+    from ruamel.yaml.error import YAMLError
+
+    key, sign, text = setting.partition("=")
+    if not (key and sign):
+        raise InputError(f"-S {setting}: allowed: KEY=VALUE, such as data.adni.raw=data/raw/adni")
+    try:
+        value = _yaml("safe").load(text)
+    except YAMLError as error:
+        raise InputError(f"-S {setting}: the value is not valid YAML: {' '.join(str(error).split())}") from error
+    for name in reversed(key.split(".")):
+        value = {name: value}
+    return dict(value)
+
+
+def merged(overlays: list[dict[str, Any]]) -> str:
+    """Return the text of params.yaml with blocks of other values in it; the later win.
+
+    Raises:
+        InputError: where params.yaml is missing or broken.
+    """
+    read_params()  # with errors that name what is wrong
+    yaml = _yaml("rt")
+    params = yaml.load(paths.PARAMS.read_text())
+    for one in overlays:
+        _lay(one, params)
+    text = io.StringIO()
+    yaml.dump(params, text)
+    return text.getvalue()
+
+
+def _lay(block: dict[str, Any], under: dict[str, Any]) -> None:
+    for key, value in block.items():
+        if isinstance(value, dict) and isinstance(under.get(key), dict):
+            _lay(value, under[key])
+        else:
+            under[key] = _in_one_line(value)
+
+
+def _in_one_line(value: Any) -> Any:  # noqa: ANN401 (anything YAML holds)
+    """Return a list such that it is written in one line, as params.yaml has them."""
+    from ruamel.yaml.comments import CommentedSeq
+
+    if not isinstance(value, list):
+        return value
+    line = CommentedSeq(value)
+    line.fa.set_flow_style()
+    return line
+
+
+def _yaml(kind: str) -> "YAML":
+    """Return a reader and writer that leaves what it does not change as it is written."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ=kind, pure=kind == "rt")
+    yaml.width = 10**6
+    yaml.preserve_quotes = True
+    if kind == "rt":
+        yaml.representer.add_representer(
+            type(None), lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null")
+        )
+    return yaml
+
+
+def require_raw(params: Params) -> None:
+    """Refuse to start where raw files that no stage makes are not there.
+
+    Raises:
+        InputError: naming every key, its path, and where to read what belongs there.
+    """
+    missing = []
+    for dataset in params.run.datasets:
+        raw = params.data.raw()[dataset]
+        if not (Path(raw).exists() or any(Path(raw).is_relative_to(folder) for folder in MADE_HERE)):
+            key, guide = ("tables.", "tables") if dataset in params.data.tables else ("", dataset)
+            missing.append(f"data.{key}{dataset}.raw: {raw} is missing (stages/datasets/{guide}/README.md)")
+    if missing:
+        raise InputError(
+            f"{'; '.join(missing)}: put the raw files there, name where they are (-S data.{params.run.datasets[0]}"
+            ".raw=FOLDER), or leave datasets out (-S 'run.datasets=[…]'); nothing was changed"
+        )
+
+
+if __name__ == "__main__":
+    run(profile)
