@@ -12,6 +12,7 @@ from stages.shared.base.params import load_block
 from stages.shared.files import hash_files, write_whole
 from stages.shared.processes import side_by_side
 from stages.shared.runs import Numerics, read_model, read_training
+from stages.shared.seconds import device_name, epoch_timer, now, write_inference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +59,7 @@ def train(dataset: Dataset, model: Model) -> None:
         link(folder / "weights.ckpt", paths.weights(dataset, model, seed))
         for other in set(folder.parent.iterdir()) - {folder}:  # of other settings, finished or killed
             shutil.rmtree(other)
-    write_predictions(dataset, model, seeds, numerics.accelerator)
+    write_predictions(dataset, model, folders, numerics.accelerator)
 
 
 def is_helper() -> bool:
@@ -107,6 +108,7 @@ def train_seed(dataset: str, model: str, seed: int, folder: Path, hardware: "Har
     import torch
 
     from i2moe.data import FeatureSet
+    from i2moe.inference import choose_device
     from i2moe.training import curves_of, fit, save
 
     torch.set_num_threads(threads)
@@ -118,6 +120,7 @@ def train_seed(dataset: str, model: str, seed: int, folder: Path, hardware: "Har
         folder=folder,
         hardware=hardware,
         on_epoch=lambda curves: write_curves(curves, live),
+        callbacks=[epoch_timer(folder, device_name(choose_device(hardware.accelerator).type))],
     )
     if is_helper():
         return
@@ -140,8 +143,15 @@ def run_key(numerics: Numerics, dataset: str, model: str, seed: int) -> str:
     return hash_files([Path(__file__), *code, *data], json.dumps(rest, sort_keys=True))
 
 
-def write_predictions(dataset: str, model: str, seeds: list[int], accelerator: str) -> None:
-    """Predict every sample with each seed's weights, beside which goes what the model is."""
+def write_predictions(dataset: str, model: str, folders: dict[int, Path], accelerator: str) -> None:
+    """Predict every sample with each seed's weights, beside which goes what the model is.
+
+    Args:
+        dataset: its name.
+        model: its name.
+        folders: of the trainings by seed, where goes how long the test samples took.
+        accelerator: where to predict.
+    """
     import pandas as pd
 
     from i2moe.contract.cohort import SPLITS
@@ -155,11 +165,14 @@ def write_predictions(dataset: str, model: str, seeds: list[int], accelerator: s
     about = ModelDescription(signature=features.signature, config=config).to_json()
     write_whole(paths.model_description(dataset, model), lambda partial: partial.write_text(about))
     tables = []
-    for seed in seeds:
+    for seed, folder in folders.items():
         trained = load(features, config, paths.weights(dataset, model, seed), device)
         write_whole(paths.means(dataset, model, seed), writer_of_means(trained, features))
         for split in SPLITS:
+            started = now()
             predictions, experts = predict(trained, features, split), None
+            if split == "test":  # the last one, when the device is warm
+                write_inference(folder, now() - started, device_name(device.type))
             if predictions.expert_logits is not None:
                 experts = Experts(trained.expert_names, predictions.expert_logits, predictions.weights)
             tables.append(frame(features, split, seed, predictions.logits, experts))

@@ -96,7 +96,12 @@ def curves(dataset: str, model: str, seed: int) -> Path:
 
 def training(dataset: str, model: str, seed: int, key: str) -> Path:
     """Return the folder of one seed's training, unfinished or done; not a DVC output, so that it outlives a kill."""
-    return Path("results/.training") / dataset / model / str(seed) / key
+    return trainings(dataset, model) / str(seed) / key
+
+
+def trainings(dataset: str, model: str) -> Path:
+    """Return the folder of a model's trainings, SEED/KEY."""
+    return Path("results/.training") / dataset / model
 
 
 def explaining(dataset: str, model: str, seed: int, key: str) -> Path:
