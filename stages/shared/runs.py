@@ -82,7 +82,12 @@ class ModelSettings(Strict):
 
 def write_settings(path: Path, settings: Strict) -> None:
     """Write settings as JSON."""
-    write_whole(path, lambda partial: partial.write_text(settings.model_dump_json(indent=2) + "\n"))
+    write_whole(path, lambda partial: partial.write_text(text_of(settings)))
+
+
+def text_of(settings: Strict) -> str:
+    """Return settings as they are written."""
+    return settings.model_dump_json(indent=2) + "\n"
 
 
 def read_run() -> Run:
