@@ -1,8 +1,9 @@
-# The two commands of the README, and what developers run besides.
+# The commands of the documents, and what developers run besides.
 PYTHON ?= python3
 BIN := .venv/bin
+PROFILES := paper
 
-.PHONY: help repro test browser lint format clean
+.PHONY: help repro paper test browser lint format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -11,6 +12,15 @@ repro: .venv/.installed  ## Run the whole pipeline, print the metrics and where 
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 	@cat reports/tables/performance.md
 	@echo "report: $(CURDIR)/reports/index.html"
+
+# Features come first: what is wrong with raw files shows before anything trains, and the estimate measures with them.
+paper: .venv/.installed  ## Run the paper's whole experiment on real files (docs/paper.md); SET='-S KEY=VALUE ...' changes it
+	@PATH="$(CURDIR)/$(BIN):$$PATH"; export PATH; set -e; \
+	  python -m stages.profile $(PROFILES) $(SET); \
+	  dvc repro reference; \
+	  python -m stages.estimate; \
+	  dvc repro
+	@echo "report: $(CURDIR)/reports/index.html; the paper's tables: $(CURDIR)/reports/tables/paper.csv"
 
 test: .venv/.installed  ## Run the tests
 	@$(BIN)/python -m pytest

@@ -5,7 +5,6 @@ of the paper's models on stand-ins alone is a rehearsal: its figures are in the 
 compared.
 """
 
-import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,21 +13,19 @@ from typing import Any
 
 import pandas as pd
 
-from i2moe.base.errors import InputError
 from i2moe.metrics import arrow
 from stages.report.layout import ReadingTable, records
+from stages.report.own_figures import Ours, agreement_share, cost, devices, score_on_test
 from stages.shared.base import paths
-from stages.shared.explanations import EXPLAINED_SPLIT
-from stages.shared.explanations import read as read_explanation
 from stages.shared.files import write_whole
 from stages.shared.runs import Run
-from stages.shared.seconds import of_model
+
+Reader = Callable[[str, str, str], Ours]  # of a dataset, a model and a metric
 
 PUBLISHED = Path(__file__).parent / "published"
-STAND_IN, NOT_RUN, NOT_READ, NOT_TIMED = "stand-in", "not run", "not read", "not trained here"
+STAND_IN, NOT_RUN = "stand-in", "not run"
 SYNTHETIC = "synthetic"  # in place of a reason, for a figure of a rehearsal
 REHEARSAL = "A rehearsal on synthetic data, whose figures say nothing about the paper's and are not compared. "
-BUFFERS = ("running_mean", "running_var", "num_batches_tracked")  # of batch normalisation: saved, but not trained
 CASES = {
     "disagree_correct": "experts disagree, the model is right",
     "disagree_wrong": "experts disagree, the model is wrong",
@@ -40,60 +37,9 @@ COSTS = {
     "seconds_of_inference": "inference, seconds",
     "parameters": "parameters",
 }
+I2MOE = "i2moe-mult"
+LESS = "Less the model that it starts from: differences of means over seeds, without an interval. "
 DECIMALS = {"seconds_per_epoch": 2, "seconds_of_inference": 2, "parameters": 0}  # of others: 1
-
-
-@dataclass(frozen=True)
-class Ours:
-    """One figure of ours; where there is none, why."""
-
-    value: float = float("nan")
-    low: float = float("nan")  # 95 % interval; NaN where there is none
-    high: float = float("nan")
-    why: str = ""
-
-
-Reader = Callable[[str, str, str], Ours]  # of a dataset, a model and a metric
-
-
-def score_on_test(dataset: str, model: str, metric: str) -> Ours:
-    """Return a test score in percent with its interval."""
-    scores = pd.read_csv(paths.scores(dataset, model))
-    row = scores[(scores["split"] == EXPLAINED_SPLIT) & (scores["metric"] == metric)]
-    return Ours(*(100 * row[["mean", "low", "high"]].iloc[0])) if len(row) else Ours(why="not a metric of this task")
-
-
-def agreement_share(dataset: str, model: str, case: str) -> Ours:
-    """Return the share of samples in percent that are one case of agreement."""
-    table = read_explanation(paths.explanations(dataset, model), "agreement", {"by": str, case: float})
-    return Ours(why=NOT_READ) if table is None else Ours(100 * float(table.set_index("by").loc["sample", case]))
-
-
-def cost(dataset: str, model: str, metric: str) -> Ours:
-    """Return a model's number of parameters, or a median time: of its epochs of all seeds, or of inference."""
-    if metric == "parameters":
-        return Ours(float(num_parameters(dataset, model)))
-    measured = of_model(dataset, model)
-    epochs = [seconds for seed in measured for seconds in seed.epochs]
-    inferences = [seed.inference for seed in measured if seed.inference is not None]
-    seconds = epochs if metric == "seconds_per_epoch" else inferences
-    return Ours(statistics.median(seconds)) if seconds else Ours(why=NOT_TIMED)
-
-
-def num_parameters(dataset: str, model: str) -> int:
-    """Count the parameters in a model's saved weights, those of the first seed.
-
-    Raises:
-        InputError: for a model without weights.
-    """
-    import torch
-
-    folder = paths.weights(dataset, model, 0).parent
-    weights = next(iter(sorted(folder.glob("*.ckpt"))), None)
-    if weights is None:
-        raise InputError(f"{folder} holds no weights (such as 0.ckpt): rerun the train stage")
-    saved = torch.load(weights, map_location="meta", weights_only=True)
-    return sum(value.numel() for name, value in saved.items() if not name.endswith(BUFFERS))
 
 
 @dataclass(frozen=True)
@@ -105,6 +51,7 @@ class PaperTable:
     read: Reader
     row: Callable[[dict[str, str]], str]
     column: Callable[[dict[str, str]], str]
+    against: Callable[[str], str] = lambda model: model  # of a model, the one in Table 1 that it is to be better than
 
 
 def _model(row: dict[str, str]) -> str:
@@ -121,7 +68,14 @@ def _score(row: dict[str, str]) -> str:
 
 TABLES = {
     1: PaperTable("Fusion methods alone, and I2MoE-MulT", "", score_on_test, _model, _score),
-    2: PaperTable("I2MoE over other fusion methods", "", score_on_test, _model, _score),
+    2: PaperTable(
+        "I2MoE over other fusion methods",
+        LESS,
+        score_on_test,
+        _model,
+        _score,
+        against=lambda model: model.removeprefix("i2moe-"),
+    ),
     3: PaperTable(
         "Agreement of the experts of I2MoE-MulT",
         "In percent of the test samples. How experts of a regression agree is our choice: on the side of the train "
@@ -130,8 +84,15 @@ TABLES = {
         lambda row: CASES[row["metric"]],
         _dataset,
     ),
-    4: PaperTable("Ablations of I2MoE-MulT", "", score_on_test, _model, _score),
-    5: PaperTable("What replaces a masked modality (i2moe-mult: a random vector)", "", score_on_test, _model, _score),
+    4: PaperTable("Ablations of I2MoE-MulT", LESS, score_on_test, _model, _score, against=lambda _: I2MOE),
+    5: PaperTable(
+        f"What replaces a masked modality ({I2MOE}: a random vector)",
+        LESS,
+        score_on_test,
+        _model,
+        _score,
+        against=lambda _: I2MOE,
+    ),
     6: PaperTable(
         "Cost of MulT and I2MoE-MulT",
         "Times are medians over epochs and seeds: of an epoch's training batches, and of all test samples. The paper's "
@@ -171,10 +132,12 @@ def paper_rows(run: Run) -> pd.DataFrame:
 
     Returns:
         Columns table, model, dataset, metric, paper, paper_std, ours, low, high, difference, difference_low,
-        difference_high, why; no row where no dataset of the paper runs on real files, but for a rehearsal.
+        difference_high, why, against, delta, paper_delta; no row where no dataset of the paper runs on real files,
+        but for a rehearsal.
     """
     if not (any(is_real(run, dataset) for dataset in published()[1]["dataset"]) or is_rehearsal(run)):
         return pd.DataFrame()
+    names = "table dataset model metric paper paper_std ours low high difference difference_low difference_high why"
     rows = []
     for number, table in published().items():
         for one in records(table):
@@ -183,8 +146,23 @@ def paper_rows(run: Run) -> pd.DataFrame:
             paper = float("nan") if own.why else one["value"]
             differences = [value - paper for value in (own.value, own.low, own.high)]
             rows.append([number, *key, one["value"], one["std"], own.value, own.low, own.high, *differences, own.why])
-    names = "table dataset model metric paper paper_std ours low high difference difference_low difference_high why"
-    return pd.DataFrame(rows, columns=names.split())
+    return with_deltas(pd.DataFrame(rows, columns=names.split()))
+
+
+def with_deltas(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add what each model is better than, and by how much: columns against, delta and paper_delta; none are NaN."""
+    against = [base_of(TABLES[row["table"]], row["model"]) for row in records(rows)]
+    rows = rows.assign(against=against)
+    first = rows.loc[rows["table"] == 1, ["dataset", "model", "metric", "ours", "paper"]]
+    bases = rows.merge(first, "left", left_on=["dataset", "against", "metric"], right_on=["dataset", "model", "metric"])
+    deltas = {"delta": "ours", "paper_delta": "paper"}
+    return rows.assign(**{name: rows[own] - bases[f"{own}_y"].to_numpy() for name, own in deltas.items()})
+
+
+def base_of(table: PaperTable, model: str) -> str:
+    """Return the model in Table 1 that one of a table starts from; nothing where it is none other."""
+    base = table.against(model)
+    return "" if base == model else base
 
 
 def is_real(run: Run, dataset: str) -> bool:
@@ -214,7 +192,7 @@ def ours(run: Run, read: Reader, dataset: str, model: str, metric: str) -> Ours:
 def lay_out(number: int, rows: pd.DataFrame) -> ReadingTable:
     """Lay out one table: our figure, the paper's, and the difference, one below the other."""
     table = TABLES[number]
-    cells = {(table.row(row), table.column(row)): cell(row) for row in records(rows)}
+    cells = {(table.row(row), table.column(row)): cell(row) + deltas(row) for row in records(rows)}
     names, columns = (list(dict.fromkeys(key[place] for key in cells)) for place in (0, 1))
     unit = "In percent, test split; ours with the 95 % interval over samples. " if table.read is score_on_test else ""
     where = f"Ours ran on: {devices(rows)}. " if table.read is cost else ""
@@ -226,12 +204,6 @@ def lay_out(number: int, rows: pd.DataFrame) -> ReadingTable:
         ["", *columns],
         [[[name], *(cells.get((name, column), ["–"]) for column in columns)] for name in names],
     )
-
-
-def devices(rows: pd.DataFrame) -> str:
-    """Name where the models of Table 6 were timed."""
-    measured = [one for key in set(zip(rows["dataset"], rows["model"], strict=True)) for one in of_model(*key)]
-    return ", ".join(sorted({name for one in measured for name in (one.trained_on, one.predicted_on)})) or "not known"
 
 
 def cell(row: dict[str, Any]) -> list[str]:
@@ -257,6 +229,24 @@ def cell(row: dict[str, Any]) -> list[str]:
         return [f"{SYNTHETIC} {own}" if row["why"] == SYNTHETIC else f"ours: {row['why']}", printed]
     less = with_interval(row, ("difference", "difference_low", "difference_high"), f"+,.{decimals}f")
     return [f"ours {own}", printed, f"difference {less}"]
+
+
+def deltas(row: dict[str, Any]) -> list[str]:
+    """Write what a model gains over the one that it starts from, ours and the paper's.
+
+    Examples:
+        >>> deltas({"against": "i2moe-mult", "delta": 1.25, "paper_delta": -0.5, "why": ""})
+        ['less i2moe-mult: ours +1.2, paper -0.50']
+        >>> deltas({"against": "i2moe-mult", "delta": float("nan"), "paper_delta": -0.5, "why": "not run"})
+        ['less i2moe-mult: paper -0.50']
+        >>> deltas({"against": "", "delta": float("nan"), "paper_delta": float("nan"), "why": ""})
+        []
+    """
+    if not row["against"]:
+        return []
+    name = SYNTHETIC if row["why"] == SYNTHETIC else "ours"
+    own = "" if pd.isna(row["delta"]) else f"{name} {row['delta']:+.1f}, "
+    return [f"less {row['against']}: {own}paper {row['paper_delta']:+.2f}"]
 
 
 def with_interval(row: dict[str, Any], names: tuple[str, str, str], form: str) -> str:
