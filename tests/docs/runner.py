@@ -60,17 +60,17 @@ class Runner:
                 | ("python", "-m", "stages.settings")
             ):
                 self.run(*command.words)
-            case ("dvc", "repro"):
+            case ("dvc", "repro", *targets):
                 self.reset()
-                self.run(*command.words, "settings")
+                self.run("dvc", "repro", *(targets or ["settings"]))
             case ("pip", "install", "."):
                 pass  # tests/i2moe/test_wheel.py runs the library with what the wheel asks for
             case ("pip", "install", package):
                 extra = package.removeprefix("i2moe[").removesuffix("]")
                 project = tomllib.loads((self.folder / "pyproject.toml").read_text())["project"]
                 assert extra in project["optional-dependencies"], f"{command}: no extra {extra!r}"
-            case ("make", target):
-                assert self.run("make", "--dry-run", target).strip()
+            case ("make", target, *variables):
+                assert self.run("make", "--dry-run", target, *variables).strip()
             case (".", path):
                 self.activate(path)
             case ("python", "-m", *_):
@@ -83,12 +83,30 @@ class Runner:
         match command.words[2:]:
             case ("stages.predict",):
                 assert "--raw" in self.run(*command.words, "--help")
+            case ("stages.profile", *options):
+                self.profile(command, options)
+            case ("stages.estimate",):
+                self.reset()
+                self.run("dvc", "repro", "reference")
+                assert "training, an estimate: 0:" in self.run(*command.words)
             case ("stages.report", "--against", other, *_):
                 self.two_runs(command, other)
             case ("stages.train" | "stages.predict" as name, "wdbc", model, *options):
                 self.trained_model(command, name, model, options)
             case _:
                 self.benchmark(command)
+
+    def profile(self, command: Command, options: list[str]) -> None:
+        """Lay profiles over the project's own params.yaml, with folders where a dataset's real files belong."""
+        shutil.copy(ROOT / "params.yaml", self.folder)
+        for dataset in ("adni", "mimic", "imdb", "mosi", "enrico"):
+            (self.folder / "data/raw" / dataset).mkdir(parents=True, exist_ok=True)
+        assert "run.models: " in self.run(*command.words)
+        self.check_params(command)
+        self.run("python", "-m", "stages.settings")
+        stand_ins = json.loads((self.folder / "results/settings/run.json").read_text())["stand_ins"]
+        assert bool(stand_ins) == ("paper-smoke" in options)
+        self.reset()
 
     def trained_model(self, command: Command, name: str, model: str, options: list[str]) -> None:
         """Run a command on a model of the breast-cancer table, whose rows without labels are its new samples."""
