@@ -6,18 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.report.charts import (
-    alone_chart,
-    coalitions_chart,
-    curves_chart,
-    example_chart,
-    heat_map,
-    scores_chart,
-    shares_chart,
-    similarity_chart,
-    weights_chart,
-)
+from stages.report.charts import coalitions_chart, curves_chart, heat_map, scores_chart, shares_chart
 from stages.report.drawing import PLAIN, SYNERGY
+from stages.report.expert_charts import alone_chart, example_chart, similarity_chart, weights_chart
 
 
 def dots(drawn):
