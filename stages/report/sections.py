@@ -18,7 +18,7 @@ from stages.report.layout import ReadingTable, difference_cell, records, score_c
 from stages.report.overview import Overview, overview
 from stages.report.planted import expected_terms, planted_table, term_words
 from stages.report.readings import reading_tables
-from stages.report.samples import Samples, labels_of, pack_samples, without_each
+from stages.report.samples import Samples, labels_of, pack_samples, token_findings, without_each
 from stages.report.tables import Tables, add_table
 from stages.report.tokens import planted_pairs
 from stages.report.training import changed_settings, confusion
@@ -185,6 +185,7 @@ def samples_of(run: Run, dataset: str, cohort: CohortDescription) -> Samples | N
         Inputs.read(paths.inputs(dataset)),
         predictions,
         {model: table for model, table in without.items() if table is not None},
+        {model: token_findings(paths.explanations(dataset, model)) for model in run.models},
     )
 
 
