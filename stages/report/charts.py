@@ -135,10 +135,11 @@ def curves_chart(curves: list[pd.DataFrame], experts: list[str], where: str) -> 
 def _lines(curves: list[pd.DataFrame], lines: dict[str, tuple[str, str]], label: str, title: str) -> Markup:
     left, width, height, top = 44, 420, 210, 24
     together = pd.concat(curves)
-    across = Scale(float(together["epoch"].min()), max(float(together["epoch"].max()), 1.0), left, width - 10)
+    first, last = float(together["epoch"].min()), float(together["epoch"].max())
+    across = Scale(first, max(last, first + 1), left, width - 10)
     up = Scale.around(together[list(lines)].to_numpy(float).ravel(), height - AXIS - 4, top)
     marks = [text(left, 8, title, "start", 'font-weight="700"'), vertical_axis(up, left)]
-    marks += [horizontal_axis(across, height - AXIS)]
+    marks += [horizontal_axis(across, height - AXIS, max(1, min(6, int(last - first))))]
     for index, (column, (name, colour)) in enumerate(lines.items()):
         for one in curves:
             marks += [path(_points(one["epoch"], one[column], across, up), colour, 'stroke-opacity=".4"')]

@@ -43,9 +43,8 @@ def alone_chart(experts: pd.DataFrame, mixture: float, metric: str, where: str) 
     marks = [horizontal_axis(scale, bottom)]
     marks += [line(scale(mixture), top - 6, scale(mixture), bottom, 'stroke-width="1.5"')]
     marks += [line(scale(chance), top - 6, scale(chance), bottom, DASHED)]
-    is_left = scale(chance) < scale(mixture)
-    marks += [text(scale(mixture), 6, "mixture", "start" if is_left else "end")]
-    marks += [text(scale(chance), 6, "best constant", "end" if is_left and scale(chance) > left + 80 else "start")]
+    legend = f"solid line: the mixture, {mixture:.3f}; dashed: the best constant, {chance:.3f}"
+    marks += [text(left, 5, legend)]
     colours = _colours(experts)
     for index, row in enumerate(experts.to_dict("records")):
         y, colour = top + ROW * (index + 0.5), colours[row["expert"]]

@@ -85,6 +85,8 @@ def test_curves_are_those_that_the_model_has():
     one = pd.DataFrame({"epoch": [1, 2], "train_task_loss": [1.0, 0.5], "validation_loss": [1.1, np.nan]})
     (task,) = curves_chart([one, one], ["synergy"], "tiny")
     assert "tiny: task loss by epoch" in task
+    (single,) = curves_chart([one.head(1)], ["synergy"], "tiny")  # of one epoch
+    assert "1" in texts(single)
     both = curves_chart([one.assign(train_synergy_loss=0.3)], ["synergy"], "tiny")
     assert ["task loss" in both[0], "interaction loss" in both[1]] == [True, True]
 
