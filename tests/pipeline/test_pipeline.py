@@ -88,6 +88,9 @@ def test_the_pipeline_leaves_what_the_readme_promises(project):
     weights = predictions[[f"{expert}.weight" for expert in experts]].sum(axis=1)
     assert weights.to_numpy() == pytest.approx(1, abs=1e-5)
     assert {path.name for path in (project / "results/.training").rglob("*.ckpt")} == {"weights.ckpt"}
+    times = [json.loads(path.read_text()) for path in (project / "results").rglob("seconds.json")]
+    assert [len(one["epochs"]) for one in times] == [2, 2, 2, 2]  # two models, two seeds, two epochs
+    assert all(min(*one["epochs"], one["inference"]) > 0 for one in times)
     for name in ("performance", "differences", "experts", "expert_seeds", "gate", "agreement", "example", "coalitions"):
         assert (project / f"reports/tables/{name}.csv").exists()
         assert (project / f"reports/tables/{name}.md").read_text().startswith("| dataset ")

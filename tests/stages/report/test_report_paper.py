@@ -6,12 +6,11 @@ import torch
 from small_models import count, mixture
 
 from i2moe.base.errors import InputError
-from stages.report.own_figures import Ours, num_parameters, score_on_test
+from stages.report.own_figures import num_parameters
 from stages.report.paper import (
     PUBLISHED,
     TABLES,
     is_rehearsal,
-    ours,
     paper_rows,
     paper_tables,
     published,
@@ -138,15 +137,48 @@ def test_times_are_medians_over_epochs_and_seeds_and_name_the_device(run, tmp_pa
     assert "Ours ran on: one, two. " in sixth.note
 
 
-def test_a_rehearsal_fills_the_tables_and_compares_nothing(run):
-    """All models of the paper on ADNI's stand-in alone: scores are there of three of them, so others lack a file."""
-    models = [model for table in published().values() for model in table["model"]]
-    rehearsal = run_of({"adni": "adni (synthetic)"}, list(dict.fromkeys(models)), stand_ins=["adni"])
+@pytest.fixture
+def rehearsal(tmp_path, monkeypatch):
+    """A run of all of the paper's models on ADNI's stand-in alone."""
+    monkeypatch.chdir(tmp_path)
+    models = list(dict.fromkeys(model for table in published().values() for model in table["model"]))
+    for model in models:
+        scores = [("test", name, *values) for name, values in SCORES.items()]
+        metrics = tmp_path / f"results/metrics/adni/{model}.csv"
+        metrics.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(scores, columns=["split", "metric", "mean", "low", "high"]).to_csv(metrics, index=False)
+        weights = tmp_path / f"results/models/adni/{model}/0.ckpt"
+        weights.parent.mkdir(parents=True)
+        torch.save({"weight": torch.zeros(3)}, weights)
+        seconds = Seconds(epochs=[1.5], trained_on="one", inference=0.5, predicted_on="one")
+        write_seconds(tmp_path / f"results/.training/adni/{model}/0/key", seconds)
+    cases = {"disagree_correct": 0.5, "disagree_wrong": 0.3, "agree_correct": 0.15, "agree_wrong": 0.05}
+    write(tmp_path / "results/explanations/adni/i2moe-mult", {"agreement": pd.DataFrame([{"by": "sample"} | cases])})
+    return run_of({"adni": "adni (synthetic)"}, models, stand_ins=["adni"])
+
+
+def test_a_rehearsal_fills_all_six_tables_and_compares_nothing(rehearsal):
+    rows = paper_rows(rehearsal)
+    filled = rows[rows["dataset"] == "adni"]
+    assert set(filled["table"]) == set(TABLES)
+    assert set(filled["why"]) == {"synthetic"}
+    assert filled["ours"].notna().all()
+    assert rows["difference"].isna().all()
+    assert set(rows.loc[rows["dataset"] != "adni", "why"]) == {"not run"}
+    tables = paper_tables(rehearsal)
+    assert all(table.note.startswith("A rehearsal on synthetic data, ") for table in tables)
+    assert cells(tables[0])["early", "adni accuracy ↑"] == ["synthetic 66.0 [60.0, 72.0]", "paper 52.01"]
+    assert cells(tables[5])["adni", "mult, training, seconds per epoch"] == ["synthetic 1.50", "paper 8.98"]
+    assert cells(tables[3])["less-forward", "adni accuracy ↑"][-1] == "less i2moe-mult: synthetic +0.0, paper -5.32"
+
+
+def test_only_all_models_on_stand_ins_alone_are_a_rehearsal(rehearsal):
     assert is_rehearsal(rehearsal)
-    assert not is_rehearsal(run)
-    assert ours(rehearsal, score_on_test, "adni", "mult", "accuracy") == Ours(66.0, 60.0, 72.0, "synthetic")
-    assert ours(rehearsal, score_on_test, "adni", "mult", "micro_f1").why == "not a metric of this task"
-    assert ours(rehearsal, score_on_test, "mosi", "mult", "accuracy").why == "not run"
+    fewer = rehearsal.model_copy(update={"models": rehearsal.models[1:]})
+    real = rehearsal.model_copy(update={"datasets": {"adni": "adni"}, "stand_ins": []})
+    other = rehearsal.model_copy(update={"datasets": {"wdbc": "wdbc"}, "stand_ins": []})
+    assert not any(is_rehearsal(run) for run in (fewer, real, other))
+    assert paper_rows(fewer).empty
 
 
 def test_what_batch_normalisation_keeps_is_no_parameter(tmp_path, monkeypatch):
