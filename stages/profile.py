@@ -8,6 +8,7 @@ import typer
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest
+from i2moe.contract.planted import PLANTED_FILE
 from stages.report.provenance import changed_parameters
 from stages.settings.params import Params, check_params
 from stages.shared.base import paths
@@ -35,9 +36,14 @@ def profile(names: Names, settings: Settings = None) -> None:
     params = check_params(_yaml("safe").load(after), paths.PARAMS)
     require_raw(params)
     write_whole(paths.PARAMS, lambda partial: partial.write_text(after))
-    for key, old, new in changed_parameters(before, after):
+    changed = changed_parameters(before, after)
+    for key, old, new in changed:
         print(f"{key}: {old} → {new}")
-    print(f"{paths.PARAMS} is changed; `git restore {paths.PARAMS}` undoes this, and other edits without a commit")
+    print(
+        f"{paths.PARAMS} is changed; `git restore {paths.PARAMS}` undoes this, and other edits without a commit"
+        if changed
+        else f"{paths.PARAMS} has all of this already"
+    )
 
 
 def overlay(name: str) -> dict[str, Any]:
@@ -126,20 +132,23 @@ def _yaml(kind: str) -> "YAML":
 
 
 def require_raw(params: Params) -> None:
-    """Refuse to start where raw files that no stage makes are not there.
+    """Refuse to start where raw files that no stage makes are not there, or are a stand-in under another name.
 
     Raises:
         InputError: naming every key, its path, and where to read what belongs there.
     """
-    missing = []
+    wrong = []
     for dataset in params.run.datasets:
-        raw = params.data.raw()[dataset]
-        if not (Path(raw).exists() or any(Path(raw).is_relative_to(folder) for folder in MADE_HERE)):
-            key, guide = ("tables.", "tables") if dataset in params.data.tables else ("", dataset)
-            missing.append(f"data.{key}{dataset}.raw: {raw} is missing (stages/datasets/{guide}/README.md)")
-    if missing:
+        raw = Path(params.data.raw()[dataset])
+        if any(raw.is_relative_to(folder) for folder in MADE_HERE):
+            continue
+        key, guide = ("tables.", "tables") if dataset in params.data.tables else ("", dataset)
+        problem = "is missing" if not raw.exists() else "is synthetic" if (raw / PLANTED_FILE).exists() else ""
+        if problem:
+            wrong.append(f"data.{key}{dataset}.raw: {raw} {problem} (stages/datasets/{guide}/README.md)")
+    if wrong:
         raise InputError(
-            f"{'; '.join(missing)}: put the raw files there, name where they are (-S data.{params.run.datasets[0]}"
+            f"{'; '.join(wrong)}: put the raw files there, name where they are (-S data.{params.run.datasets[0]}"
             ".raw=FOLDER), or leave datasets out (-S 'run.datasets=[…]'); nothing was changed"
         )
 

@@ -109,6 +109,22 @@ def test_a_mistake_is_named_and_changes_nothing(project, names, settings, messag
     assert (project / "params.yaml").read_bytes() == before
 
 
+def test_a_stand_in_under_another_name_is_refused(project):
+    bring_files(project)
+    (project / "data/raw/mosi/planted.json").touch()
+    with pytest.raises(InputError, match=r"^data.mosi.raw: data/raw/mosi is synthetic \(stages/datasets/mosi"):
+        profile(["paper"])
+
+
+def test_a_profile_that_is_there_already_changes_nothing(project, capsys):
+    profile(["paper-smoke"])
+    before = (project / "params.yaml").read_bytes()
+    capsys.readouterr()
+    profile(["paper-smoke"])
+    assert (project / "params.yaml").read_bytes() == before
+    assert capsys.readouterr().out == "params.yaml has all of this already\n"
+
+
 @pytest.mark.usefixtures("project")
 def test_raw_files_may_be_anywhere(tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
