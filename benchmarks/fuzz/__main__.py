@@ -61,9 +61,8 @@ def row(name: str, outcomes: list[Outcome], failures: int) -> str:
     """Return a parser's row of the table."""
     kinds = Counter(outcome.kind for outcome in outcomes)
     slowest, memory = max(own.seconds for own in outcomes), max(own.memory for own in outcomes) / 1e6
-    return (
-        f"| {name} | {len(outcomes):,} | {kinds[READ]:,} | {kinds[REFUSED]:,} | {failures:,} | {slowest:.1f} | {memory:.0f} |"
-    )
+    cells = (name, *(f"{number:,}" for number in (len(outcomes), kinds[READ], kinds[REFUSED], failures)))
+    return f"| {' | '.join(cells)} | {slowest:.1f} | {memory:.0f} |"
 
 
 if __name__ == "__main__":

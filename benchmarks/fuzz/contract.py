@@ -163,8 +163,14 @@ def read_arrays_alone() -> None:
 
 
 PARSERS = [
-    Parser("cohort CSV", write_prepared, read_prepared, ("cohorts/*.csv",)),
-    Parser("cohort and modality JSON", write_prepared, read_prepared, ("cohorts/*.json", "features/*.json"), ("cohorts", "features")),
+    Parser("cohort CSV", write_prepared, read_prepared, ("cohorts/*.csv",), ("features",)),
+    Parser(
+        "cohort and modality JSON",
+        write_prepared,
+        read_prepared,
+        ("cohorts/*.json", "features/*.json"),
+        ("cohorts", "features"),
+    ),
     Parser("contract NPY", write_prepared, read_prepared, ("features/*.npy",), ("features",)),
     Parser("card and planted JSON", write_card, read_card, ("*.json",)),
     Parser("fitted NPZ", write_columns, read_columns, ("*.npz",)),

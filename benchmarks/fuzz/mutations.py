@@ -17,7 +17,25 @@ from benchmarks.fuzz import structures
 Mutation = Callable[[bytes, Random], bytes]
 
 WIDTHS = {1: "B", 2: "H", 4: "I", 8: "Q"}  # bytes of a number, and struct's name of it
-NUMBERS = (0, 1, 2, 7, 127, 128, 255, 256, 32767, 32768, 65535, 2**24, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1)
+NUMBERS = (
+    0,
+    1,
+    2,
+    7,
+    127,
+    128,
+    255,
+    256,
+    32767,
+    32768,
+    65535,
+    2**24,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    2**63 - 1,
+    2**64 - 1,
+)
 TOKENS = (b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\x80", b"-1", b"1e999", b"nan", b"9" * 25, b'"', b"\r", b"\n", b" ")
 HEADER = 256  # bytes at the beginning, where formats say what they hold
 MOST_EDITS = 4

@@ -24,15 +24,21 @@ def write_mosi(ending: str) -> None:
     for fold in ("train", "valid", "test"):
         ids = np.empty((2, 3), dtype=object)
         ids[:] = [[f"{fold}{row}".encode(), b"0.0", b"1.5"] for row in range(2)]
-        steps = {name: generator.normal(size=(2, 3, width)) for name, width in (("vision", 2), ("audio", 1), ("text", 2))}
+        steps = {
+            name: generator.normal(size=(2, 3, width)) for name, width in (("vision", 2), ("audio", 1), ("text", 2))
+        }
         folds[fold] = steps | {"labels": generator.normal(size=(2, 1, 1)), "id": ids}
     if ending == "pkl":
         Path("mosi_data.pkl").write_bytes(pickle.dumps(folds, protocol=4))
         Path("mosi_old.pkl").write_bytes(pickle.dumps(folds, protocol=2))
         return
-    arrays = {f"{fold}/{key}": values.astype("S") if key == "id" else values for fold, own in folds.items() for key, values in own.items()}
+    arrays = {
+        f"{fold}/{key}": values.astype("S") if key == "id" else values
+        for fold, own in folds.items()
+        for key, values in own.items()
+    }
     if ending == "npz":
-        np.savez("mosi.npz", **arrays)  # type: ignore[arg-type]
+        np.savez("mosi.npz", **arrays)
         return
     with h5py.File("mosi.hdf5", "w") as file:
         for name, values in arrays.items():
@@ -173,7 +179,9 @@ def read_hdf5() -> None:
 def write_vectors() -> None:
     """Write word vectors in both formats, each also compressed."""
     head = f"{len(VECTORS)} 2\n".encode()
-    binary = head + b"".join(word.encode() + b" " + np.array(own, "<f4").tobytes() + b"\n" for word, own in VECTORS.items())
+    binary = head + b"".join(
+        word.encode() + b" " + np.array(own, "<f4").tobytes() + b"\n" for word, own in VECTORS.items()
+    )
     text = head + b"".join(f"{word} {own[0]} {own[1]}\n".encode() for word, own in VECTORS.items())
     for name, content in (("vectors.bin", binary), ("vectors.txt", text)):
         Path(name).write_bytes(content)

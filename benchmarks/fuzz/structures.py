@@ -12,36 +12,13 @@ from typing import Any
 
 import numpy as np
 
-# What a mutation raises where an earlier one has broken the file.
-BROKEN = (ValueError, SyntaxError, LookupError, TypeError, RecursionError, MemoryError)
-BROKEN += (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, struct.error)
+from benchmarks.fuzz.values import CELLS, DTYPES, MARK, OPCODES, RAW, SHAPES, VALUES, YAML_ENDS
 
-# Values of JSON and YAML: of every type, and those at which numbers, texts and containers break.
-VALUES: tuple[Any, ...] = (
-    *(None, True, False, 0, 1, -1, 2**31, 2**63, 2**64, -(2**63) - 1, 10**30, 0.5, -0.0, 1e308, float("nan")),
-    *(float("inf"), "", " ", "a", "1", "nan", "é", "\x00", "\ud800", "a" * 70_000, "../../etc/passwd", "a\nb", "9" * 25),
-    *([], {}, [None], [[]], {"": None}, [1] * 5000, {"a": {"a": {}}}, [[1, 2], [3]]),
+# What a mutation raises where an earlier one has broken the file.
+BROKEN: tuple[type[Exception], ...] = (
+    *(ValueError, SyntaxError, LookupError, TypeError, RecursionError, MemoryError, EOFError, OSError),
+    *(NotImplementedError, struct.error, zlib.error, zipfile.BadZipFile),
 )
-# Values that no program writes, in place of a mark that json.dumps wrote.
-MARK = "\x01mark\x01"
-RAW = ("[" * 100_000, "[" * 900 + "]" * 900, '{"a":' * 900 + "1" + "}" * 900, "1e999", "-1e999", "9" * 5000)
-RAW += ("-", "0x10", "1_000", "'a'", "1.", "01", "NaN", "1e-5000", "", "{,}", "[1,]", "\t", '"\\u12"', '"\\ud800"')
-CELLS = ("", " ", "NaN", "nan", "inf", "-inf", "1e999", "1e308", "-1", "-0", "0", "1.5", "9" * 25, "-" + "9" * 25)
-CELLS += ("9" * 5000, "9223372036854775807", "9223372036854775808", "18446744073709551616", "1e19", "-1e19", "1e400")
-CELLS += ("a", "é", "\x00", "\ufeff", '"', '""', '"a', "a" * 140_000, "<200", ">", "0000-00-00", "9999-12-31", "True")
-CELLS += ("2150-13-01", "1e5000-01-01", "99999-01-01", "2006-01-10T25:00", "1677-01-01", "1,5", "0x10", "1_0", "٣", "½")
-CELLS += ("None", "NA", "-4", "=1+1", "a\nb", "\r", "\u2028", "٣" * 30, "1e-400", "0.1" + "0" * 400)
-DTYPES = ("<f8", ">f8", "<f4", "<f2", ">f4", "<f16", "|b1", "?", "<i8", "<u8", "|u1", "<c16", "|O", "<U4", "<U1000000")
-DTYPES += ("|S4", "|S0", "<U0", "|V0", "|V8", "<M8[ns]", "<m8[s]", "<f3", "", "f", "object", "a" * 1000, "(2,)f4", "O8")
-DTYPES += ("<f4,<f4", "f4," * 2000, "<f9999999999", "T", "void", "é")
-SHAPES = ("()", "(0,)", "(-1,)", "(1,)", "(3)", "[3]", "None", "(3.0,)", "(True,)", "('a',)", "(2**40,)", "(10**30,)")
-SHAPES += ("(9223372036854775807,)", "(9223372036854775808,)", "(4611686018427387904, 4)", "(1099511627776, 1)", "()()")
-SHAPES += ("(0, 9223372036854775807)", "(" + "1," * 70 + ")", "(" + "2," * 60 + ")", "(" * 3000, "(1L, 2L)", "{}", "-")
-SHAPES += ("(1000000000000,)", "(4294967296,)", "(65536, 65536)", "((1,),)", "(999999, 999999, 999999)", "lambda: 0")
-OPCODES = (b"r\xff\xff\xff\x03", b"j\xff\xff\xff\x03", b"r\xff\xff\xff\xff", b"\x8e" + b"\xff" * 8, b"\x8d\xff\xff\xff\x7f" + b"\0" * 4)
-OPCODES += (b"cos\nsystem\n", b"\x8c\x02os\x8c\x06system\x93", b"R", b"b", b"(", b"0", b".", b"N", b"K\x01", b"I99\n", b"a", b"e")
-OPCODES += (b"\x8b\xff\xff\xff\x7f", b"\x95" + b"\xff" * 8, b"s", b"u", b"}", b"]", b")", b"\x81", b"\x92", b"\x98", b"P1\n", b"Q")
-OPCODES += (b"p99999999\n", b"L" + b"9" * 5000 + b"L\n", b"S'\\x'\n", b"V\\ud800\n", b"\x94", b"2", b"q\xff", b"h\xff", b"t", b"\x85")
 
 
 def mutate_json(name: str, content: bytes, random: Random) -> bytes:  # noqa: ARG001 (of all structured mutations)
@@ -52,37 +29,15 @@ def mutate_json(name: str, content: bytes, random: Random) -> bytes:  # noqa: AR
 def mutate_yaml(name: str, content: bytes, random: Random) -> bytes:  # noqa: ARG001
     """Change a value or key of a YAML file, or add what only YAML has."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     if random.random() < 0.3:  # noqa: PLR2004
         return content + random.choice(YAML_ENDS)
-    return _dump(YAML(typ="safe").load(io.BytesIO(content)), random)
-
-
-_BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 12)
-)
-YAML_ENDS = (
-    b"\n? [a, b]\n: 1\n",
-    b"\nx: !!python/object/apply:os.system [ls]\n",
-    b"\nx: !own {a: 1}\n",
-    b"\nx: *nowhere\n",
-    b"\nrun: 1\n",
-    b"\n---\na: 1\n",
-    b"\n\tx: 1\n",
-    b"\nx: &x [*x]\n",
-    b"\n<<: {run: 1}\n",
-    b"\nx: 2001-99-99\n",
-    b"\nx: !!binary '###'\n",
-    b"\nx: !!int a\n",
-    b"\nx: !!timestamp a\n",
-    b"\nx: " + b"[" * 20_000,
-    b"\n1: 2\nnull: 3\n2001-01-01: 4\n",
-    b"\n%YAML 1.1\n",
-    b"\nx: \xff\xfe\n",
-    b"\nx: 1:30:00\ny: .inf\nz: " + b"9" * 5000 + b"\n",
-    f"\n{_BOMB}".encode(),
-    f"\nmodels: {{defaults: {{epochs: &e 1}}}}\n{_BOMB}run: *a11\n".encode(),
-)
+    try:
+        tree = YAML(typ="safe").load(io.BytesIO(content))
+    except YAMLError as error:
+        raise ValueError from error
+    return _dump(tree, random)
 
 
 def _dump(tree: Any, random: Random) -> bytes:  # noqa: ANN401 (anything that JSON holds)
@@ -101,7 +56,7 @@ def _dump(tree: Any, random: Random) -> bytes:  # noqa: ANN401 (anything that JS
             parent[random.choice(("", "a", "é", key + "x", key.upper(), "a" * 5000))] = value
     elif parent is not holder:
         del parent[key]
-    text = json.dumps(holder.get("", None), ensure_ascii=random.random() < 0.5)  # noqa: PLR2004
+    text = json.dumps(holder.get(""), ensure_ascii=random.random() < 0.5)  # noqa: PLR2004
     if raw is not None:
         text = text.replace(json.dumps(MARK), raw)
     if random.random() < 0.1 and "{" in text:  # noqa: PLR2004 (a key twice)
@@ -202,7 +157,16 @@ def mutate_array(name: str, content: bytes, random: Random) -> bytes:  # noqa: A
     key = random.choice(("descr", "shape", "fortran_order"))
     parts[key] = random.choice(
         {
-            "descr": (*(repr(own) for own in DTYPES), "[('a', '<f4')]", "[('a', '|O')]", "[]", "None", "1", "{}", "('<f4', (2,))"),
+            "descr": (
+                *(repr(own) for own in DTYPES),
+                "[('a', '<f4')]",
+                "[('a', '|O')]",
+                "[]",
+                "None",
+                "1",
+                "{}",
+                "('<f4', (2,))",
+            ),
             "shape": SHAPES,
             "fortran_order": ("True", "False", "1", "None", "'a'"),
         }[key]
@@ -211,7 +175,11 @@ def mutate_array(name: str, content: bytes, random: Random) -> bytes:  # noqa: A
         parts.pop(random.choice(tuple(parts)))
     if random.random() < 0.1:  # noqa: PLR2004
         parts["more"] = "1"
-    text = "{" + ", ".join(f"{own!r}: {value}" for own, value in parts.items()) + random.choice(("}",) * 8 + ("", "}}", "\x00"))
+    text = (
+        "{"
+        + ", ".join(f"{own!r}: {value}" for own, value in parts.items())
+        + random.choice(("}",) * 8 + ("", "}}", "\x00"))
+    )
     return _npy(text, data, random)
 
 
@@ -230,7 +198,7 @@ def _edit_numbers(header: str, data: bytes, random: Random) -> bytes:
     kind = np.dtype(descr)
     if kind.kind not in "fiub" or not data:
         return data[: random.randrange(len(data) + 1)]
-    extremes = (np.nan, np.inf, -np.inf, 0.0, -1.0) if kind.kind == "f" else (0, 1)
+    extremes: tuple[float, ...] = (np.nan, np.inf, -np.inf, 0.0, -1.0) if kind.kind == "f" else (0, 1)
     if kind.kind in "iu":
         extremes = (np.iinfo(kind).min, np.iinfo(kind).max, 0, 1)
     place = random.randrange(len(data) // kind.itemsize) * kind.itemsize
@@ -269,5 +237,7 @@ def mutate_png(name: str, content: bytes, random: Random) -> bytes:  # noqa: ARG
     if kind == b"zTXt" and random.random() < 0.5:  # noqa: PLR2004 (what unpacks to a thousand times its size)
         own = b"a\x00\x00" + zlib.compress(b"\x00" * 2**26)
     chunks[index] = (kind, own)
-    joined = (struct.pack(">I", len(own)) + kind + own + struct.pack(">I", zlib.crc32(kind + own)) for kind, own in chunks)
+    joined = (
+        struct.pack(">I", len(own)) + kind + own + struct.pack(">I", zlib.crc32(kind + own)) for kind, own in chunks
+    )
     return content[:8] + b"".join(joined)

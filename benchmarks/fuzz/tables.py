@@ -1,7 +1,9 @@
 """The parsers of users' own tables and of MIMIC-IV's, and that of params.yaml."""
 
 import gzip
+import io
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pandas as pd
 from benchmarks.fuzz.parsers import Parser
 
 ROWS = 30
+EVENTS = 40  # lines of a table of events of MIMIC-IV
 PARAMS = """
 run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null, max_batch_size: null}
 split: {train: 0.6, validation: 0.2, test: 0.2, seed: 0}
@@ -58,14 +61,18 @@ def own_tables(seed: int = 0) -> dict[str, pd.DataFrame]:
     people["note"] = np.where(generator.random(ROWS) < 0.5, "calm and well", "loud and ill")  # noqa: PLR2004
     people["outcome"] = ["no", "yes"] * (ROWS // 2)
     scores = pd.DataFrame({"sample": ids, "score_a": generator.normal(size=ROWS), "score_b": range(ROWS)})
-    steps = pd.DataFrame({"sample": np.repeat(ids, 2), "day": [1, 2] * ROWS, "pulse": generator.normal(60, 9, 2 * ROWS)})
+    steps = pd.DataFrame(
+        {"sample": np.repeat(ids, 2), "day": [1, 2] * ROWS, "pulse": generator.normal(60, 9, 2 * ROWS)}
+    )
     return {"people": people, "scores": scores, "steps": steps}
 
 
 def write_own(kind: str) -> None:
     """Write the tables as CSV, TSV and compressed, or as Parquet; or arrays beside a CSV; and the settings."""
     tables = own_tables()
-    endings = {"people": "csv", "scores": "tsv.gz", "steps": "csv"} if kind == "csv" else dict.fromkeys(tables, "parquet")
+    endings = (
+        {"people": "csv", "scores": "tsv.gz", "steps": "csv"} if kind == "csv" else dict.fromkeys(tables, "parquet")
+    )
     files = {name: f"{name}.{ending}" for name, ending in endings.items()}
     modalities: dict[str, Any] = {
         "person": {"columns": ["age", "weight", "sex"]},
@@ -81,7 +88,12 @@ def write_own(kind: str) -> None:
         _write_table(Path("raw") / file, tables[name])
     for path in Path().glob("*.npy"):
         path.rename(Path("raw") / path.name)
-    params = {"raw": "raw", "files": [files["people"], files["scores"]], "id": "sample", "label": "outcome"}
+    params: dict[str, Any] = {
+        "raw": "raw",
+        "files": [files["people"], files["scores"]],
+        "id": "sample",
+        "label": "outcome",
+    }
     params |= {"task": "binary", "group": "site", "licence": "open", "modalities": modalities}
     split = {"train": 0.6, "validation": 0.2, "test": 0.2, "seed": 0}
     Path("params.yaml").write_text(json.dumps({"data": {"tables": {"tiny": params}}, "split": split}))
@@ -99,7 +111,7 @@ def _write_arrays() -> dict[str, Any]:
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:
     if path.suffix == ".parquet":
-        table.to_parquet(path, index=False)
+        table.to_parquet(path, index=False, compression=None)
     elif path.suffix == ".npy":
         np.save(path, table[["score_a", "score_b"]].to_numpy())
     else:
@@ -118,20 +130,16 @@ def read_own() -> None:
 
 def write_mimic(kind: str) -> None:
     """Write MIMIC-IV's tables of a few patients as CSV, one compressed; or as Parquet."""
-    import shutil
-
     from stages.datasets.mimic.synthetic.synthesize import write_tables
 
     write_tables(Path("all"), 8, seed=0)
     for path in sorted(Path("all").glob("*/*.csv.gz")):
-        text = gzip.decompress(path.read_bytes())
-        table = text.split(b"\n")[:40]
+        lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+        is_long = path.name.startswith(("labevents", "chartevents"))
+        content = b"".join(lines[:EVENTS] if is_long else lines)
         target = Path("raw") / path.parent.name / path.name.removesuffix(".csv.gz")
         target.parent.mkdir(parents=True, exist_ok=True)
-        content = b"\n".join(table[:-1]) + b"\n" if len(table) == 40 and path.name.startswith(("lab", "chart")) else text  # noqa: PLR2004
         if kind == "parquet":
-            import io
-
             pd.read_csv(io.BytesIO(content)).to_parquet(target.with_suffix(".parquet"), index=False)
         elif path.name.startswith("lab"):
             target.with_suffix(".csv.gz").write_bytes(gzip.compress(content, mtime=0))
@@ -161,7 +169,13 @@ def _mimic_settings() -> dict[str, Any]:
 
 
 PARSERS = [
-    Parser("params.yaml", lambda: Path("params.yaml").write_text(PARAMS), read_params, ("params.yaml",), ("models.", "run.")),
+    Parser(
+        "params.yaml",
+        lambda: Path("params.yaml").write_text(PARAMS),
+        read_params,
+        ("params.yaml",),
+        ("models.", "run."),
+    ),
     Parser("CSV and TSV (tables)", partial(write_own, "csv"), read_own, ("raw/*",), ("raw", "tiny")),
     Parser("Parquet (tables)", partial(write_own, "parquet"), read_own, ("raw/*",), ("raw", "tiny")),
     Parser("NPY (tables)", partial(write_own, "npy"), read_own, ("raw/*.npy",), ("raw", "tiny")),

@@ -5,6 +5,8 @@ word vectors, `vgg_features` VGG-16's, and its splits are in the attribute that 
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from i2moe.base.errors import InputError
+from i2moe.base.reading import read_json
 from stages.shared.prefetch import read_ahead
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ GENRES = (
 )  # fmt: skip
 DATASET, SPLIT, HDF5 = "dataset", "split.json", "multimodal_imdb.hdf5"
 FOLDS = {"train": "train", "dev": "validation", "test": "test"}
+# The arrays of the ready-made file: number of axes, kinds of NumPy's dtypes.
+HDF5_ARRAYS = {"genres": (2, "iub"), "imdb_ids": (1, "SO"), "features": (2, "f"), "vgg_features": (2, "f")}
 HDF5_ROWS = {"train": 15552, "dev": 2608, "test": 7799}  # of the ready-made file, in this order
 REMEDY = "unpack mmimdb.tar.gz there, or set data.imdb.raw to the file multimodal_imdb.hdf5"
 
@@ -89,10 +94,7 @@ def read_folder(raw: str, *, official: bool) -> Movies:
 
 def _read_json(path: Path) -> tuple[list[str], str]:
     """Return genres and the longest plot of a movie; none where its file has none."""
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:  # not JSON, or not UTF-8
-        raise InputError(f"{path} is not a JSON file: unpack the archive again") from error
+    content = read_json(path, "unpack the archive again")
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no JSON object: unpack the archive again")
     return _texts(path, content, "genres"), max(_texts(path, content, "plot"), key=len, default="")
@@ -113,12 +115,10 @@ def read_folds(path: Path) -> dict[str, str]:
         InputError: for a missing or broken file, a missing fold, or a movie in two folds.
     """
     remedy = "take it from the archive, or set data.imdb.split to shares"
-    if not path.is_file():
-        raise InputError(f"{path} is missing: {remedy}")
+    content = read_json(path, remedy)
     try:
-        content = json.loads(path.read_bytes())
         folds = {name: [str(movie) for movie in content[name]] for name in FOLDS}
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise InputError(f"{path} does not hold the lists {', '.join(FOLDS)}: {remedy}") from error
     split_of: dict[str, str] = {}
     for name, movies in folds.items():
@@ -137,18 +137,32 @@ def open_hdf5(path: Path) -> "h5py.File":
     """
     import h5py
 
-    try:
+    with reading(path):
         file = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path} is not a complete HDF5 file: download it again") from error
-    rows = None
-    for name, rank in {"genres": 2, "imdb_ids": 1, "features": 2, "vgg_features": 2}.items():
-        if name not in file or file[name].ndim != rank:
-            raise InputError(f"{path} has no array {name!r} with {rank} axes: is this multimodal_imdb.hdf5?")
-        rows = len(file[name]) if rows is None else rows
-        if len(file[name]) != rows:
-            raise InputError(f"{path}: {name!r} has {len(file[name])} rows, 'genres' {rows}: download it again")
+        rows = None
+        for name, (rank, kinds) in HDF5_ARRAYS.items():
+            own = file.get(name)
+            if not isinstance(own, h5py.Dataset) or own.ndim != rank or own.dtype.kind not in kinds:
+                raise InputError(f"{path} has no array {name!r} with {rank} axes: is this multimodal_imdb.hdf5?")
+            rows = len(own) if rows is None else rows
+            if len(own) != rows:
+                raise InputError(f"{path}: {name!r} has {len(own)} rows, 'genres' {rows}: download it again")
     return file
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Refuse a file in which the HDF5 library finds something broken, wherever that is read.
+
+    Raises:
+        InputError: for what h5py raises then.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
+        raise InputError(f"{path} is not a complete HDF5 file: download it again") from error
 
 
 def read_hdf5(path: Path, *, official: bool) -> Movies:
@@ -157,7 +171,7 @@ def read_hdf5(path: Path, *, official: bool) -> Movies:
     Raises:
         InputError: for a repeated id, genres without names or other than 0 and 1, or unknown folds.
     """
-    with open_hdf5(path) as file:
+    with open_hdf5(path) as file, reading(path):
         ids = pd.Series(file["imdb_ids"][:]).map(_text)
         repeated = ids.duplicated().to_numpy()
         if repeated.any():

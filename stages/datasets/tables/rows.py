@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
+from i2moe.base.reading import open_npy
 from stages.datasets.tables.columns import in_columns, select_columns
 from stages.datasets.tables.settings import Modality, Sequence, TableParams
 from stages.datasets.tables.source import Source, id_texts, read_table, require_columns
@@ -116,12 +117,7 @@ def open_array(raw: Raw, file: str, dims: tuple[int, ...]) -> NDArray[Any]:
 
 
 def _open(path: Path) -> NDArray[Any]:
-    try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise InputError(f"{path} is missing: put it there") from error
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path} is not a readable NPY array: save it with numpy.save") from error
+    array = open_npy(path, "save it with numpy.save")
     if array.dtype.kind not in "biuf":
         raise InputError(f"{path} holds {array.dtype}; allowed: numbers")
     return array
