@@ -295,4 +295,4 @@ def _open_present(folder: Path, name: str, features: Samples) -> NDArray[np.bool
 
 
 def _load(path: Path) -> NDArray[Any]:
-    return open_npy(path, "rerun the feature stage that writes it")
+    return open_npy(path, "run the feature stage that writes it")

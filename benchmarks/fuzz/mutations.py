@@ -7,6 +7,7 @@ half know the format by the file's ending (`structures.py`), and reach what stan
 import gzip
 import io
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import PurePath
@@ -162,7 +163,11 @@ def _inside_zip(name: str, content: bytes, random: Random) -> bytes:  # noqa: AR
         )
     )()
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", random.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))) as archive:
+    with (
+        warnings.catch_warnings(),
+        zipfile.ZipFile(stream, "w", random.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))) as archive,
+    ):
+        warnings.simplefilter("ignore")  # that a name is there twice is meant
         for member, inside in members:
             archive.writestr(zipfile.ZipInfo(member), inside)
     return stream.getvalue()

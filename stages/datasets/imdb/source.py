@@ -32,7 +32,7 @@ GENRES = (
 DATASET, SPLIT, HDF5 = "dataset", "split.json", "multimodal_imdb.hdf5"
 FOLDS = {"train": "train", "dev": "validation", "test": "test"}
 # The arrays of the ready-made file: number of axes, kinds of NumPy's dtypes.
-HDF5_ARRAYS = {"genres": (2, "iub"), "imdb_ids": (1, "SO"), "features": (2, "f"), "vgg_features": (2, "f")}
+HDF5_ARRAYS = {"genres": (2, "iubf"), "imdb_ids": (1, "SO"), "features": (2, "f"), "vgg_features": (2, "f")}
 HDF5_ROWS = {"train": 15552, "dev": 2608, "test": 7799}  # of the ready-made file, in this order
 REMEDY = "unpack mmimdb.tar.gz there, or set data.imdb.raw to the file multimodal_imdb.hdf5"
 
@@ -141,7 +141,7 @@ def open_hdf5(path: Path) -> "h5py.File":
         file = h5py.File(path, "r")
         rows = None
         for name, (rank, kinds) in HDF5_ARRAYS.items():
-            own = file.get(name)
+            own = file[name] if name in file else None  # `get` would hide what is broken
             if not isinstance(own, h5py.Dataset) or own.ndim != rank or own.dtype.kind not in kinds:
                 raise InputError(f"{path} has no array {name!r} with {rank} axes: is this multimodal_imdb.hdf5?")
             rows = len(own) if rows is None else rows

@@ -117,7 +117,7 @@ def open_array(raw: Raw, file: str, dims: tuple[int, ...]) -> NDArray[Any]:
 
 
 def _open(path: Path) -> NDArray[Any]:
-    array = open_npy(path, "save it with numpy.save")
+    array = open_npy(path, "put it there, saved with numpy.save")
     if array.dtype.kind not in "biuf":
         raise InputError(f"{path} holds {array.dtype}; allowed: numbers")
     return array

@@ -154,7 +154,7 @@ def _read_parquet(path: Path, params: TableParams) -> pd.DataFrame:
 
 
 def _read_array(path: Path) -> pd.DataFrame:
-    array = np.array(open_npy(path, "save it with numpy.save, as numbers or text"))
+    array = np.array(open_npy(path, "put it there, numbers or text saved with numpy.save"))
     if array.dtype.kind not in ARRAY_KINDS:
         raise InputError(f"{path} holds {array.dtype}; allowed: numbers or text")
     if array.ndim == 1:

@@ -230,7 +230,7 @@ WRONG = {
     "no array": (lambda: Path("raw/map.npy").unlink(), "raw/map.npy is missing: put it there"),
     "a pickle": (
         lambda: np.save("raw/map.npy", np.array([None] * NUM)),
-        "raw/map.npy is not a readable NPY array: save it with numpy.save",
+        r"raw/map.npy is not a readable NPY array \(.*\): put it there, saved with numpy.save",
     ),
 }
 
