@@ -28,10 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
-from i2moe.base.reading import open_npy
 from i2moe.contract.cohort import SPLITS, read_cohort
 from i2moe.contract.descriptions import CohortDescription, ModalityDescription
 from i2moe.contract.masks import unpack_mask
+from i2moe.contract.reading import open_npy
 from i2moe.signature import ModalitySignature, Signature
 
 if TYPE_CHECKING:
@@ -206,8 +206,9 @@ def _open_array(folder: Path, name: str, features: Samples) -> NDArray[Any]:
     """Memory-map one modality's array and check it against the cohort and its description."""
     path = folder / f"{name}.npy"
     array = _load(path)
-    if len(array) != len(features):
-        raise InputError(f"{path} has {len(array)} rows, the cohort {len(features)}: rerun the feature stage")
+    rows = array.shape[0] if array.ndim else 0
+    if rows != len(features):
+        raise InputError(f"{path} has {rows} rows, the cohort {len(features)}: rerun the feature stage")
     if array.dtype.name not in DTYPES:
         raise InputError(f"{path} has dtype {array.dtype}, allowed are {', '.join(DTYPES)}: rerun the feature stage")
     if not array.flags.c_contiguous:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from i2moe.base.errors import InputError
-from i2moe.base.reading import read_csv
+from i2moe.contract.reading import read_csv
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
-from i2moe.base.reading import read_csv
 from i2moe.base.strict import Count
 from i2moe.contract.json_file import Description
+from i2moe.contract.reading import read_csv
 from i2moe.estimator.inputs import Preparation
 from i2moe.preparation.fitted import read_fitted, write_fitted
 from i2moe.trained import DESCRIPTION, TrainedModel

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest
-from i2moe.preparation.fitted import Fitted, expect
+from i2moe.preparation.fitted import Fitted, expect, refuse
 
 Floats = NDArray[np.float64]
 
@@ -223,7 +223,9 @@ class ColumnEncoder:
         )
         shape = (len(categorical),)
         modes, counts = expect(values, "modes", "U", shape).tolist(), expect(values, "category_counts", "iu", shape)
-        found, ends = expect(values, "categories", "U").tolist(), np.cumsum(counts).tolist()
+        found, ends = expect(values, "categories", "U", (int(counts.sum()),)).tolist(), np.cumsum(counts).tolist()
+        if sorted([*numeric, *categorical]) != sorted(columns) or not set(indicated) <= set(columns):
+            refuse(values, "its names of columns do not fit together")
         return cls(
             columns=columns,
             numbers=Numbers(numeric, *numbers),

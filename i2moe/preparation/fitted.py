@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
-from i2moe.base.reading import read_npz
+from i2moe.contract.reading import read_npz
 
 Fitted = dict[str, NDArray[Any]]
 KINDS = "biufU"  # of NumPy's dtypes: truth values, whole numbers, numbers, text; nothing that needs a pickle
@@ -65,6 +65,15 @@ def expect(values: Fitted, name: str, kinds: str, shape: tuple[int, ...] | None 
     """
     array = values[name]
     if array.dtype.kind not in kinds or (array.shape != shape if shape is not None else array.ndim != 1):
-        source = values.path if isinstance(values, Read) else "what was fitted"
-        raise InputError(f"{source}: {name!r} is {array.dtype} of shape {array.shape}: rerun the feature stage")
+        refuse(values, f"{name!r} is {array.dtype} of shape {array.shape}")
     return array
+
+
+def refuse(values: Fitted, problem: str) -> NoReturn:
+    """Refuse what was fitted.
+
+    Raises:
+        InputError: naming the file that it is from.
+    """
+    source = values.path if isinstance(values, Read) else "what was fitted"
+    raise InputError(f"{source}: {problem}: rerun the feature stage")

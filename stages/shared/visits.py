@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from i2moe.base.errors import InputError
-from i2moe.base.reading import read_csv
 from i2moe.contract.cohort import read_cohort
+from i2moe.contract.reading import read_csv
 from stages.shared.base import paths
 
 

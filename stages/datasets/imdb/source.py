@@ -5,6 +5,7 @@ word vectors, `vgg_features` VGG-16's, and its splits are in the attribute that 
 """
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from i2moe.base.errors import InputError
-from i2moe.base.reading import read_json
+from i2moe.contract.reading import read_json
 from stages.shared.prefetch import read_ahead
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ DATASET, SPLIT, HDF5 = "dataset", "split.json", "multimodal_imdb.hdf5"
 FOLDS = {"train": "train", "dev": "validation", "test": "test"}
 # The arrays of the ready-made file: number of axes, kinds of NumPy's dtypes.
 HDF5_ARRAYS = {"genres": (2, "iubf"), "imdb_ids": (1, "SO"), "features": (2, "f"), "vgg_features": (2, "f")}
+MAX_ENTRIES = 10_000  # of an attribute
 HDF5_ROWS = {"train": 15552, "dev": 2608, "test": 7799}  # of the ready-made file, in this order
 REMEDY = "unpack mmimdb.tar.gz there, or set data.imdb.raw to the file multimodal_imdb.hdf5"
 
@@ -141,7 +143,7 @@ def open_hdf5(path: Path) -> "h5py.File":
         file = h5py.File(path, "r")
         rows = None
         for name, (rank, kinds) in HDF5_ARRAYS.items():
-            own = file[name] if name in file else None  # `get` would hide what is broken
+            own = file[name] if name in file else None  # noqa: SIM401 (`get` would hide what is broken)
             if not isinstance(own, h5py.Dataset) or own.ndim != rank or own.dtype.kind not in kinds:
                 raise InputError(f"{path} has no array {name!r} with {rank} axes: is this multimodal_imdb.hdf5?")
             rows = len(own) if rows is None else rows
@@ -192,9 +194,16 @@ def read_hdf5(path: Path, *, official: bool) -> Movies:
 def _target_names(file: "h5py.File") -> list[str]:
     """Return the names of the columns of 'genres', which its attribute lists as JSON; none where it does not."""
     try:
-        return [str(name) for name in json.loads(_text(file["genres"].attrs.get("target_names", "[]")))]
-    except (ValueError, TypeError):
+        return [str(name) for name in json.loads(_text(_attribute(file["genres"], "target_names")))]
+    except (KeyError, ValueError, TypeError):
         return []
+
+
+def _attribute(owner: Any, name: str) -> Any:  # noqa: ANN401 (h5py has no types)
+    """Return an attribute; one whose size is broken would be read for minutes."""
+    if math.prod(owner.attrs.get_id(name).shape) > MAX_ENTRIES:
+        raise ValueError(f"attribute {name!r} has more than {MAX_ENTRIES} entries")
+    return owner.attrs[name]
 
 
 def _hdf5_folds(path: Path, file: "h5py.File") -> NDArray[np.str_]:
@@ -202,7 +211,7 @@ def _hdf5_folds(path: Path, file: "h5py.File") -> NDArray[np.str_]:
     num_rows = len(file["genres"])
     folds = np.full(num_rows, "", dtype="<U10")
     if "split" in file.attrs:
-        for entry in file.attrs["split"]:
+        for entry in _attribute(file, "split"):
             if _text(entry["source"]) == "genres" and _text(entry["split"]) in FOLDS:
                 folds[int(entry["start"]) : int(entry["stop"])] = FOLDS[_text(entry["split"])]
     elif num_rows == sum(HDF5_ROWS.values()):

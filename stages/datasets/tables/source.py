@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError, first_line
-from i2moe.base.reading import open_npy, read_parquet
 from i2moe.base.strict import nearest
+from i2moe.contract.reading import open_npy, read_parquet
 from stages.datasets.tables.delimited import read_delimited
 from stages.datasets.tables.settings import TableParams
 

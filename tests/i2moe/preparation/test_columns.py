@@ -139,6 +139,9 @@ def test_a_category_of_whole_numbers_is_the_same_with_missing_values_beside_it()
         ("scales", np.array(["a"]), r"'scales' is <U1 of shape \(1,\)"),
         ("categorical", np.array([5.9e20]), r"'categorical' is float64"),
         ("category_counts", np.array([0.5]), r"'category_counts' is float64"),
+        ("columns", np.array(["y"]), "its names of columns do not fit together"),
+        ("indicated", np.array(["y"]), "its names of columns do not fit together"),
+        ("category_counts", np.array([1]), r"'category_counts' is int64 of shape \(1,\)"),
         ("columns", np.array("a"), r"'columns' is <U1 of shape \(\)"),
     ],
 )

@@ -227,6 +227,10 @@ WRONG = {
         lambda: np.save("raw/ecg.lengths.npy", np.full(NUM, 6)),
         "ecg.lengths.npy: expected 30 numbers from 0 to 5",
     ),
+    "nothing measured": (
+        lambda: pd.read_csv("raw/labs.csv")[["patient", "hour"]].to_csv("raw/labs.csv", index=False),
+        "raw/labs.csv has no columns besides",
+    ),
     "no array": (lambda: Path("raw/map.npy").unlink(), "raw/map.npy is missing: put it there"),
     "a pickle": (
         lambda: np.save("raw/map.npy", np.array([None] * NUM)),

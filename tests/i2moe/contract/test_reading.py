@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from i2moe.base.errors import InputError
-from i2moe.base.reading import open_npy, read_csv, read_json, read_npz, read_parquet
+from i2moe.contract.reading import open_npy, read_csv, read_json, read_npz, read_parquet
 
 
 def npy(header, data=bytes(8), version=(1, 0)):
@@ -40,8 +40,9 @@ def refuse(read, path, content, expected):
         b"\xff\xfe",
         b"9" * 5000,
         b'{"a": 1e}',
+        b'["\\ud83d"]',
     ],
-    ids=["empty", "open", "nested", "no text", "digits", "number"],
+    ids=["empty", "open", "nested", "no text", "digits", "number", "half a sign"],
 )
 def test_what_is_no_json_is_refused(tmp_path, content):
     refuse(lambda path: read_json(path, "write it again"), tmp_path / "a.json", content, "is not a JSON file: write it")
@@ -161,3 +162,15 @@ def test_a_parquet_file_with_a_broken_schema_is_refused(tmp_path):
     whole = path.read_bytes()
     for broken in (b"", whole[:-9], whole[: len(whole) // 2], whole.replace(b"ARROW:schema", b"ARROW:schemb")[:-4]):
         refuse(lambda own: read_parquet(own, "again"), path, broken, "cannot be read as Parquet")
+
+
+def test_texts_of_a_parquet_file_that_are_no_utf_8_are_refused(tmp_path):
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"a": ["some text"]}).to_parquet(path, compression=None)
+    broken = path.read_bytes().replace(b"some text", b"some\xfftext")
+    refuse(lambda own: read_parquet(own, "again"), path, broken, "cannot be read as Parquet .*: again")
+
+
+def test_a_sign_in_two_halves_is_read(tmp_path):
+    (tmp_path / "a.json").write_bytes(b'{"a": "\\ud83d\\ude00"}')
+    assert read_json(tmp_path / "a.json", "") == {"a": "\U0001f600"}

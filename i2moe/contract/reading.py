@@ -4,6 +4,7 @@ Each function catches what its library raises for a broken file, and nothing of 
 """
 
 import json
+import re
 import sys
 import warnings
 import zipfile
@@ -20,6 +21,7 @@ from i2moe.base.errors import InputError, first_line
 if TYPE_CHECKING:
     import pandas as pd
 
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # one of the two halves as which JSON may write a sign
 # NumPy reads an array's header with Python's own tokenizer, and trusts its sizes.
 NPY_ERRORS = (ValueError, OSError, EOFError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError)
 NPZ_ERRORS = (*NPY_ERRORS, KeyError, AttributeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
@@ -33,9 +35,22 @@ def read_json(path: Path, remedy: str) -> Any:  # noqa: ANN401 (anything may be 
     """
     content = _content(path, remedy)
     try:
-        return json.loads(content)
+        return load_json(content)
     except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, a number too long, or nested too deep
         raise InputError(f"{path} is not a JSON file: {remedy}") from error
+
+
+def load_json(content: bytes, **options: Any) -> Any:  # noqa: ANN401 (of Python's json)
+    """Return what JSON means.
+
+    Raises:
+        ValueError: for what is no JSON, or has half a sign, which no other file can hold.
+        RecursionError: for what is nested too deep.
+    """
+    found = json.loads(content, **options)
+    if SURROGATE.search(content):
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
 
 
 def _content(path: Path, remedy: str) -> bytes:
@@ -120,11 +135,13 @@ def read_parquet(path: Path, remedy: str, columns: list[str] | None = None) -> "
     Raises:
         InputError: for a file that is missing or no Parquet, or whose notes for pandas are wrong.
     """
-    import pandas as pd
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
-        return pd.read_parquet(path, columns=columns)
+        table = pq.read_table(path, columns=columns)
+        table.validate(full=True)  # texts in UTF-8, places within their columns: what is not, would crash later
+        return table.to_pandas()
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: {remedy}") from error
     except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, AttributeError, OverflowError) as error:
