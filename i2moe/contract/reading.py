@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # one of the two halves as which JSON may write a sign
 # NumPy reads an array's header with Python's own tokenizer, and trusts its sizes.
 NPY_ERRORS = (ValueError, OSError, EOFError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError)
-NPZ_ERRORS = (*NPY_ERRORS, KeyError, AttributeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+# RuntimeError: an archive that is encrypted, or packed in an unknown way.
+NPZ_ERRORS = (*NPY_ERRORS, KeyError, AttributeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def read_json(path: Path, remedy: str) -> Any:  # noqa: ANN401 (anything may be there)

@@ -130,6 +130,13 @@ def test_an_archive_with_what_is_no_array_is_refused(tmp_path, member):
     refuse(lambda path: read_npz(path, "is wrong: again"), tmp_path / "a.npz", content, r"a.npz is wrong: again")
 
 
+def test_an_archive_that_is_encrypted_is_refused(tmp_path):
+    content = bytearray(zipped(x=npy(header())))
+    content[6] |= 1  # the flag, in the member's own header and in the directory
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    refuse(lambda path: read_npz(path, "is wrong: again"), tmp_path / "a.npz", bytes(content), r"a.npz is wrong: again")
+
+
 def test_arrays_that_are_right_are_read(tmp_path):
     (tmp_path / "a.npy").write_bytes(npy(header(), struct.pack("<d", 2.5)))
     (tmp_path / "a.npz").write_bytes(zipped(x=(tmp_path / "a.npy").read_bytes()))

@@ -228,8 +228,8 @@ WRONG = {
         "ecg.lengths.npy: expected 30 numbers from 0 to 5",
     ),
     "nothing measured": (
-        lambda: pd.read_csv("raw/labs.csv")[["patient", "hour"]].to_csv("raw/labs.csv", index=False),
-        "raw/labs.csv has no columns besides",
+        lambda: pd.read_csv("raw/heart.csv")[["sample", "minute"]].to_csv("raw/heart.csv", index=False),
+        "raw/heart.csv has no columns besides 'sample' and 'minute': bring what was measured",
     ),
     "no array": (lambda: Path("raw/map.npy").unlink(), "raw/map.npy is missing: put it there"),
     "a pickle": (
