@@ -104,6 +104,8 @@ class Source:
         path = self.path(table)
         columns = TABLES[table].columns
         header = _columns(path)
+        if twice := [name for name in header if header.count(name) > 1]:
+            raise InputError(f"{path} has column {twice[0]!r} twice: is this the {table} table as downloaded?")
         for column in columns:
             if column not in header:
                 raise InputError(

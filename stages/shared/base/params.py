@@ -18,7 +18,8 @@ from stages.shared.base import paths
 Block = TypeVar("Block")
 # What pydantic adds to a key to say which of several types it tried.
 UNION_PART = re.compile(r"^(\[.*\]|str|list\[.*\]|constrained-.*)$")
-MAX_DEPTH, MAX_VALUES = 100, 1_000_000  # levels of brackets; values of a file
+MAX_DEPTH, MAX_VALUES = 100, 1_000_000  # levels, values of a file
+NESTED = re.compile(rf"(?:[-?] +){{{MAX_DEPTH},}}")  # so many lists or keys that begin in one line
 MAX_MESSAGE = 500  # characters of a message of the parser
 MODEL_DEPTH = 3  # models.DATASET.MODEL
 
@@ -94,8 +95,8 @@ def _parse(content: str, name: str) -> Any:  # noqa: ANN401 (anything may be the
     """Parse YAML once, though a stage reads several blocks; errors point at lines of a file of this name."""
     from ruamel.yaml import YAML
 
-    if _depth(content) > MAX_DEPTH:
-        raise ValueError(f"brackets are open in more than {MAX_DEPTH} levels")
+    if _depth(content) > MAX_DEPTH or NESTED.search(content):
+        raise ValueError(f"it has more than {MAX_DEPTH} levels")
     if "&" in content and _num_values(content) > MAX_VALUES:
         raise ValueError(f"its aliases make it more than {MAX_VALUES} values")
     stream = io.StringIO(content)

@@ -285,14 +285,23 @@ BOMB = "a0: &a0 [x, x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: " + "[" * 100_000, "brackets are open in more than 100 levels"),
+        ("a: " + "[" * 100_000, "it has more than 100 levels"),
         (BOMB, "its aliases make it more than 1000000 values"),
         (f"{BOMB}run: 1\nrun: *a11\n", "its aliases make it more than 1000000 values"),
         ("a: " + "9" * 5000, "Exceeds the limit"),
         ("a: 2001-99-99", "month must be in 1..12"),
-        ("x:\n  " + "? " * 20_000, "maximum recursion depth exceeded"),
+        ("x:\n  " + "? " * 20_000, "it has more than 100 levels"),
+        ("x:\n  " + "- " * 20_000, "it has more than 100 levels"),
     ],
-    ids=["open brackets", "aliases", "aliases in a key that is there twice", "digits", "date", "nested keys"],
+    ids=[
+        "open brackets",
+        "aliases",
+        "aliases in a key that is there twice",
+        "digits",
+        "date",
+        "nested keys",
+        "nested lists",
+    ],
 )
 def test_yaml_that_would_take_forever_or_is_no_value_is_refused(tmp_path, text, problem):
     path = tmp_path / "params.yaml"

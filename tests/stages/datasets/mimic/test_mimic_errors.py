@@ -58,6 +58,10 @@ BEFORE_THE_FIRST_PASS = {
         {"note/discharge": without("hadm_id", DISCHARGE)},
         r"discharge.csv.gz has no column 'hadm_id'",
     ),
+    "column twice": (
+        {"hosp/labevents": LABEVENTS.replace("storetime", "comments", 1)},
+        r"labevents.csv.gz has column 'comments' twice: is this the labevents table as downloaded\?",
+    ),
     "empty file": ({"hosp/labevents": ""}, r"labevents.csv.gz has no column 'subject_id'"),
     "header cut off": ({"hosp/labevents": gzip.compress(LABEVENTS.encode())[:12]}, r"labevents.csv.gz cannot be read"),
     "no gzip": ({"hosp/labevents": LABEVENTS.encode()}, r"labevents.csv.gz cannot be read"),
