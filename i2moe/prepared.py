@@ -31,6 +31,7 @@ from i2moe.base.errors import InputError
 from i2moe.contract.cohort import SPLITS, read_cohort
 from i2moe.contract.descriptions import CohortDescription, ModalityDescription
 from i2moe.contract.masks import unpack_mask
+from i2moe.contract.reading import open_npy
 from i2moe.signature import ModalitySignature, Signature
 
 if TYPE_CHECKING:
@@ -205,8 +206,9 @@ def _open_array(folder: Path, name: str, features: Samples) -> NDArray[Any]:
     """Memory-map one modality's array and check it against the cohort and its description."""
     path = folder / f"{name}.npy"
     array = _load(path)
-    if len(array) != len(features):
-        raise InputError(f"{path} has {len(array)} rows, the cohort {len(features)}: rerun the feature stage")
+    rows = array.shape[0] if array.ndim else 0
+    if rows != len(features):
+        raise InputError(f"{path} has {rows} rows, the cohort {len(features)}: rerun the feature stage")
     if array.dtype.name not in DTYPES:
         raise InputError(f"{path} has dtype {array.dtype}, allowed are {', '.join(DTYPES)}: rerun the feature stage")
     if not array.flags.c_contiguous:
@@ -257,9 +259,13 @@ def _check_finite(path: Path, array: NDArray[Any]) -> None:
 def _open_lengths(folder: Path, name: str, features: Samples) -> NDArray[np.int64]:
     """Read the real lengths of a padded sequence modality; between 1 and the padded length."""
     path = folder / f"{name}.lengths.npy"
-    lengths = np.asarray(_load(path), dtype=np.int64)
-    if lengths.shape != (len(features),):
-        raise InputError(f"{path} has shape {lengths.shape}, expected ({len(features)},): rerun the feature stage")
+    stored = _load(path)
+    if stored.shape != (len(features),) or stored.dtype.kind not in "iu":
+        raise InputError(
+            f"{path} holds {stored.dtype} of shape {stored.shape}, expected whole numbers of shape ({len(features)},): "
+            "rerun the feature stage"
+        )
+    lengths = stored.astype(np.int64)
     longest = features.arrays[name].shape[1]
     if lengths.min() < 1 or lengths.max() > longest:
         raise InputError(f"{path}: lengths must lie between 1 and {longest}: rerun the feature stage")
@@ -290,10 +296,4 @@ def _open_present(folder: Path, name: str, features: Samples) -> NDArray[np.bool
 
 
 def _load(path: Path) -> NDArray[Any]:
-    if not path.exists():
-        raise InputError(f"{path} is missing: run the feature stage that writes it")
-    try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        raise InputError(f"{path} is not a readable NPY array ({error}): rerun the feature stage") from error
-    return array
+    return open_npy(path, "run the feature stage that writes it")

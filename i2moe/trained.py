@@ -27,6 +27,7 @@ from i2moe.selection import softmax
 from i2moe.signature import Signature
 
 DESCRIPTION = "model.json"
+TOKEN_AXES = 3  # samples, tokens, features
 
 
 class ModelDescription(Description):
@@ -75,7 +76,8 @@ class TrainedModel:
             raise InputError(f"{folder} holds no weights (such as 0.ckpt): train the model first")
         device = choose_device(accelerator)
         models = {int(path.stem): _load(about, path, device) for path in files}
-        means = {seed: read_means(folder / f"{seed}.means.npz", device) for seed in models}
+        num = len(about.signature.inputs)
+        means = {seed: read_means(folder / f"{seed}.means.npz", num, device) for seed in models}
         return cls(about.signature, about.config, models, means)
 
     def write(self, folder: Path) -> None:
@@ -116,21 +118,24 @@ def write_means(path: Path, means: list[Tensor]) -> None:
     write_fitted(path, {str(index): mean.float().cpu().numpy() for index, mean in enumerate(means)})
 
 
-def read_means(path: Path, device: torch.device) -> list[Tensor]:
-    """Read what `write_means` wrote.
+def read_means(path: Path, num: int, device: torch.device) -> list[Tensor]:
+    """Read what `write_means` wrote of so many modalities.
 
     Raises:
         InputError: for a file that is missing or broken.
     """
     found = read_fitted(path)
-    return [torch.from_numpy(found[str(index)]).to(device) for index in range(len(found))]
+    means = [found[str(index)] for index in range(num)]
+    if not all(mean.dtype == np.float32 and mean.ndim == TOKEN_AXES for mean in means):
+        raise InputError(f"{path} does not hold mean tokens: train again")
+    return [torch.from_numpy(mean).to(device) for mean in means]
 
 
 def _load(about: ModelDescription, path: Path, device: torch.device) -> MultimodalModel:
     try:
         return load(about.signature, about.config, path, device)
-    except InputError:
-        raise
+    except InputError as error:
+        raise InputError(f"{path.with_name(DESCRIPTION)}: {error}") from error
     except Exception as error:  # torch names many kinds of broken or foreign file
         raise InputError(
             f"{path} does not hold the weights of the model that {DESCRIPTION} describes: train again"

@@ -1,6 +1,7 @@
 """Settings that are checked when they are read: every key, type and value, with the nearest valid name in the error."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeVar
 
@@ -13,6 +14,22 @@ T = TypeVar("T")
 Count = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
+
+
+_shortener = reprlib.Repr()
+_shortener.maxlevel = 3
+_shortener.maxdict = _shortener.maxlist = _shortener.maxtuple = 10
+_shortener.maxstring = _shortener.maxlong = _shortener.maxother = 200
+
+
+def shorten(value: object) -> str:
+    """Return a value as Python writes it, cut short: a file may hold what has no end.
+
+    Examples:
+        >>> shorten({"a": [1, 2]}), shorten([[[[1]]]])
+        ("{'a': [1, 2]}", '[[[[...]]]]')
+    """
+    return _shortener.repr(value)
 
 
 def nearest(name: object, valid: Iterable[str]) -> str:
@@ -60,6 +77,9 @@ class Strict(BaseModel):
         if isinstance(values, dict) and cls.model_config["extra"] == "forbid":
             unknown = [key for key in values if key not in cls.model_fields]
             if unknown:
-                problems = [f"{key!r} (value {values[key]!r}): {nearest(key, cls.model_fields)}" for key in unknown]
+                problems = [
+                    f"{shorten(key)} (value {shorten(values[key])}): {nearest(key, cls.model_fields)}"
+                    for key in unknown
+                ]
                 raise ValueError("unknown key " + "; unknown key ".join(problems))
         return values

@@ -1,24 +1,26 @@
 """A cohort's table: sample_id, group_id, split, label; one row per sample, sorted by id; see `i2moe.prepared`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from i2moe.base.errors import InputError
+from i2moe.contract.reading import read_csv
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SPLITS = ("train", "validation", "test")
 
 
-def read_cohort(path: Path) -> pd.DataFrame:
+def read_cohort(path: Path) -> "pd.DataFrame":
     """Read a cohort's CSV with ids and class names as text; check columns, ids and split names.
 
     Raises:
-        InputError: for a missing file or column, a duplicate or unsorted sample_id, an unknown split.
+        InputError: for a missing or broken file, a missing column, a duplicate or unsorted sample_id, an unknown split.
     """
-    if not path.exists():
-        raise InputError(f"{path} is missing: run the dataset's cohort stage, which writes it")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = read_csv(path, "run the dataset's cohort stage, which writes it", dtype=str, keep_default_na=False)
     for column in ("sample_id", "group_id", "split"):
         if column not in table:
             raise InputError(f"{path} has no column {column!r}, only {list(table.columns)}: rerun the cohort stage")

@@ -4,21 +4,39 @@ import io
 import json
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
+from i2moe.base.strict import Count
+from i2moe.contract.json_file import Description
+from i2moe.contract.reading import read_csv
 from i2moe.estimator.inputs import Preparation
 from i2moe.preparation.fitted import read_fitted, write_fitted
-from i2moe.trained import TrainedModel
+from i2moe.trained import DESCRIPTION, TrainedModel
 
 if TYPE_CHECKING:
     from i2moe.estimator.estimator import I2MoEEstimator
 
 ESTIMATOR = "estimator.json"
+# What Python's zipfile raises for an archive that is broken, encrypted, or packed in an unknown way.
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError)
+
+
+class Saved(Description):
+    """`estimator.json`: what of an estimator is neither weights nor fitted arrays."""
+
+    kind: str  # of estimator
+    params: dict[str, Any]
+    kinds: dict[str, str]  # of array, by modality
+    classes: list[Any] | None = None
+    classes_dtype: str | None = None
+    n_features_in_: Count | None = None
+    feature_names_in_: list[str] | None = None
 
 
 def pack(estimator: "I2MoEEstimator") -> bytes:
@@ -68,27 +86,49 @@ def unpack(estimator: "I2MoEEstimator", content: bytes, source: str) -> None:
     with tempfile.TemporaryDirectory(prefix="i2moe-") as name:
         folder = Path(name)
         try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                for member in archive.namelist():
-                    if Path(member).name == member:
-                        (folder / member).write_bytes(archive.read(member))
-            about = json.loads((folder / ESTIMATOR).read_text())
-            kind, kinds = about["kind"], about["kinds"]
-            params = {key: value for key, value in about["params"].items() if key in estimator.get_params(deep=False)}
-        except (zipfile.BadZipFile, OSError, ValueError, KeyError, TypeError, NotImplementedError) as error:
-            raise InputError(f"{source} is not what `save` writes: save the estimator again") from error
-        if kind != type(estimator).__name__:
-            raise InputError(f"{source} holds a {kind}, not a {type(estimator).__name__}: load it as such")
-        estimator.set_params(**params)
-        estimator.trained_ = TrainedModel.open(folder, estimator.accelerator)
-        estimator.preparation_ = Preparation(
-            kinds, {modality: read_fitted(folder / f"{modality}.fitted.npz") for modality in kinds}
-        )
-        if (folder / "curves.csv").exists():
-            estimator.curves_ = pd.read_csv(folder / "curves.csv")
-        if "classes" in about:
-            estimator.classes_ = np.array(about["classes"], dtype=np.dtype(about["classes_dtype"]))
-        if "n_features_in_" in about:
-            estimator.n_features_in_ = about["n_features_in_"]
-        if "feature_names_in_" in about:
-            estimator.feature_names_in_ = np.array(about["feature_names_in_"], dtype=object)
+            _extract(content, folder)
+            _restore(estimator, Saved.read(folder / ESTIMATOR), folder)
+        except InputError as error:
+            reason = str(error).replace(f"{folder}/", "")
+            raise InputError(f"{source} is not what `save` writes ({reason}): save the estimator again") from error
+
+
+def _extract(content: bytes, folder: Path) -> None:
+    """Write the members of an archive into a folder, those alone that belong into it."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for member in archive.namelist():
+                if Path(member).name == member:
+                    (folder / member).write_bytes(archive.read(member))
+    except ZIP_ERRORS as error:
+        raise InputError(f"it is no complete archive: {type(error).__name__}") from error
+
+
+def _restore(estimator: "I2MoEEstimator", about: Saved, folder: Path) -> None:
+    """Give an estimator the state that the files of a folder hold."""
+    if about.kind != type(estimator).__name__:
+        raise InputError(f"it holds a {about.kind}, not a {type(estimator).__name__}")
+    known = estimator.get_params(deep=False)
+    estimator.set_params(**{key: value for key, value in about.params.items() if key in known})
+    estimator.trained_ = TrainedModel.open(folder, str(estimator.accelerator))
+    if about.kinds != estimator.trained_.signature.kinds:
+        raise InputError(f"{ESTIMATOR} names modalities {about.kinds}, {DESCRIPTION} others")
+    estimator.preparation_ = Preparation(
+        about.kinds, {modality: read_fitted(folder / f"{modality}.fitted.npz") for modality in about.kinds}
+    )
+    if (folder / "curves.csv").exists():
+        estimator.curves_ = read_csv(folder / "curves.csv", "save the estimator again")
+    if about.classes is not None:
+        estimator.classes_ = _classes(about)
+    if about.n_features_in_ is not None:
+        estimator.n_features_in_ = about.n_features_in_
+    if about.feature_names_in_ is not None:
+        estimator.feature_names_in_ = np.array(about.feature_names_in_, dtype=object)
+
+
+def _classes(about: Saved) -> NDArray[Any]:
+    """Return the classes with the type that they had."""
+    try:
+        return np.array(about.classes, dtype=np.dtype(about.classes_dtype))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{ESTIMATOR}: the classes are not of type {about.classes_dtype!r}") from error

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest
-from i2moe.preparation.fitted import Fitted
+from i2moe.preparation.fitted import Fitted, expect, refuse
 
 Floats = NDArray[np.float64]
 
@@ -209,20 +209,30 @@ class ColumnEncoder:
 
     @classmethod
     def from_fitted(cls, values: Fitted) -> Self:
-        """Return the encoder that `fitted` describes."""
-        names = ("medians", "means", "scales", "lows", "highs")
-        ends = np.cumsum(values["category_counts"]).tolist()
-        found = values["categories"].tolist()
+        """Return the encoder that `fitted` describes.
+
+        Raises:
+            InputError: for arrays that are missing, or not what `fitted` returns.
+        """
+        columns, numeric, categorical, indicated = (
+            expect(values, name, "U").tolist() for name in ("columns", "numeric", "categorical", "indicated")
+        )
+        numbers = (
+            expect(values, name, "f", (len(numeric),)) for name in ("medians", "means", "scales", "lows", "highs")
+        )
+        shape = (len(categorical),)
+        modes, counts = expect(values, "modes", "U", shape).tolist(), expect(values, "category_counts", "iu", shape)
+        found, ends = expect(values, "categories", "U", (int(counts.sum()),)).tolist(), np.cumsum(counts).tolist()
+        if sorted([*numeric, *categorical]) != sorted(columns) or not set(indicated) <= set(columns):
+            refuse(values, "its names of columns do not fit together")
         return cls(
-            columns=values["columns"].tolist(),
-            numbers=Numbers(values["numeric"].tolist(), *(values[name] for name in names)),
+            columns=columns,
+            numbers=Numbers(numeric, *numbers),
             categories=[
                 Categories(name, mode, found[start:end])
-                for name, mode, start, end in zip(
-                    values["categorical"].tolist(), values["modes"].tolist(), [0, *ends], ends, strict=False
-                )
+                for name, mode, start, end in zip(categorical, modes, [0, *ends], ends, strict=False)
             ],
-            indicated=values["indicated"].tolist(),
+            indicated=indicated,
         )
 
 

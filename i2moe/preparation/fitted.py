@@ -1,15 +1,14 @@
 """What was fitted on the train split, as arrays: `<modality>.fitted.npz`, from which new samples are prepared alike."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
+from i2moe.contract.reading import read_npz
 
 Fitted = dict[str, NDArray[Any]]
 KINDS = "biufU"  # of NumPy's dtypes: truth values, whole numbers, numbers, text; nothing that needs a pickle
@@ -32,12 +31,49 @@ def read_fitted(path: Path) -> Fitted:
     """Read what `write_fitted` wrote.
 
     Raises:
-        InputError: for a file that is missing or broken.
+        InputError: for a file that is missing or broken, and later for an array that it lacks.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise InputError(f"{path} is missing: run the feature stage that writes it") from error
-    except (ValueError, OSError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} is not what a feature stage writes: rerun the feature stage") from error
+    wrong = "is not what a feature stage writes: rerun the feature stage"
+    values = read_npz(path, wrong)
+    if not all(array.dtype.kind in KINDS for array in values.values()):
+        raise InputError(f"{path} {wrong}")
+    return Read(path, values)
+
+
+class Read(Fitted):
+    """The arrays of a file, which an error about them names."""
+
+    def __init__(self, path: Path, values: Fitted) -> None:
+        super().__init__(values)
+        self.path = path
+
+    def __missing__(self, name: str) -> NDArray[Any]:
+        raise InputError(f"{self.path} has no array {name!r}, only {list(self)}: rerun the feature stage")
+
+
+def expect(values: Fitted, name: str, kinds: str, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
+    """Return an array of what was fitted.
+
+    Args:
+        values: all of it.
+        name: of the array.
+        kinds: of NumPy's dtypes, one of which it must have.
+        shape: it must have; None: one axis of any length.
+
+    Raises:
+        InputError: for an array that is missing, or of another kind or shape.
+    """
+    array = values[name]
+    if array.dtype.kind not in kinds or (array.shape != shape if shape is not None else array.ndim != 1):
+        refuse(values, f"{name!r} is {array.dtype} of shape {array.shape}")
+    return array
+
+
+def refuse(values: Fitted, problem: str) -> NoReturn:
+    """Refuse what was fitted.
+
+    Raises:
+        InputError: naming the file that it is from.
+    """
+    source = values.path if isinstance(values, Read) else "what was fitted"
+    raise InputError(f"{source}: {problem}: rerun the feature stage")

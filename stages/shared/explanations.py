@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from i2moe.base.errors import InputError
+from i2moe.contract.reading import read_parquet
 
 EXPLAINED_SPLIT = "test"  # what explanations and the report are about
 MIXTURE = "mixture"  # in place of an expert's name, for the whole model
@@ -38,10 +39,7 @@ def read(folder: Path, name: str, columns: Columns) -> pd.DataFrame | None:
     path = _file(folder, name)
     if not path.exists():
         return None
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's own errors are of these kinds
-        raise InputError(f"{path} is not a readable Parquet file: rerun the explain stage") from error
+    table = read_parquet(path, "rerun the explain stage")
     for column, kind in columns.items():
         if column not in table:
             raise InputError(f"{path} has no column {column!r}, only {list(table.columns)}: rerun the explain stage")

@@ -5,6 +5,7 @@ import pandas as pd
 
 from i2moe.base.errors import InputError
 from i2moe.contract.cohort import read_cohort
+from i2moe.contract.reading import read_csv
 from stages.shared.base import paths
 
 
@@ -24,9 +25,10 @@ def read_visits(dataset: str, dates: tuple[str, ...] = ()) -> pd.DataFrame:
     """
     cohort = read_cohort(paths.cohort(dataset))
     path = paths.visits(dataset)
-    if not path.exists():
-        raise InputError(f"{path} is missing: run the dataset's cohort stage, which writes it")
-    visits = pd.read_csv(path, dtype={"sample_id": str, "scan": str}, parse_dates=list(dates))
+    remedy = "run the dataset's cohort stage, which writes it"
+    visits = read_csv(path, remedy, dtype={"sample_id": str, "scan": str}, parse_dates=list(dates))
+    if "sample_id" not in visits:
+        raise InputError(f"{path} has no column 'sample_id': {remedy}")
     if visits["sample_id"].drop_duplicates().tolist() != cohort["sample_id"].tolist():
         raise InputError(f"{path} has other samples than {paths.cohort(dataset)}: rerun the cohort stage")
     position = {name: row for row, name in enumerate(cohort["sample_id"])}

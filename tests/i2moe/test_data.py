@@ -161,6 +161,20 @@ def setting(column, row, value):
         (lambda folder, _: (folder / "second.npy").unlink(), r"second.npy is missing: run the feature stage"),
         (lambda folder, _: (folder / "second.json").unlink(), r"second.json is missing"),
         (lambda folder, _: (folder / "second.npy").write_bytes(b"no array"), r"second.npy is not a readable NPY array"),
+        (
+            spoil_array(lambda array: array.astype(">f4")),
+            r"second.npy holds >f4, numbers in another byte order than this machine's: run the feature stage",
+        ),
+        (
+            lambda _, cohort: cohort.write_bytes(cohort.read_bytes() + b'"'),
+            r"synthetic.csv cannot be read as CSV \(ParserError\): run the dataset's cohort stage",
+        ),
+        (
+            lambda _, cohort: cohort.write_bytes(
+                cohort.read_bytes().replace(b"\n", b",1\n").replace(b"label,1", b"label")
+            ),
+            r"synthetic.csv cannot be read as CSV \(ParserWarning\)",
+        ),
         (lambda _, cohort: cohort.unlink(), r"synthetic.csv is missing: run the dataset's cohort stage"),
         (spoil_cohort(lambda table: table.drop(columns="split")), r"has no column 'split'"),
         (spoil_cohort(lambda table: table.drop(columns="label")), r"has no column 'label'"),

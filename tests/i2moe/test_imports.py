@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "metrics": {"selection"},
     "resampling": {"selection"},
     "signature": {"base", "contract"},
-    "preparation": {"base"},
+    "preparation": {"base", "contract.reading"},
     "prepared": {"base", "contract", "signature"},
     "data": {"prepared"},
     "fusion": {"base", "model.fusion", "model.fusion_config", "model.tokens"},  # what a method must be

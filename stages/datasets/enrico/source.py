@@ -101,6 +101,8 @@ def _read(path: Path, columns: list[str], remedy: str) -> pd.DataFrame:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read ({type(error).__name__}): download it again") from error
     for column in columns:
+        if header.count(column) > 1:
+            raise InputError(f"{path} has column {column!r} twice: download it again")
         if column not in header:
             raise InputError(f"{path} has no column {column!r}; {nearest(column, header)}: download it again")
     for line, row in lines:

@@ -10,7 +10,7 @@ import numpy as np
 from i2moe.base.errors import InputError
 from stages.datasets.imdb.settings import WORDS as WORD_ENCODER
 from stages.datasets.imdb.settings import Settings
-from stages.datasets.imdb.source import LINE_BREAK, Movies, find_hdf5, open_hdf5, read_folder, read_hdf5
+from stages.datasets.imdb.source import LINE_BREAK, Movies, find_hdf5, open_hdf5, read_folder, read_hdf5, reading
 from stages.datasets.imdb.table import PLOTS, TABLE, TEXTS, WORD_IDS, WORD_VECTORS, WORDS, Plots
 from stages.shared.base import paths
 from stages.shared.base.command import run
@@ -93,7 +93,7 @@ def read_means(path: Path) -> TextVectors:
     Raises:
         InputError: for infinity, or a row that is NaN in part.
     """
-    with open_hdf5(path) as file:
+    with open_hdf5(path) as file, reading(path):
         source = file["features"]
         means = np.empty(source.shape, dtype=np.float32)
         for start in range(0, len(source), ROWS):

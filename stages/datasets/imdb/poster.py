@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
 from stages.datasets.imdb.settings import VGG, PosterSettings, Settings
-from stages.datasets.imdb.source import DATASET, find_hdf5, open_hdf5
+from stages.datasets.imdb.source import DATASET, find_hdf5, open_hdf5, reading
 from stages.datasets.imdb.table import read_movies, read_rows
 from stages.shared.base import paths
 from stages.shared.base.command import run
@@ -96,7 +96,8 @@ def ready_made(file: "h5py.File", path: Path) -> Images:
     def read(part: NDArray[np.int64]) -> NDArray[np.float32]:
         order = np.argsort(part)  # h5py takes rising row numbers only
         values = np.empty((len(part), source.shape[1]), dtype=np.float32)
-        values[order] = source[part[order]]
+        with reading(path):
+            values[order] = source[part[order]]
         return values
 
     return Images(read, (source.shape[1],), str(path))

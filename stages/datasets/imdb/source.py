@@ -5,6 +5,9 @@ word vectors, `vgg_features` VGG-16's, and its splits are in the attribute that 
 """
 
 import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from i2moe.base.errors import InputError
+from i2moe.contract.reading import read_json
 from stages.shared.prefetch import read_ahead
 
 if TYPE_CHECKING:
@@ -28,6 +32,9 @@ GENRES = (
 )  # fmt: skip
 DATASET, SPLIT, HDF5 = "dataset", "split.json", "multimodal_imdb.hdf5"
 FOLDS = {"train": "train", "dev": "validation", "test": "test"}
+# The arrays of the ready-made file: number of axes, kinds of NumPy's dtypes.
+HDF5_ARRAYS = {"genres": (2, "iubf"), "imdb_ids": (1, "SO"), "features": (2, "f"), "vgg_features": (2, "f")}
+MAX_ENTRIES = 10_000  # of an attribute
 HDF5_ROWS = {"train": 15552, "dev": 2608, "test": 7799}  # of the ready-made file, in this order
 LINE_BREAK = "<br />"  # in plots
 REMEDY = "unpack mmimdb.tar.gz there, or set data.imdb.raw to the file multimodal_imdb.hdf5"
@@ -90,10 +97,7 @@ def read_folder(raw: str, *, official: bool) -> Movies:
 
 def _read_json(path: Path) -> tuple[list[str], str]:
     """Return genres and the longest plot of a movie; none where its file has none."""
-    try:
-        content = json.loads(path.read_bytes())
-    except ValueError as error:  # not JSON, or not UTF-8
-        raise InputError(f"{path} is not a JSON file: unpack the archive again") from error
+    content = read_json(path, "unpack the archive again")
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no JSON object: unpack the archive again")
     return _texts(path, content, "genres"), max(_texts(path, content, "plot"), key=len, default="")
@@ -114,12 +118,10 @@ def read_folds(path: Path) -> dict[str, str]:
         InputError: for a missing or broken file, a missing fold, or a movie in two folds.
     """
     remedy = "take it from the archive, or set data.imdb.split to shares"
-    if not path.is_file():
-        raise InputError(f"{path} is missing: {remedy}")
+    content = read_json(path, remedy)
     try:
-        content = json.loads(path.read_bytes())
         folds = {name: [str(movie) for movie in content[name]] for name in FOLDS}
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise InputError(f"{path} does not hold the lists {', '.join(FOLDS)}: {remedy}") from error
     split_of: dict[str, str] = {}
     for name, movies in folds.items():
@@ -142,19 +144,33 @@ def open_hdf5(path: Path, *, labelled: bool = False) -> "h5py.File":
     """
     import h5py
 
-    try:
+    with reading(path):
         file = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path} is not a complete HDF5 file: download it again") from error
-    ranks = ({"genres": 2} if labelled else {}) | {"imdb_ids": 1, "features": 2, "vgg_features": 2}
-    first, *_ = ranks
-    for name, rank in ranks.items():
-        if name not in file or file[name].ndim != rank:
-            raise InputError(f"{path} has no array {name!r} with {rank} axes: is this multimodal_imdb.hdf5?")
-        if len(file[name]) != len(file[first]):
-            rows = f"{name!r} has {len(file[name])} rows, {first!r} {len(file[first])}"
-            raise InputError(f"{path}: {rows}: download it again")
+        ranks = {name: own for name, own in HDF5_ARRAYS.items() if labelled or name != "genres"}
+        first, *_ = ranks
+        for name, (rank, kinds) in ranks.items():
+            own = file[name] if name in file else None  # noqa: SIM401 (`get` would hide what is broken)
+            if not isinstance(own, h5py.Dataset) or own.ndim != rank or own.dtype.kind not in kinds:
+                raise InputError(f"{path} has no array {name!r} with {rank} axes: is this multimodal_imdb.hdf5?")
+            if len(own) != len(file[first]):
+                rows = f"{name!r} has {len(own)} rows, {first!r} {len(file[first])}"
+                raise InputError(f"{path}: {rows}: download it again")
     return file
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Refuse a file in which the HDF5 library finds something broken, wherever that is read.
+
+    Raises:
+        InputError: for what h5py raises then.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
+        raise InputError(f"{path} is not a complete HDF5 file: download it again") from error
 
 
 def read_hdf5(path: Path, *, official: bool, labelled: bool = True) -> Movies:
@@ -163,7 +179,7 @@ def read_hdf5(path: Path, *, official: bool, labelled: bool = True) -> Movies:
     Raises:
         InputError: for a repeated id, genres without names or other than 0 and 1, or unknown folds.
     """
-    with open_hdf5(path, labelled=labelled) as file:
+    with open_hdf5(path, labelled=labelled) as file, reading(path):
         ids = pd.Series(file["imdb_ids"][:]).map(_text)
         repeated = ids.duplicated().to_numpy()
         if repeated.any():
@@ -188,9 +204,16 @@ def _genres(path: Path, file: "h5py.File") -> list[list[str]]:
 def _target_names(file: "h5py.File") -> list[str]:
     """Return the names of the columns of 'genres', which its attribute lists as JSON; none where it does not."""
     try:
-        return [str(name) for name in json.loads(_text(file["genres"].attrs.get("target_names", "[]")))]
-    except (ValueError, TypeError):
+        return [str(name) for name in json.loads(_text(_attribute(file["genres"], "target_names")))]
+    except (KeyError, ValueError, TypeError):
         return []
+
+
+def _attribute(owner: Any, name: str) -> Any:  # noqa: ANN401 (h5py has no types)
+    """Return an attribute; one whose size is broken would be read for minutes."""
+    if math.prod(owner.attrs.get_id(name).shape) > MAX_ENTRIES:
+        raise ValueError(f"attribute {name!r} has more than {MAX_ENTRIES} entries")
+    return owner.attrs[name]
 
 
 def _hdf5_folds(path: Path, file: "h5py.File") -> NDArray[np.str_]:
@@ -198,7 +221,7 @@ def _hdf5_folds(path: Path, file: "h5py.File") -> NDArray[np.str_]:
     num_rows = len(file["genres"])
     folds = np.full(num_rows, "", dtype="<U10")
     if "split" in file.attrs:
-        for entry in file.attrs["split"]:
+        for entry in _attribute(file, "split"):
             if _text(entry["source"]) == "genres" and _text(entry["split"]) in FOLDS:
                 folds[int(entry["start"]) : int(entry["stop"])] = FOLDS[_text(entry["split"])]
     elif num_rows == sum(HDF5_ROWS.values()):

@@ -104,6 +104,8 @@ class Source:
         path = self.path(table)
         columns = TABLES[table].columns
         header = _columns(path)
+        if twice := [name for name in header if header.count(name) > 1]:
+            raise InputError(f"{path} has column {twice[0]!r} twice: is this the {table} table as downloaded?")
         for column in columns:
             if column not in header:
                 raise InputError(
@@ -168,7 +170,7 @@ def _explain(error: duckdb.Error, table: str, path: Path) -> Exception:
         return InputError(f"{where}: column {column[1]!r} holds something other than {kind}: download the file again")
     if isinstance(error, duckdb.DataError):
         return InputError(f"{where}: a column holds something other than {TABLES[table].columns}: download it again")
-    if line or str(path) in message:
+    if line or str(path) in message or path.suffix == ".parquet":
         return InputError(f"{where} is not a row of a {table} table: download the file again")
     return error
 
@@ -180,7 +182,7 @@ def _columns(path: Path) -> list[str]:
             return list(pyarrow.parquet.read_schema(path).names)
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as stream:
             return next(csv.reader(stream), [])
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except (OSError, EOFError, ValueError, zlib.error, csv.Error, pyarrow.ArrowException) as error:
         raise InputError(f"{path} cannot be read ({type(error).__name__}): download it again") from error
 
 

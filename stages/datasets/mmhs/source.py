@@ -5,7 +5,6 @@ Source: the archive's own README.txt (Gomez et al. 2020).
 
 import html
 import itertools
-import json
 import os
 import re
 from collections import Counter
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from i2moe.base.errors import InputError
+from i2moe.contract.reading import load_json
 from stages.shared.prefetch import read_ahead
 
 GROUND_TRUTH, IMAGES, TEXTS, SPLITS = "MMHS150K_GT.json", "img_resized", "img_txt", "splits"
@@ -68,7 +68,7 @@ def _read_records(path: Path) -> dict[str, dict[str, Any]]:
         return found
 
     try:
-        records = json.loads(path.read_bytes(), object_pairs_hook=once_each)
+        records = load_json(path.read_bytes(), object_pairs_hook=once_each)
     except InputError:
         raise
     except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, or cut off
@@ -168,7 +168,7 @@ def read_image_texts(raw: str, tweets: "pd.Series[str]") -> list[str]:
 
 def _read_image_text(path: Path) -> str:
     try:
-        content = json.loads(path.read_bytes())
+        content = load_json(path.read_bytes())
     except (ValueError, RecursionError) as error:  # not JSON, or not UTF-8
         raise InputError(f"{path} is not a complete JSON file: {AGAIN}") from error
     if not (isinstance(content, dict) and isinstance(content.get("img_text"), str)):

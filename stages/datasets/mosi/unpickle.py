@@ -5,11 +5,13 @@ an error. The stand-ins build arrays from bytes on their own: NumPy's functions 
 flags that a pickle brings, and a wrong one can crash or take over the process.
 """
 
+import mmap
 import pickle
+import pickletools
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ DTYPE = re.compile(r"^([biuf][1-8]|[SU]\d{1,6}|O[48])$")
 BYTE_ORDERS = ("<", ">", "|", "=")
 DTYPE_FIELDS = slice(2, 5)  # of a dtype's state: subarray, names and fields, which only structured types have
 DTYPE_STATE, ARRAY_STATE = 5, 5  # entries of a state that are read
+MEMO = ("PUT", "BINPUT", "LONG_BINPUT")  # instructions that keep an object under a number of their own
 MAX_NAME = 100  # characters of a refused name that a message quotes
 
 
@@ -144,6 +147,18 @@ class _Unpickler(pickle.Unpickler):
         return ALLOWED[module, name]
 
 
+def _check_memo(stream: BinaryIO) -> None:
+    """Refuse a pickle that keeps an object under a higher number than there are instructions before it.
+
+    The unpickler takes 16 bytes for each number up to it: gigabytes, for an instruction of five bytes.
+    """
+    with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        instructions = pickletools.genops(cast("BinaryIO", content))  # which reads as a file does
+        for count, (instruction, number, _) in enumerate(instructions):
+            if instruction.name in MEMO and cast("int", number) > count:
+                raise ValueError("a number of an object that is far too high")
+
+
 def unpickle(path: Path) -> Any:  # noqa: ANN401 (whatever the pickle holds)
     """Return what a pickle of Python 2 or 3 holds; its arrays are `Array`s, read-only where they share its bytes.
 
@@ -153,6 +168,7 @@ def unpickle(path: Path) -> Any:  # noqa: ANN401 (whatever the pickle holds)
     """
     try:
         with path.open("rb") as stream:
+            _check_memo(stream)
             return _Unpickler(stream, encoding="latin1").load()
     except InputError as error:
         raise InputError(

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
+from i2moe.contract.reading import open_npy
 from stages.datasets.tables.columns import in_columns, select_columns
 from stages.datasets.tables.settings import Modality, Sequence, TableParams
 from stages.datasets.tables.source import Source, id_texts, read_table, require_columns
@@ -94,6 +95,10 @@ def _table_steps(raw: Raw, settings: Sequence) -> Steps:
     order = np.lexsort((times.to_numpy(), place))
     order = order[place[order] >= 0]
     columns = settings.columns or [name for name in table.columns if name not in (settings.id, settings.time)]
+    if not columns:
+        raise InputError(
+            f"{path} has no columns besides {settings.id!r} and {settings.time!r}: bring what was measured"
+        )
     lengths = np.bincount(place[order], minlength=len(raw.table))
     return Steps(table[columns].iloc[order].reset_index(drop=True), lengths)
 
@@ -116,12 +121,7 @@ def open_array(raw: Raw, file: str, dims: tuple[int, ...]) -> NDArray[Any]:
 
 
 def _open(path: Path) -> NDArray[Any]:
-    try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise InputError(f"{path} is missing: put it there") from error
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path} is not a readable NPY array: save it with numpy.save") from error
+    array = open_npy(path, "put it there, saved with numpy.save")
     if array.dtype.kind not in "biuf":
         raise InputError(f"{path} holds {array.dtype}; allowed: numbers")
     return array

@@ -1,5 +1,6 @@
 """Read a dataset's own files (CSV, TSV, Parquet, NPY) into one table, one row per sample, indexed by sample_id."""
 
+import csv
 import re
 import zlib
 from collections import Counter
@@ -12,8 +13,9 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from i2moe.base.errors import InputError
+from i2moe.base.errors import InputError, first_line
 from i2moe.base.strict import nearest
+from i2moe.contract.reading import open_npy, read_parquet
 from stages.datasets.tables.delimited import read_delimited
 from stages.datasets.tables.settings import TableParams
 
@@ -21,6 +23,8 @@ WHOLE_NUMBER = re.compile(r"^(-?\d+)\.0+$")
 SHOWN_COLUMNS = 40  # a message lists all columns of a table up to this many
 DELIMITED = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 READERS = (*DELIMITED, ".parquet", ".npy")
+ARRAY_KINDS = "biufU"  # of NumPy's dtypes: truth values, whole numbers, numbers, text
+UNREADABLE = "is the file complete and of the kind its name says?"
 
 
 @dataclass
@@ -139,23 +143,22 @@ def read_table(path: Path, params: TableParams, as_written: list[str]) -> pd.Dat
         return _read_array(path) if path.name.endswith(".npy") else read_delimited(path, params, as_written)
     except InputError:
         raise
-    except (ValueError, EOFError, OSError, zlib.error, pd.errors.ParserWarning) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(
-            f"{path} cannot be read ({reason}): is the file complete and of the kind its name says?"
-        ) from error
+    except (ValueError, EOFError, OSError, zlib.error, csv.Error, OverflowError, pd.errors.ParserWarning) as error:
+        raise InputError(f"{path} cannot be read ({first_line(error)}): {UNREADABLE}") from error
 
 
 def _read_parquet(path: Path, params: TableParams) -> pd.DataFrame:
     """Read a Parquet file; an id that pandas wrote as the index becomes a column again."""
-    table = pd.read_parquet(path)
+    table = read_parquet(path, UNREADABLE)
     table.columns = table.columns.map(str)
     is_index = params.id is not None and params.id not in table and params.id in table.index.names
     return table.reset_index() if is_index else table
 
 
 def _read_array(path: Path) -> pd.DataFrame:
-    array = np.load(path, allow_pickle=False)
+    array = np.array(open_npy(path, "put it there, numbers or text saved with numpy.save"))
+    if array.dtype.kind not in ARRAY_KINDS:
+        raise InputError(f"{path} holds {array.dtype}; allowed: numbers or text")
     if array.ndim == 1:
         return pd.DataFrame({path.stem: array})
     if array.ndim != 2:  # noqa: PLR2004

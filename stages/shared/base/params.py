@@ -2,6 +2,7 @@
 
 import functools
 import io
+import itertools
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -11,12 +12,15 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from i2moe.base.errors import InputError
-from i2moe.base.strict import nearest
+from i2moe.base.strict import nearest, shorten
 from stages.shared.base import paths
 
 Block = TypeVar("Block")
 # What pydantic adds to a key to say which of several types it tried.
 UNION_PART = re.compile(r"^(\[.*\]|str|list\[.*\]|constrained-.*)$")
+MAX_DEPTH, MAX_VALUES = 100, 1_000_000  # levels, values of a file
+NESTED = re.compile(rf"(?:[-?] +){{{MAX_DEPTH},}}")  # so many lists or keys that begin in one line
+MAX_MESSAGE = 500  # characters of a message of the parser
 MODEL_DEPTH = 3  # models.DATASET.MODEL
 
 
@@ -47,14 +51,43 @@ def read_params(path: Path = paths.PARAMS) -> dict[str, Any]:
     from ruamel.yaml.error import YAMLError
 
     try:
-        raw = _parse(path.read_text(), path.name)
+        raw = _parse(path.read_text(encoding="utf-8"), path.name)
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: run this in the project's root") from error
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    # ValueError: not UTF-8, or a number or date that is none.
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())[:MAX_MESSAGE]}") from error
     if not isinstance(raw, dict):
         raise InputError(f"{path}: no keys found; take the file from the project's repository")
     return raw
+
+
+def _depth(content: str) -> int:
+    """Return in how many levels brackets are open at most; the parser's time grows with the square of it."""
+    steps = (1 if sign in "[{" else -1 for sign in re.findall(r"[\[\]{}]", content))
+    return max(itertools.accumulate(steps), default=0)
+
+
+def _num_values(content: str) -> int:
+    """Return how many values YAML has once each alias (`*name`) is replaced by what it stands for (`&name`)."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
+
+    sizes: dict[str, int] = {}
+    open_nodes: list[list[Any]] = [["", 0]]  # anchor and size
+    for event in YAML(typ="safe").parse(io.StringIO(content)):
+        if isinstance(event, AliasEvent):
+            open_nodes[-1][1] += sizes.get(event.anchor, 1)
+        elif isinstance(event, CollectionStartEvent):
+            open_nodes.append([event.anchor, 1])
+        elif isinstance(event, CollectionEndEvent):
+            anchor, size = open_nodes.pop()
+            sizes[anchor] = size
+            open_nodes[-1][1] += size
+        elif isinstance(event, ScalarEvent):
+            sizes[event.anchor] = 1
+            open_nodes[-1][1] += 1
+    return int(open_nodes[0][1])
 
 
 @functools.lru_cache(maxsize=1)
@@ -62,6 +95,10 @@ def _parse(content: str, name: str) -> Any:  # noqa: ANN401 (anything may be the
     """Parse YAML once, though a stage reads several blocks; errors point at lines of a file of this name."""
     from ruamel.yaml import YAML
 
+    if _depth(content) > MAX_DEPTH or NESTED.search(content):
+        raise ValueError(f"it has more than {MAX_DEPTH} levels")
+    if "&" in content and _num_values(content) > MAX_VALUES:
+        raise ValueError(f"its aliases make it more than {MAX_VALUES} values")
     stream = io.StringIO(content)
     stream.name = name
     return YAML(typ="safe").load(stream)
@@ -131,4 +168,4 @@ def _describe(error: ErrorDetails, key: str) -> tuple[str, str]:
     if error["type"] == "literal_error":
         valid = [choice.strip(" '") for choice in error["ctx"]["expected"].replace(" or ", ",").split(",")]
         hint = f"; {nearest(error['input'], valid)}"
-    return place, f"{rest}: {message}, not {error['input']!r}{hint}"
+    return place, f"{rest}: {message}, not {shorten(error['input'])}{hint}"

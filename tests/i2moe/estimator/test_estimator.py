@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import subprocess
 import sys
 import zipfile
@@ -345,3 +346,26 @@ def test_json_of_a_saved_estimator_is_readable(fitted, tmp_path):
         about = json.loads(archive.read("estimator.json"))
     assert about["kinds"] == {"lab": "vector", "note": "vector"}
     assert about["params"]["hidden_dim"] == 8
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kinds": None}, "estimator.json breaks the data contract: key 'kinds'"),
+        ({"kinds": {"a": "vector"}}, "estimator.json names modalities {'a': 'vector'}, model.json others"),
+        ({"classes_dtype": "nonsense"}, "estimator.json: the classes are not of type 'nonsense'"),
+        ({"params": {"accelerator": "abacus"}}, "train.accelerator 'abacus': not on this machine"),
+    ],
+)
+def test_a_file_with_other_values_is_refused_by_name(fitted, tmp_path, change, message):
+    model, *_ = fitted
+    path = tmp_path / "model.i2moe"
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["estimator.json"] = json.dumps(json.loads(members["estimator.json"]) | change).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(InputError, match=rf"model\.i2moe is not what `save` writes \({re.escape(message)}"):
+        I2MoEClassifier.load(path)

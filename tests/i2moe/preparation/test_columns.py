@@ -128,3 +128,29 @@ def test_a_category_of_whole_numbers_is_the_same_with_missing_values_beside_it()
     assert encoder.categories[0].found == ["1", "2", "3"]
     new = pd.DataFrame({"x": [2.0, np.nan]})
     assert encoder.transform(new, "new").tolist() == [[0, 1, 0], [0, 0, 1]]  # the mode, 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("medians", None, "has no array 'medians', only "),
+        ("categories", None, "has no array 'categories'"),
+        ("means", np.zeros(2), r"'means' is float64 of shape \(2,\)"),
+        ("scales", np.array(["a"]), r"'scales' is <U1 of shape \(1,\)"),
+        ("categorical", np.array([5.9e20]), r"'categorical' is float64"),
+        ("category_counts", np.array([0.5]), r"'category_counts' is float64"),
+        ("columns", np.array(["y"]), "its names of columns do not fit together"),
+        ("indicated", np.array(["y"]), "its names of columns do not fit together"),
+        ("category_counts", np.array([1]), r"'category_counts' is int64 of shape \(1,\)"),
+        ("columns", np.array("a"), r"'columns' is <U1 of shape \(\)"),
+    ],
+)
+def test_what_was_kept_and_is_broken_is_refused_by_file_and_array(tmp_path, name, value, message):
+    values = fit([1, 2, 3, 3]).fitted()
+    if value is None:
+        del values[name]
+    else:
+        values[name] = value
+    write_fitted(tmp_path / "a.fitted.npz", values)
+    with pytest.raises(InputError, match=rf"a\.fitted\.npz:? {message}.*: rerun the feature stage"):
+        ColumnEncoder.from_fitted(read_fitted(tmp_path / "a.fitted.npz"))

@@ -21,6 +21,7 @@ from stages.datasets.adni.settings import GeneticSettings
 FOLDER = "plink"  # under the raw path
 MISSING = -127
 BLOCK = 4096  # variants read at a time
+MAX_POSITION = 2**31 - 2  # as in PLINK
 SNP_MAJOR = b"\x6c\x1b\x01"
 AUTOSOMES = [str(number) for number in range(1, 23)]
 COMPLEMENT = {"A": "T", "T": "A", "C": "G", "G": "C"}
@@ -87,9 +88,10 @@ def read_fileset(bed: Path) -> Fileset:
             f"{bed.with_suffix('.fam')} row {int(twice.argmax()) + 1}: its IID is in an earlier row too: "
             "keep one row per person with PLINK's --remove"
         )
-    position = pd.to_numeric(variants["position"], errors="coerce")
-    if position.isna().any():
-        row = int(position.isna().to_numpy().argmax()) + 1
+    position = pd.to_numeric(variants["position"], errors="coerce").astype(float)
+    is_wrong = ~(position.abs() <= MAX_POSITION)
+    if is_wrong.any():
+        row = int(is_wrong.to_numpy().argmax()) + 1
         raise InputError(f"{bed.with_suffix('.bim')} row {row}: the position is not a number: make the fileset again")
     _check_bed(bed, len(people), len(variants))
     return Fileset(bed, variants.assign(position=position.astype(np.int64)), people["iid"].tolist())

@@ -45,6 +45,7 @@ def read_nifti(path: Path) -> "SpatialImage":
 
 
 def _parse(path: Path, content: bytes, kind: Any) -> Any:  # noqa: ANN401 (nibabel's classes have no common type)
+    from nibabel.orientations import aff2axcodes
     from nibabel.spatialimages import HeaderDataError, ImageDataError
 
     try:
@@ -54,6 +55,8 @@ def _parse(path: Path, content: bytes, kind: Any) -> Any:  # noqa: ANN401 (nibab
         raise InputError(f"{path} has no readable NIfTI header: make or download it again") from error
     if len(content) < needed:
         raise InputError(f"{path} is cut off: {len(content)} of {needed} bytes: make or download it again")
+    if not np.isfinite(image.affine).all() or None in aff2axcodes(image.affine):
+        raise InputError(f"{path} has an affine that gives its axes no direction: make or download it again")
     return image
 
 

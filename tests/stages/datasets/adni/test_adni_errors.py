@@ -112,6 +112,14 @@ IN_THE_COHORT = {
         content("plink/first.bim", lambda own: own.replace(b"\t300\t", b"\tfar\t")),
         r"first.bim row 3: the position is not a number",
     ),
+    "position without end": (
+        content("plink/first.bim", lambda own: own.replace(b"\t300\t", b"\tinf\t")),
+        r"first.bim row 3: the position is not a number",
+    ),
+    "position past 64 bits": (
+        content("plink/first.bim", lambda own: own.replace(b"\t300\t", b"\t" + b"9" * 30 + b"\t")),
+        r"first.bim row 3: the position is not a number",
+    ),
     "one person twice": (
         content("plink/first.fam", lambda own: own.replace(b"001_S_0003", b"001_S_0002")),
         r"first.fam row 2: its IID is in an earlier row too",

@@ -7,6 +7,7 @@ import pytest
 from nibabel.nifti1 import Nifti1Image
 from nibabel.nifti2 import Nifti2Image
 
+from i2moe.base.errors import InputError
 from stages.datasets.adni.image.maps import read_grid, read_nifti
 from stages.settings.params import load_params
 from tests.stages.datasets.adni.conftest import AFFINE, LABELS, ROOT, write_map
@@ -61,3 +62,17 @@ def test_an_affine_may_differ_by_rounding(tmp_path):
     grid = grid_of(tmp_path, LABELS)
     write_map(tmp_path / "map.nii", [1, 2, 3, 4], affine=AFFINE + 1e-4 * np.eye(4)[[0, 1, 2, 0]] * np.eye(4))
     assert grid.read(tmp_path / "map.nii").tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("name", ["map.nii", "map.nii.gz"])
+@pytest.mark.parametrize("column", [0, np.nan, np.inf])
+def test_an_affine_that_says_no_direction_is_refused(tmp_path, name, column):
+    affine = AFFINE.copy()
+    affine[:3, 0] = column
+    write_map(tmp_path / "good.nii", [1, 2, 3, 4])
+    content = bytearray((tmp_path / "good.nii").read_bytes())
+    content[280:328] = affine[:3].astype("<f4").tobytes()  # srow_x, srow_y, srow_z
+    content[252:256] = bytes([0, 0, 2, 0])  # no qform; the affine is that of the scanner
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else bytes(content))
+    with pytest.raises(InputError, match=rf"{name} has an affine that gives its axes no direction: make or download"):
+        read_nifti(tmp_path / name)

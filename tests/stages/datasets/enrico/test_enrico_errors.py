@@ -67,6 +67,16 @@ TABLES = {
     "one value more": ({"design_topics.csv": GOOD.replace("100,", "100,x,")}, {}, r"row 4 has 3 values, the header 2"),
     "no text": ({"design_topics.csv": b"\xff\xfe\x00"}, {}, r"design_topics.csv cannot be read \(UnicodeDecodeError\)"),
     "open quote": ({"design_topics.csv": GOOD + '"'}, {}, r"design_topics.csv cannot be read \(Error\): download it"),
+    "column twice": (
+        {"design_topics.csv": GOOD.replace("screen_id,topic", "topic,topic")},
+        {},
+        r"design_topics.csv has no column 'screen_id'",
+    ),
+    "column of ids twice": (
+        {"issues.csv": ISSUES.replace("severity", "screen_id", 1)},
+        {"issues": "drop"},
+        r"issues.csv has column 'screen_id' twice: download it again",
+    ),
     "no issues": (
         {"issues.csv": None},
         {"issues": "drop"},

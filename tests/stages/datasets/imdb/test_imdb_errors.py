@@ -48,6 +48,7 @@ def test_a_folder_without_json(project):
     [
         ("{", r"0000002.json is not a JSON file: unpack the archive again"),
         (b"\xff\xfe", r"0000002.json is not a JSON file"),
+        ("[" * 100_000, r"0000002.json is not a JSON file"),
         ("[]", r"0000002.json holds no JSON object"),
         ('{"genres": 3, "plot": ["war"]}', r"0000002.json: key 'genres' is not a list of texts"),
         ('{"genres": ["Drama"], "plot": [1]}', r"0000002.json: key 'plot' is not a list of texts"),
@@ -103,7 +104,9 @@ def test_no_plot_at_all(project):
     ("content", "message"),
     [
         (None, r"raw/split.json is missing: take it from the archive, or set data.imdb.split to shares"),
-        ("{", r"raw/split.json does not hold the lists train, dev, test"),
+        ("{", r"raw/split.json is not a JSON file: take it from the archive"),
+        ("[" * 100_000, r"raw/split.json is not a JSON file"),
+        ("[]", r"raw/split.json does not hold the lists train, dev, test"),
         ('{"train": [], "dev": []}', r"raw/split.json does not hold the lists train, dev, test"),
         ('{"train": ["1"], "dev": ["1"], "test": []}', r"raw/split.json: movie 1 is in it twice"),
     ],
@@ -210,6 +213,25 @@ def test_an_hdf5_that_is_cut_off(hdf5):
     path = hdf5()
     path.write_bytes(path.read_bytes()[:1000])
     fails(re.escape(f"{path} is not a complete HDF5 file: download it again"), movies)
+
+
+@pytest.mark.parametrize("mark", [b"HEAP", b"GCOL", b"SNOD", b"TREE"])  # of the tables of links and texts
+def test_an_hdf5_whose_tables_are_broken(hdf5, mark):
+    path = hdf5()
+    write_folds(path, {"train": (0, 8), "dev": (8, 10), "test": (10, 12)})
+    content = path.read_bytes()
+    assert mark in content
+    path.write_bytes(content.replace(mark, b"XXXX"))
+    fails(r"is not a complete HDF5 file: download it again|attribute 'target_names' does not name", movies)
+
+
+def test_an_hdf5_with_ids_of_no_text_or_a_group_for_an_array(hdf5):
+    path = hdf5(imdb_ids=np.array([b"\x80%d" % row for row in range(12)]))
+    fails(re.escape(f"{path} is not a complete HDF5 file: download it again"), movies)
+    with h5py.File(path, "a") as file:
+        del file["features"]
+        file.create_group("features")
+    fails(r"has no array 'features' with 2 axes", movies)
 
 
 def test_genre_names_that_are_no_json(hdf5):

@@ -1,6 +1,7 @@
 """Bad raw files end in one InputError that names file, row or column and remedy, before anything is written."""
 
 import gzip
+import io
 from pathlib import Path
 
 import pandas as pd
@@ -56,6 +57,10 @@ BEFORE_THE_FIRST_PASS = {
     "no column of notes": (
         {"note/discharge": without("hadm_id", DISCHARGE)},
         r"discharge.csv.gz has no column 'hadm_id'",
+    ),
+    "column twice": (
+        {"hosp/labevents": LABEVENTS.replace("storetime", "comments", 1)},
+        r"labevents.csv.gz has column 'comments' twice: is this the labevents table as downloaded\?",
     ),
     "empty file": ({"hosp/labevents": ""}, r"labevents.csv.gz has no column 'subject_id'"),
     "header cut off": ({"hosp/labevents": gzip.compress(LABEVENTS.encode())[:12]}, r"labevents.csv.gz cannot be read"),
@@ -198,3 +203,17 @@ def test_labs_without_any_value_are_refused(project):
     path = Path("data/interim/mimic/measurements.parquet")
     pd.read_parquet(path).iloc[:0].to_parquet(path)
     error_of(lab, r"no train visit has any measurement")
+
+
+@pytest.mark.parametrize("part", ["pages", "footer"])
+def test_a_broken_parquet_file_is_refused_by_name(project, part):
+    folder = project()
+    (folder / "raw/hosp/labevents.csv.gz").unlink()
+    path = folder / "raw/hosp/labevents.parquet"
+    pd.read_csv(io.StringIO(LABEVENTS)).to_parquet(path)
+    content = bytearray(path.read_bytes())
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    place = slice(4, footer) if part == "pages" else slice(footer, len(content) - 8)
+    content[place] = b"\xff" * len(content[place])
+    path.write_bytes(content)
+    error_of(measurements, r"labevents.parquet (cannot be read|is not a row of a labevents table)")

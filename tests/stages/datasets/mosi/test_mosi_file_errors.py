@@ -103,7 +103,7 @@ FILES = {
         cut_file(write_pickle),
         r"raw/own.pkl is not a complete pickle .*: download it",
     ),
-    "empty pickle": ("own.pkl", raw_bytes(b""), r"raw/own.pkl is not a complete pickle .*\(EOFError\)"),
+    "empty pickle": ("own.pkl", raw_bytes(b""), r"raw/own.pkl is not a complete pickle .*\(ValueError\)"),
     "pickle of a list": (
         "own.pkl",
         raw_bytes(pickle.dumps([1])),

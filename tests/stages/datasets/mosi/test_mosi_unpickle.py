@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import pickle
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -229,3 +230,25 @@ def test_a_pickle_of_python_2_gives_the_same_cohort(project):
     project(write=write)
     cohort()
     assert (folder / "data/cohorts/mosi.csv").read_bytes() == expected
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    [b"r\xff\xff\xff\x03", b"p99999999\n", b"q\xff", b"r\xff\xff\xff\xff"],
+    ids=["LONG_BINPUT", "PUT", "BINPUT", "as high as can be"],
+)
+def test_a_high_number_in_the_memo_takes_no_memory(tmp_path, instruction):
+    path = tmp_path / "own.pkl"
+    path.write_bytes(b"\x80\x02}" + instruction + b".")  # for which the unpickler alone takes up to 64 GB
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"own.pkl is not a complete pickle .*\(ValueError\)"):
+        unpickle(path)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+def test_memo_numbers_as_python_writes_them_are_read(tmp_path):
+    path, names = tmp_path / "own.pkl", [f"name {number}" for number in range(300)]  # more than BINPUT can number
+    for protocol in range(3):
+        path.write_bytes(pickle.dumps(names, protocol=protocol))
+        assert unpickle(path) == names

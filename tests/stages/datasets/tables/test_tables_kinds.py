@@ -226,10 +226,14 @@ WRONG = {
         lambda: np.save("raw/ecg.lengths.npy", np.full(NUM, 6)),
         "ecg.lengths.npy: expected 30 numbers from 0 to 5",
     ),
+    "nothing measured": (
+        lambda: pd.read_csv("raw/heart.csv")[["sample", "minute"]].to_csv("raw/heart.csv", index=False),
+        "raw/heart.csv has no columns besides 'sample' and 'minute': bring what was measured",
+    ),
     "no array": (lambda: Path("raw/map.npy").unlink(), "raw/map.npy is missing: put it there"),
     "a pickle": (
         lambda: np.save("raw/map.npy", np.array([None] * NUM)),
-        "raw/map.npy is not a readable NPY array: save it with numpy.save",
+        r"raw/map.npy is not a readable NPY array \(.*\): put it there, saved with numpy.save",
     ),
 }
 

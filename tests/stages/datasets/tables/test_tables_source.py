@@ -155,7 +155,18 @@ UNREADABLE = {
         lambda name: Path(name).write_bytes(b"sample\n\xe4\n"),
         "is not written in utf-8 .*set `encoding`, such as latin-1",
     ),
-    "text as NPY": ("own.npy", lambda name: write(name, CSV), "cannot be read"),
+    "text as NPY": ("own.npy", lambda name: write(name, CSV), "is not a readable NPY array"),
+    "dates as NPY": ("own.npy", lambda name: np.save(name, np.array(["2001-01-01"], "M8[D]")), "holds datetime64"),
+    "foreign NPY": (
+        "own.npy",
+        lambda name: np.save(name, np.ones(2, ">f8")),
+        "holds >f8, numbers in another byte order",
+    ),
+    "a cell too long": (
+        "own.csv",
+        lambda name: write(name, f"{CSV}{'a' * 140_000},1,2\n"),
+        "cannot be read .*field larg",
+    ),
 }
 
 
@@ -245,7 +256,7 @@ def test_an_array_that_is_no_table_is_refused(shape):
 
 def test_a_pickled_array_is_refused_without_running_it():
     np.save("scan.npy", np.array([{"a": 1}, None], dtype=object))
-    with pytest.raises(InputError, match=r"^scan.npy cannot be read .*allow_pickle=False"):
+    with pytest.raises(InputError, match=r"^scan.npy is not a readable NPY array .*Python objects"):
         read("scan.npy", sample_id=None)
 
 
