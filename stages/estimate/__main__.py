@@ -65,7 +65,7 @@ def print_estimate(params: Params, plan: list[Job], steps: int) -> None:
     hardware = Hardware(**params.train.model_dump())
     on_cpu = choose_device(hardware.accelerator).type == "cpu" and hardware.devices == 1
     torch.set_num_threads(max(1, torch.get_num_threads() // SEEDS_AT_ONCE))
-    print(f"estimate from up to {steps} training steps of each model on this machine:")
+    print(f"estimate from up to {steps} training steps of each model here; a train stage starts in {start_up:.1f} s")
     total, margin, disk, peak = 0.0, 0.0, 0, 0
     for dataset in dict.fromkeys(job.dataset for job in plan):
         features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
