@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from i2moe.metrics import arrow
-from stages.report import charts, tokens
+from stages.report import charts, expert_charts, tokens
 from stages.shared.explanations import Columns
 from stages.shared.predictions import SplitPredictions
 
@@ -107,7 +107,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         },
         drawings={
             "weights": Drawing(
-                lambda table, shown: charts.weights_chart(table, shown.predictions.weights, shown.where),
+                lambda table, shown: expert_charts.weights_chart(table, shown.predictions.weights, shown.where),
                 lambda table, shown: (  # noqa: ARG005 (every caption is called alike)
                     "Weight of each expert over the test split, a violin for each seed; dots are the seeds' means, the "
                     "dotted line equal weights. A grey expert is at chance alone in every seed: its weight explains "
@@ -115,7 +115,7 @@ EXPLANATIONS: dict[str, Explanation] = {
                 ),
             ),
             "alone": Drawing(
-                lambda table, shown: charts.alone_chart(table, shown.mixture, shown.metric, shown.where),
+                lambda table, shown: expert_charts.alone_chart(table, shown.mixture, shown.metric, shown.where),
                 lambda table, shown: (  # noqa: ARG005
                     f"Test {shown.metric} of each expert alone, mean over seeds with 95 % bootstrap interval; "
                     "grey where the expert is at chance in every seed. The paper's Figure 5."
@@ -181,7 +181,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         },
         drawings={
             "example": Drawing(
-                lambda table, shown: charts.example_chart(table, shown.where),
+                lambda table, shown: expert_charts.example_chart(table, shown.where),
                 lambda table, shown: (  # noqa: ARG005
                     "One test sample ({sample_id}, seed {seed}; true class {label!r}, predicted {predicted!r}): of "
                     "those predicted right, the one whose experts differ most. The paper's Figure 3."
@@ -285,7 +285,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         columns={"seed": int, "expert": str, "other": str, "cka": float},
         drawings={
             "similarity": Drawing(
-                lambda table, shown: charts.similarity_chart(table, shown.where),
+                lambda table, shown: expert_charts.similarity_chart(table, shown.where),
                 lambda table, shown: (  # noqa: ARG005
                     "How alike the latents of each two experts are on the test split, mean over seeds: debiased linear "
                     "centred kernel alignment; 1 where one is a rotation of the other, 0 where nothing is shared."

@@ -16,11 +16,16 @@ from numpy.typing import NDArray
 
 from i2moe.contract.descriptions import CohortDescription
 from stages.report.drawing import expert_colours
-from stages.shared.explanations import EXPLAINED_SPLIT, read
+from stages.report.layout import records
+from stages.report.tokens import SHOWN_PAIRS, pair_cell
+from stages.shared.explanations import EXPLAINED_SPLIT, MIXTURE, read
 from stages.shared.inputs import Inputs
 from stages.shared.predictions import SplitPredictions
 
 LARGEST = 32767  # of int16
+SCORES = {"sample_id": str, "seed": int, "expert": str, "method": str, "modality": str, "token": str, "score": float}
+PAIRS = {"sample_id": str, "seed": int, "expert": str, "one_token": str, "other_token": str}
+PAIRS |= {"index": float, "index_error": float}
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ def pack_samples(
     inputs: Inputs,
     predictions: dict[str, SplitPredictions],
     without: dict[str, pd.DataFrame],
+    tokens: dict[str, dict[str, Any]],
 ) -> Samples | None:
     """Pack a dataset's samples with what each model says of them; None of restricted data.
 
@@ -76,13 +82,14 @@ def pack_samples(
         inputs: what the inputs stage wrote: which samples are shown, and what each looks like.
         predictions: by model, of the test split.
         without: by model, sample_id, seed, name (a modality) and value without it.
+        tokens: by model that sees sequences of tokens, what `token_findings` returns.
     """
     if not cohort.shows_samples or not inputs.samples:
         return None
     shown = inputs.samples
     packer = Packer()
     models = {
-        model: _of_model(packer, own, shown, without.get(model), cohort.modalities)
+        model: _of_model(packer, own, shown, without.get(model), cohort.modalities) | tokens.get(model, {})
         for model, own in predictions.items()
     }
     about = {
@@ -130,6 +137,30 @@ def without_each(folder: Path) -> pd.DataFrame | None:
     """Return what a model predicts of each sample without each modality, where its explanations have it."""
     table = read(folder, "local", {"sample_id": str, "name": str, "value": float, "kind": str, "seed": int})
     return None if table is None else table[table["kind"] == "without"]
+
+
+def token_findings(folder: Path) -> dict[str, Any]:
+    """Return what was found of the tokens of single samples, where a model's explanations have it.
+
+    Returns:
+        `tokens`: by sample, seed and modality the size of each token's score for the whole model (integrated
+        gradients); `pairs`: by sample and seed the pairs with the largest index, with its error.
+    """
+    scores = read(folder, "token_scores", SCORES)
+    pairs = read(folder, "token_pairs", PAIRS)
+    if scores is None or pairs is None:
+        return {}
+    own = scores[(scores["method"] == "integrated gradients") & (scores["expert"] == MIXTURE)]
+    tokens: dict[str, Any] = {}
+    for (sample, seed, modality), part in own.groupby(["sample_id", "seed", "modality"], sort=False):
+        sizes = [[token, float(f"{abs(score):.3g}")] for token, score in zip(part["token"], part["score"], strict=True)]
+        tokens.setdefault(sample, {}).setdefault(str(seed), {})[modality] = sizes
+    largest: dict[str, Any] = {}
+    of_whole = pairs[pairs["expert"] == MIXTURE]
+    for (sample, seed), part in of_whole.groupby(["sample_id", "seed"], sort=False):
+        top = part.loc[part["index"].abs().nlargest(SHOWN_PAIRS).index]
+        largest.setdefault(sample, {})[str(seed)] = [pair_cell(row) for row in records(top)]
+    return {"tokens": tokens, "pairs": largest}
 
 
 def labels_of(path: Path) -> pd.DataFrame:

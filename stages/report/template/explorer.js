@@ -191,6 +191,27 @@
     return captioned(bars(rows, `${title}: weight × logit by expert, adding up to ${short(end, 2)}`), `${title}: weight × logit of each expert, and their sum.`);
   }
 
+  // A row of tokens, or a grid of an image's positions, each the darker the more it matters.
+  function tokenMap(modality, tokens) {
+    const most = Math.max(...tokens.map(([, size]) => size)) || 1;
+    const shade = (size) => `background: rgb(0 114 178 / ${((0.75 * size) / most).toFixed(2)})`;
+    const places = tokens.map(([token]) => /^(\d+), (\d+)$/.exec(token));
+    const box = make("div", { class: "tokens" });
+    if (places.every(Boolean)) {
+      box.style.gridTemplateColumns = `repeat(${1 + Math.max(...places.map((place) => Number(place[2])))}, 1.2rem)`;
+      box.classList.add("grid");
+      tokens.forEach(([token, size], index) => {
+        const cell = make("span", { style: shade(size), title: `${token}: ${size}` });
+        cell.style.gridRow = Number(places[index][1]) + 1;
+        cell.style.gridColumn = Number(places[index][2]) + 1;
+        box.append(cell);
+      });
+    } else {
+      box.append(...tokens.map(([token, size]) => make("span", { style: shade(size), title: String(size) }, token)));
+    }
+    return make("figure", {}, box, make("figcaption", {}, `${modality}: how much each token matters to the whole model (integrated gradients).`));
+  }
+
   const captioned = (drawing, caption) => make("figure", {}, drawing, make("figcaption", {}, caption));
 
   function sparkline(steps, label) {
@@ -336,6 +357,10 @@
         const what = data.task === "regression" ? "Minus the squared distance from the prediction" : "Probability of what is predicted,";
         charts.append(captioned(bars(rows, `${what} without each modality: ${rows.map((row) => `${row.name} ${row.words}`).join(", ")}`), `${what} without each modality (at its train mean).`));
       }
+      const seed = String(own.seeds[Number(this.seed)]);
+      charts.append(...Object.entries(own.tokens?.[id]?.[seed] ?? {}).map(([modality, tokens]) => tokenMap(modality, tokens)));
+      const pairs = own.pairs?.[id]?.[seed];
+      if (pairs) charts.append(make("div", {}, make("h5", {}, "pairs of tokens that interact most"), make("ul", {}, ...pairs.map((words) => make("li", {}, words)))));
       this.detail.replaceChildren(make("h4", {}, id), make("p", {}, this.sentence(said)), make("div", { class: "inputs" }, ...inputs), charts);
     }
     sentence(said) {

@@ -6,18 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.report.charts import (
-    alone_chart,
-    coalitions_chart,
-    curves_chart,
-    example_chart,
-    heat_map,
-    scores_chart,
-    shares_chart,
-    similarity_chart,
-    weights_chart,
-)
+from stages.report.charts import coalitions_chart, curves_chart, heat_map, scores_chart, shares_chart
 from stages.report.drawing import PLAIN, SYNERGY
+from stages.report.expert_charts import alone_chart, example_chart, similarity_chart, weights_chart
 
 
 def dots(drawn):
@@ -94,6 +85,8 @@ def test_curves_are_those_that_the_model_has():
     one = pd.DataFrame({"epoch": [1, 2], "train_task_loss": [1.0, 0.5], "validation_loss": [1.1, np.nan]})
     (task,) = curves_chart([one, one], ["synergy"], "tiny")
     assert "tiny: task loss by epoch" in task
+    (single,) = curves_chart([one.head(1)], ["synergy"], "tiny")  # of one epoch
+    assert "1" in texts(single)
     both = curves_chart([one.assign(train_synergy_loss=0.3)], ["synergy"], "tiny")
     assert ["task loss" in both[0], "interaction loss" in both[1]] == [True, True]
 

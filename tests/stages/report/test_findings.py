@@ -23,7 +23,7 @@ from stages.report.findings import (
     weight_findings,
 )
 from stages.report.layout import difference_cell, score_cell
-from stages.report.page import difference_rows
+from stages.report.sections import difference_rows
 from stages.report.tables import markdown
 from stages.shared.scores import score_table, write_scores
 

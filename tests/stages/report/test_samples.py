@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from i2moe.contract.descriptions import CohortDescription
-from stages.report.samples import Packer, pack_samples
+from stages.report.samples import Packer, pack_samples, token_findings
 from stages.shared.inputs import Inputs
 from stages.shared.predictions import SplitPredictions
 
@@ -53,7 +53,7 @@ def test_what_is_packed_is_what_was_predicted_for_the_samples_shown_in_their_ord
     rows = [(seed, name, sample) for seed in (0, 7) for name in ("b", "a") for sample in ("p", "q", "r")]
     without = pd.DataFrame(rows, columns=["seed", "name", "sample_id"])
     without["value"] = np.arange(len(without)) / 100
-    samples = pack_samples(cohort(), LABELS, INPUTS, {"i2moe": own}, {"i2moe": without})
+    samples = pack_samples(cohort(), LABELS, INPUTS, {"i2moe": own}, {"i2moe": without}, {})
     about = json.loads(unpack(samples.about))
     numbers = np.frombuffer(unpack(samples.numbers), "<i2")
     model = about["models"]["i2moe"]
@@ -70,7 +70,7 @@ def test_what_is_packed_is_what_was_predicted_for_the_samples_shown_in_their_ord
 
 
 def test_models_without_experts_have_neither_weights_nor_expert_logits():
-    samples = pack_samples(cohort(), LABELS, INPUTS, {"mult": predictions(experts=())}, {})
+    samples = pack_samples(cohort(), LABELS, INPUTS, {"mult": predictions(experts=())}, {}, {})
     assert set(json.loads(unpack(samples.about))["models"]["mult"]) == {"seeds", "experts", "colours", "logits"}
 
 
@@ -84,19 +84,19 @@ def test_models_without_experts_have_neither_weights_nor_expert_logits():
 def test_labels_of_every_task(task, classes, labels, expected):
     table = pd.DataFrame({"sample_id": ["p", "q", "r"]} | labels)
     own = predictions(classes=max(len(classes), 1))
-    samples = pack_samples(cohort(task, classes=classes), table, INPUTS, {"mult": own}, {})
+    samples = pack_samples(cohort(task, classes=classes), table, INPUTS, {"mult": own}, {}, {})
     assert json.loads(unpack(samples.about))["labels"] == expected
 
 
 def test_nothing_is_packed_of_restricted_data_or_where_no_sample_is_shown():
     restricted = cohort(licence="restricted")
-    assert pack_samples(restricted, LABELS, INPUTS, {"i2moe": predictions()}, {}) is None
+    assert pack_samples(restricted, LABELS, INPUTS, {"i2moe": predictions()}, {}, {}) is None
     empty = INPUTS.model_copy(update={"samples": []})
-    assert pack_samples(cohort(), LABELS, empty, {"i2moe": predictions()}, {}) is None
+    assert pack_samples(cohort(), LABELS, empty, {"i2moe": predictions()}, {}, {}) is None
 
 
 def test_the_same_samples_give_the_same_bytes():
-    assert len({pack_samples(cohort(), LABELS, INPUTS, {"i2moe": predictions()}, {}) for _ in range(2)}) == 1
+    assert len({pack_samples(cohort(), LABELS, INPUTS, {"i2moe": predictions()}, {}, {}) for _ in range(2)}) == 1
 
 
 def test_numbers_that_are_not_finite_are_kept_apart_from_zero():
@@ -105,3 +105,27 @@ def test_numbers_that_are_not_finite_are_kept_apart_from_zero():
     assert packer.parts[0].tolist() == [-32768, 0, 32767, -32767]
     assert entry["step"] == 2.0 / 32767
     assert packer.add(np.zeros(3))["start"] == 4
+
+
+def test_what_was_found_of_the_tokens_of_single_samples_is_of_the_whole_model(tmp_path):
+    scores = pd.DataFrame(
+        {"sample_id": "p", "seed": 7, "expert": expert, "method": method, "modality": "a", "place": 0, "token": token}
+        | {"score": score}
+        for expert, method, token, score in [
+            ("mixture", "integrated gradients", "tea", -0.25),
+            ("mixture", "integrated gradients", "war", 0.5),
+            ("mixture", "gradient rollout", "tea", 9.0),
+            ("synergy", "integrated gradients", "tea", 9.0),
+        ]
+    )
+    pairs = pd.DataFrame(
+        {"sample_id": "p", "seed": 7, "expert": expert, "one_modality": "a", "one_token": "tea", "other_modality": "b"}
+        | {"other_token": "x", "index": index, "index_error": 0.1, "gap": 0.0, "draws": 4, "of": 4}
+        for expert, index in (("mixture", 0.05), ("mixture", -0.5), ("synergy", 9.0))
+    )
+    assert token_findings(tmp_path) == {}
+    scores.to_parquet(tmp_path / "token_scores.parquet")
+    pairs.to_parquet(tmp_path / "token_pairs.parquet")
+    found = token_findings(tmp_path)
+    assert found["tokens"] == {"p": {"7": {"a": [["tea", 0.25], ["war", 0.5]]}}}
+    assert found["pairs"] == {"p": {"7": ["tea + x: -0.50 ± 0.10", "(tea + x: +0.05 ± 0.10)"]}}
