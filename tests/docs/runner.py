@@ -17,6 +17,7 @@ import gzip
 import importlib
 import itertools
 import json
+import shlex
 import shutil
 import sys
 import time
@@ -49,8 +50,10 @@ class Runner:
         match command.words:
             case ("dvc", *_):
                 self.dvc(command)
-            case ("git", "restore", "params.yaml" | ".") | ("python", "-m", "stages.settings"):
+            case ("git", "restore", *_) | ("python", "-m", "stages.settings"):
                 self.run(*command.words)
+            case ("git", "show", *_, ">", "params.yaml"):
+                self.run("bash", "-c", shlex.join(command.words).replace("'>'", ">"))
             case ("pip", "install", "."):
                 pass  # tests/i2moe/test_wheel.py runs the library with what the wheel asks for
             case ("pip", "install", package):
@@ -89,11 +92,7 @@ class Runner:
                 wide = self.environment | {"COLUMNS": "1000"}  # of the terminal; DVC would fold what does not fit
                 shown = run([str(DVC), *command.words[1:]], self.folder, wide)
                 assert not options or max(map(len, shown.splitlines())) <= 200
-            case (
-                ("exp", "diff" | "apply", name)
-                | ("exp", "branch", name, _)
-                | ("metrics" | "plots", "diff", "HEAD", name)
-            ):
+            case ("exp", "diff", name) | ("exp", "branch", name, _) | ("metrics" | "plots", "diff", "HEAD", name):
                 self.bring_experiment(name)
                 self.run(*command.words)
             case _:

@@ -1,6 +1,7 @@
 """Experiments of one dataset beside another's results, in the real DVC: whatever is run, and fails, nothing is lost."""
 
 import hashlib
+import json
 import time
 
 import pytest
@@ -70,6 +71,7 @@ def project(shared):
     """Give the project with all of its results; afterwards they are there again, without a training."""
     assert shared.results() == shared.before
     yield shared
+    (shared.folder / "params.yaml").write_text(shared.run("git", "show", "HEAD:params.yaml"))
     shared.run("git", "restore", ".")
     assert "> python -m stages.train" not in shared.run("dvc", "repro")
     assert shared.results() == shared.before
@@ -116,9 +118,15 @@ def test_experiments_beside_the_workspace_change_nothing_in_it(project):
     assert ended == {"sweep-1": "Success", "sweep-2": "Success", "queued-wrong": "Failed"}
     assert project.results() == project.before
     assert project.changes() == changes
-    project.run("dvc", "exp", "apply", "small")  # which takes the other dataset's results out of the workspace
-    assert project.results("models/digits") == {}
-    assert "hidden_dim: 12" in (project.folder / "params.yaml").read_text()
+    project.run("dvc", "exp", "branch", "small", "small-model")
+    project.run("git", "restore", "--source=small-model", "params.yaml")
+    assert "> python -m stages.train" not in project.run("dvc", "repro")
+    model = json.loads((project.folder / "results/settings/wdbc/mult.json").read_text())
+    assert model["config"]["hidden_dim"] == 12
+    weights = "results/models/wdbc/mult/0.ckpt"
+    assert project.results(weights).keys() == project.kept(weights).keys()
+    assert project.results(weights) != project.kept(weights)
+    assert project.results("digits") == project.kept("digits")
 
 
 def test_an_experiment_without_a_target_takes_results_away_but_not_for_good(project):
