@@ -33,9 +33,10 @@ lint: .venv/.installed  ## Check lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: .venv/.installed  ## Rewrite the code in the project's format
+format: .venv/.installed  ## Rewrite the code in the project's format, and params.yaml in DVC's
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -c "from dvc.utils.hydra import apply_overrides; apply_overrides('params.yaml', [])"
 
 clean:  ## Remove the environment (data, results and DVC's cache stay)
 	rm -rf .venv

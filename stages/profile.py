@@ -1,10 +1,11 @@
 """Lay profiles, such as the paper's whole experiment, over params.yaml; no stage. `git restore` undoes it."""
 
-import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest
@@ -15,9 +16,6 @@ from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import read_params
 from stages.shared.files import write_whole
-
-if TYPE_CHECKING:
-    from ruamel.yaml import YAML
 
 PROFILES = Path("profiles")
 MADE_HERE = (Path("data/synthetic"), paths.EXAMPLES)  # raw files that stages write
@@ -33,7 +31,7 @@ def profile(names: Names, settings: Settings = None) -> None:
     """Write profiles into params.yaml, whose comments stay, and print what that changed."""
     before = paths.PARAMS.read_text() if paths.PARAMS.exists() else ""
     after = merged([*(overlay(name) for name in names), *(parse_setting(setting) for setting in settings or [])])
-    params = check_params(_yaml("safe").load(after), paths.PARAMS)
+    params = check_params(YAML(typ="safe").load(after), paths.PARAMS)
     require_raw(params)
     write_whole(paths.PARAMS, lambda partial: partial.write_text(after))
     changed = changed_parameters(before, after)
@@ -68,13 +66,11 @@ def parse_setting(setting: str) -> dict[str, Any]:
         >>> parse_setting("data.adni.raw=data/raw/adni")
         {'data': {'adni': {'raw': 'data/raw/adni'}}}
     """
-    from ruamel.yaml.error import YAMLError
-
     key, sign, text = setting.partition("=")
     if not (key and sign):
         raise InputError(f"-S {setting}: allowed: KEY=VALUE, such as data.adni.raw=data/raw/adni")
     try:
-        value = _yaml("safe").load(text)
+        value = YAML(typ="safe").load(text)
     except YAMLError as error:
         raise InputError(f"-S {setting}: the value is not valid YAML: {' '.join(str(error).split())}") from error
     for name in reversed(key.split(".")):
@@ -88,14 +84,13 @@ def merged(overlays: list[dict[str, Any]]) -> str:
     Raises:
         InputError: where params.yaml is missing or broken.
     """
+    from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
+
     read_params()  # with errors that name what is wrong
-    yaml = _yaml("rt")
-    params = yaml.load(paths.PARAMS.read_text())
+    params = parse_yaml_for_update(paths.PARAMS.read_text(), str(paths.PARAMS))
     for one in overlays:
         _lay(one, params)
-    text = io.StringIO()
-    yaml.dump(params, text)
-    return text.getvalue()
+    return str(dumps_yaml(params))
 
 
 def _lay(block: dict[str, Any], under: dict[str, Any]) -> None:
@@ -103,32 +98,7 @@ def _lay(block: dict[str, Any], under: dict[str, Any]) -> None:
         if isinstance(value, dict) and isinstance(under.get(key), dict):
             _lay(value, under[key])
         else:
-            under[key] = _in_one_line(value)
-
-
-def _in_one_line(value: Any) -> Any:  # noqa: ANN401 (anything YAML holds)
-    """Return a list such that it is written in one line, as params.yaml has them."""
-    from ruamel.yaml.comments import CommentedSeq
-
-    if not isinstance(value, list):
-        return value
-    line = CommentedSeq(value)
-    line.fa.set_flow_style()
-    return line
-
-
-def _yaml(kind: str) -> "YAML":
-    """Return a reader and writer that leaves what it does not change as it is written."""
-    from ruamel.yaml import YAML
-
-    yaml = YAML(typ=kind, pure=kind == "rt")
-    yaml.width = 10**6
-    yaml.preserve_quotes = True
-    if kind == "rt":
-        yaml.representer.add_representer(
-            type(None), lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null")
-        )
-    return yaml
+            under[key] = value
 
 
 def require_raw(params: Params) -> None:

@@ -4,6 +4,7 @@
 - An experiment ends with its trained models on the first dataset, and with the features of the others; test_pipeline.py
   shows that evaluation, explanation and report follow.
 - A queued experiment on files of one's own ends with the cohort, which reads them.
+- An experiment that the documents name elsewhere ends with a trained model; test_experiments.py runs whole ones.
 - On a dataset's real files, an experiment ends with the cohort of synthetic files that stand where these would. On its
   synthetic stand-in, tests/pipeline/test_DATASET_pipeline.py runs the whole experiment.
 - `make` only says what it would do: it installs an environment, and runs the default pipeline or these very tests. CI
@@ -16,6 +17,7 @@ import gzip
 import importlib
 import itertools
 import json
+import shlex
 import shutil
 import sys
 import time
@@ -46,23 +48,12 @@ class Runner:
     def __call__(self, command: Command) -> None:
         """Run a command of a document; one that no rule here knows fails."""
         match command.words:
-            case ("dvc", "exp", "run", *_):
-                self.experiment(command)
-            case ("dvc", "queue", "start", *_):
+            case ("dvc", *_):
+                self.dvc(command)
+            case ("git", "restore", *_) | ("python", "-m", "stages.settings"):
                 self.run(*command.words)
-                self.wait_for_queue()
-            case (
-                ("dvc", "metrics" | "params", "diff")
-                | ("dvc", "plots", "diff", "HEAD")
-                | ("dvc", "exp" | "plots", "show")
-                | ("dvc", "repro", "-f", "settings")
-                | ("git", "restore", "params.yaml")
-                | ("python", "-m", "stages.settings")
-            ):
-                self.run(*command.words)
-            case ("dvc", "repro", *targets):
-                self.reset()
-                self.run("dvc", "repro", *(targets or ["settings"]))
+            case ("git", "show", *_, ">", "params.yaml"):
+                self.run("bash", "-c", shlex.join(command.words).replace("'>'", ">"))
             case ("pip", "install", "."):
                 pass  # tests/i2moe/test_wheel.py runs the library with what the wheel asks for
             case ("pip", "install", package):
@@ -75,6 +66,35 @@ class Runner:
                 self.activate(path)
             case ("python", "-m", *_):
                 self.program(command)
+            case _:
+                pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
+
+    def dvc(self, command: Command) -> None:
+        """Run a command of DVC."""
+        match command.words[1:]:
+            case ("exp", "run", *_):
+                self.experiment(command)
+            case ("queue", "start", *_):
+                self.run(*command.words)
+                self.wait_for_queue()
+            case (
+                ("metrics" | "params", "diff")
+                | ("plots", "diff", "HEAD")
+                | ("plots", "show")
+                | ("queue", "status")
+                | ("repro", "-f", "settings")
+            ):
+                self.run(*command.words)
+            case ("repro", *targets):
+                self.reset()
+                self.run("dvc", "repro", *(targets or ["settings"]))
+            case ("exp", "show", *options):
+                wide = self.environment | {"COLUMNS": "1000"}  # of the terminal; DVC would fold what does not fit
+                shown = run([str(DVC), *command.words[1:]], self.folder, wide)
+                assert not options or max(map(len, shown.splitlines())) <= 200
+            case ("exp", "diff", name) | ("exp", "branch", name, _) | ("metrics" | "plots", "diff", "HEAD", name):
+                self.bring_experiment(name)
+                self.run(*command.words)
             case _:
                 pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
 
@@ -162,10 +182,20 @@ class Runner:
         """Give params.yaml its tiny settings back, with the YAML blocks of a document."""
         write_params(self.folder / "params.yaml", pasted=document, settings=TINY)
 
+    def bring_experiment(self, name: str) -> None:
+        """Run an experiment in a copy, unless there is one of this name."""
+        if name not in self.run("dvc", "exp", "list", "--name-only").split():
+            self.reset()
+            self.run("dvc", "exp", "run", "--temp", "--name", name, f"{TRAIN}@wdbc-i2moe-mult")
+
     def experiment(self, command: Command) -> None:
         """Run `dvc exp run` as far as the module says."""
-        options = [word for word in command.words[3:] if word != "--queue"]
-        assert set(options[::2]) <= {"-S", "-C"}, f"{command}: no rule knows its options"
+        words = [word.replace("$PWD", str(self.folder)) for word in command.words]
+        options = [word for word in words[3:] if word not in ("report", "--queue", "--temp")]
+        in_workspace = not {"--queue", "--temp"} & set(words)
+        assert ("report" in words) == in_workspace, f"{command}: in the workspace it would cost others' results"
+        assert set(options[::2]) <= {"-S", "-C", "--name"}, f"{command}: no rule knows its options"
+        words = [word for word in words if word != "report"]
         self.reset(command.document)
         dataset = command.document.parent.name
         if (DATASETS / dataset / "synthetic").is_dir():
@@ -174,15 +204,15 @@ class Runner:
         first, *others = self.setting(command, "run.datasets")
         if first in OWN_DATA:
             OWN_DATA[first](self.folder / "data/raw")
-        if "-C" in options:
-            self.run(*command.words, f"{TABLES}:cohort@{first}")
-            self.run("dvc", "queue", "start")
-            self.wait_for_queue()
-            return
+            if not in_workspace:
+                self.run(*words, f"{TABLES}:cohort@{first}")
+                self.run("dvc", "queue", "start")
+                self.wait_for_queue()
+                return
         runs = list(itertools.product(self.setting(command, "run.models"), self.setting(command, "run.seeds")))
         trained = [f"{TRAIN}@{first}-{model}" for model in self.setting(command, "run.models")]
-        self.run(*command.words, *trained, *(f"{TABLES}:features@{name}" for name in others))
-        if "--queue" not in command.words:
+        self.run(*words, *trained, *(f"{TABLES}:features@{name}" for name in others))
+        if in_workspace:
             self.check_params(command)
             for model, seed in runs:
                 assert (self.folder / f"results/models/{first}/{model}/{seed}.ckpt").exists()
@@ -199,7 +229,8 @@ class Runner:
             assert command.settings.items() <= whole.items(), f"{command}: no pipeline test runs this"
             return
         self.bring_files(dataset)
-        self.run(*command.words, f"stages/datasets/{dataset}/dvc.yaml:cohort")
+        words = [word for word in command.words if word != "report"]
+        self.run(*words, f"stages/datasets/{dataset}/dvc.yaml:cohort")
         self.check_params(command)
         checked = json.loads((self.folder / "results/settings/run.json").read_text())
         assert checked["datasets"] == {dataset: dataset}  # not "adni (synthetic)", say: its files are elsewhere

@@ -71,6 +71,14 @@ def test_enrico_runs_from_screens_to_a_report(project, environment):
     assert not ran(run([str(DVC), "repro", "--dry"], project, environment))
 
 
+def test_an_experiment_in_a_worker_computes_no_image_again(project, environment):
+    before = stores(project)
+    output = run([str(DVC), "exp", "run", "--temp", "-S", "split.seed=6", *FEATURES], project, environment)
+    assert {"features@screenshot", "features@wireframe"} <= ran(output)
+    assert "new images" not in output
+    assert stores(project) == before
+
+
 def test_another_split_computes_no_image_again(project, environment):
     before = stores(project)
     assert before

@@ -1,5 +1,6 @@
 """Where every file is, relative to the project's root, in which every stage runs."""
 
+import os
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
@@ -44,14 +45,19 @@ def interim(dataset: str) -> Path:
     return Path("data/interim") / dataset
 
 
+def _shared() -> Path:
+    """Return the project's root, also where DVC runs an experiment in a copy of it: what every experiment can use."""
+    return Path(os.environ.get("DVC_ROOT", ""))
+
+
 def image_features(key: str) -> Path:
     """Return the folder of the features that a network, named by the key, made of single images; not a DVC output."""
-    return Path("data/.images") / key
+    return _shared() / "data/.images" / key
 
 
 def text_features(key: str) -> Path:
     """Return the folder of the states that an encoder, named by the key, gave texts' tokens; not a DVC output."""
-    return Path("data/.texts") / key
+    return _shared() / "data/.texts" / key
 
 
 def visits(dataset: str) -> Path:

@@ -7,11 +7,13 @@ and are appended to a store. `image_features.py` then scales them with the train
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -96,6 +98,14 @@ class Store:
         return np.memmap(self.features, self.dtype, "r", shape=(len(self.keys), self.num_features))
 
 
+@contextmanager
+def opened_store(folder: Path, num_features: int, dtype: type[np.floating] = np.float32) -> Iterator[Store]:
+    """Open a store to append to; whoever else wants to, such as an experiment in one of DVC's workers, waits."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "lock"):
+        yield Store(folder, num_features, dtype)
+
+
 def embed(items: Sequence[Item], extractor: Extractor) -> tuple[NDArray[np.floating], Ints]:
     """Return features [n, F], memory-mapped, and the row of each item among them; only new images are computed.
 
@@ -103,23 +113,27 @@ def embed(items: Sequence[Item], extractor: Extractor) -> tuple[NDArray[np.float
         InputError: for the first file that is missing or cannot be decoded.
     """
     dtype = np.float16 if extractor.is_half else np.float32
-    store = Store(paths.image_features(extractor.key), int(np.prod(extractor.shape)), dtype)
     keys = list(read_ahead(lambda item: _key(item, extractor), items, ahead=64))
-    known = set(store.keys)
-    new = {key: item for key, item in zip(keys, items, strict=True) if key not in known}
-    if new:
-        size = len(new) * store.num_features * store.dtype.itemsize / 1e6
-        print(f"{len(new)} new images, {size:.0f} MB under {store.features.parent}")
-        bar = tqdm(total=len(new), desc="images", unit="image", mininterval=1, delay=2, dynamic_ncols=True)
-        with bar:
-            for names, features in forward(new, extractor):
-                with np.errstate(over="ignore"):
-                    kept: NDArray[np.floating] = features.astype(dtype)
-                _check_finite(kept, [new[name] for name in names], extractor)
-                store.append(names, kept)
-                bar.update(len(names))
+    with opened_store(paths.image_features(extractor.key), int(np.prod(extractor.shape)), dtype) as store:
+        known = set(store.keys)
+        new = {key: item for key, item in zip(keys, items, strict=True) if key not in known}
+        if new:
+            _compute(new, extractor, store)
     position = {key: row for row, key in enumerate(store.keys)}
     return store.array(), np.array([position[key] for key in keys], dtype=np.int64)
+
+
+def _compute(new: dict[str, Item], extractor: Extractor, store: Store) -> None:
+    """Append the features of new images to a store, batch by batch."""
+    size = len(new) * store.num_features * store.dtype.itemsize / 1e6
+    print(f"{len(new)} new images, {size:.0f} MB under {store.features.parent}")
+    with tqdm(total=len(new), desc="images", unit="image", mininterval=1, delay=2, dynamic_ncols=True) as bar:
+        for names, features in forward(new, extractor):
+            with np.errstate(over="ignore"):
+                kept: NDArray[np.floating] = features.astype(store.dtype)
+            _check_finite(kept, [new[name] for name in names], extractor)
+            store.append(names, kept)
+            bar.update(len(names))
 
 
 def _key(item: Item, extractor: Extractor) -> str:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from i2moe.base.errors import InputError
 from stages.shared.base import paths
-from stages.shared.images.images import Store
+from stages.shared.images.images import Store, opened_store
 from stages.shared.images.networks import fingerprint
 from stages.shared.pretrained.text import CutText, TextEncoder
 from stages.shared.steps import Steps
@@ -29,14 +29,14 @@ def embed(cuts: Sequence[CutText], encoder: TextEncoder) -> Steps:
         InputError: for an encoder that returns what float16 cannot hold.
     """
     folder = paths.text_features(f"{encoder.model_type}-{fingerprint(encoder.model, encoder.settings)}")
-    store = Store(folder, encoder.dim, np.float16)
     keys = [hashlib.blake2b(cut.ids.tobytes(), digest_size=16).hexdigest() for cut in cuts]
     lengths = np.array([len(cut.tokens) for cut in cuts], dtype=np.int64)
-    known = _first_rows(store)
-    new = {key: cut for key, cut in zip(keys, cuts, strict=True) if cut.tokens and key not in known}
-    if new:
-        _compute(new, encoder, store)
+    with opened_store(folder, encoder.dim, np.float16) as store:
         known = _first_rows(store)
+        new = {key: cut for key, cut in zip(keys, cuts, strict=True) if cut.tokens and key not in known}
+        if new:
+            _compute(new, encoder, store)
+            known = _first_rows(store)
     first = np.array([known[key] if length else 0 for key, length in zip(keys, lengths, strict=True)], dtype=np.int64)
     ends = lengths.cumsum()
     rows = np.arange(lengths.sum()) + np.repeat(first - (ends - lengths), lengths)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from torch import nn
 from i2moe.base.errors import InputError
 from stages.shared.base import paths
 from stages.shared.images import images
-from stages.shared.images.images import Extractor, Item, Store, decode, embed, forward
+from stages.shared.images.images import Extractor, Item, Store, decode, embed, forward, opened_store
 from stages.shared.images.networks import build_network
 
 ROOT = Path(__file__).parents[3]
@@ -105,6 +106,16 @@ def test_each_image_is_computed_once_whatever_the_order_and_the_cohort(items, co
     np.testing.assert_array_equal(again[rows[6]], kept[2])
 
 
+def test_an_experiment_in_a_copy_of_the_project_computes_no_image_again(items, count, tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))  # as DVC does for stages, in its workers too
+    first, rows = embed(items, extractor())
+    (tmp_path / "worker").mkdir()
+    monkeypatch.chdir(tmp_path / "worker")
+    again, same = embed(items, extractor())
+    assert len(count) == 11
+    np.testing.assert_array_equal(again[same], first[rows])
+
+
 def test_an_image_that_stands_under_two_names_is_computed_once(items, count):
     (items[0].path.parent / "copy.png").write_bytes(items[0].path.read_bytes())
     features, rows = embed([*items, Item(items[0].path.parent / "copy.png", "copy")], extractor())
@@ -171,6 +182,22 @@ def test_a_store_gives_back_what_was_appended(tmp_path):
     again = Store(tmp_path / "s", 3)
     assert again.keys == ["a", "b", "c"]
     np.testing.assert_array_equal(again.array(), [[1, 2, 3], [4, 5, 6], [7, 8, 9]])
+
+
+def test_who_opens_a_store_waits_until_it_is_closed(tmp_path):
+    def append(number):
+        with opened_store(tmp_path / "s", 3) as store:
+            known = len(store.keys)
+            for step in range(3):
+                time.sleep(0.01)
+                store.append([f"{number}-{step}"], np.full((1, 3), number, np.float32))
+            assert len(store.keys) == known + 3
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(append, range(4)))
+    store = Store(tmp_path / "s", 3)
+    assert sorted(store.keys) == [f"{number}-{step}" for number in range(4) for step in range(3)]
+    np.testing.assert_array_equal(store.array()[:, 0], [int(key[0]) for key in store.keys])
 
 
 @pytest.mark.parametrize("lost", ["features.f32", "keys.txt"])
