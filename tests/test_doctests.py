@@ -45,7 +45,7 @@ MET_FIRST = {
         "sign_accuracy_neutral_negative",
         "sign_accuracy_neutral_excluded",
     ],
-    "stages.report.page": ["score_cell"],
+    "stages.report.layout": ["score_cell"],
     "stages.report.tables": ["markdown"],
     "stages.settings.models": ["merge"],
     "stages.settings.sources": ["source_files"],

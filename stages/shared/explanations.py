@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from i2moe.base.errors import InputError
-from i2moe.contract.reading import read_parquet
+from stages.shared.parquet import read_parquet
 
 EXPLAINED_SPLIT = "test"  # what explanations and the report are about
 MIXTURE = "mixture"  # in place of an expert's name, for the whole model

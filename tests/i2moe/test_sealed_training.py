@@ -102,7 +102,7 @@ def test_a_sealed_mixture_has_the_explanations_that_apply_to_it(explained):
     assert {name for name, table in tables.items() if table is None} == {
         "patterns",
         "experts", "expert_seeds", "gate", "agreement", "example", "weights_replaced", "behaviour", "role_loss",
-        "similarity", "local", *TOKEN_METHODS,
+        "similarity", *TOKEN_METHODS,
     }  # fmt: skip
     for name in ("parts", "sample_parts", "shares"):
         assert set(EXPLANATIONS[name].columns) <= set(tables[name])

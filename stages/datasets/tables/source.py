@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError, first_line
 from i2moe.base.strict import nearest
-from i2moe.contract.reading import open_npy, read_parquet
+from i2moe.contract.reading import open_npy
 from stages.datasets.tables.delimited import read_delimited
 from stages.datasets.tables.settings import TableParams
+from stages.shared.parquet import read_parquet
 
 WHOLE_NUMBER = re.compile(r"^(-?\d+)\.0+$")
 SHOWN_COLUMNS = 40  # a message lists all columns of a table up to this many

@@ -11,7 +11,8 @@ import pyarrow.parquet
 import pytest
 
 from i2moe.base.errors import InputError
-from i2moe.contract.reading import open_npy, read_csv, read_json, read_npz, read_parquet
+from i2moe.contract.reading import open_npy, read_csv, read_json, read_npz
+from stages.shared.parquet import read_parquet
 
 
 def npy(header, data=bytes(8), version=(1, 0)):
