@@ -50,7 +50,7 @@ class Runner:
         match command.words:
             case ("dvc", *_):
                 self.dvc(command)
-            case ("git", "restore", *_) | ("python", "-m", "stages.settings"):
+            case ("rm", "params.yaml") | ("git", "restore", *_) | ("python", "-m", "stages.settings"):
                 self.run(*command.words)
             case ("git", "show", *_, ">", "params.yaml"):
                 self.run("bash", "-c", shlex.join(command.words).replace("'>'", ">"))
