@@ -1,8 +1,8 @@
-# The two commands of the README, and what developers run besides.
+# The two commands of the README, that of docs/licensed-data.md, and what developers run besides.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help repro test browser lint format clean
+.PHONY: help repro test forget browser lint format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -14,6 +14,9 @@ repro: .venv/.installed  ## Run the whole pipeline, print the metrics and where 
 
 test: .venv/.installed  ## Run the tests
 	@$(BIN)/python -m pytest
+
+forget: .venv/.installed  ## Remove all that was made of a dataset: make forget DATASET=mimic
+	@$(BIN)/python -m stages.forget $(DATASET)
 
 browser:  ## Install what the tests of the report's page drive Chromium with (Node.js is needed)
 	@npm ci --prefix tests/browser --no-audit --no-fund
