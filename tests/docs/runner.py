@@ -69,20 +69,24 @@ class Runner:
                 extra = package.removeprefix("i2moe[").removesuffix("]")
                 project = tomllib.loads((self.folder / "pyproject.toml").read_text())["project"]
                 assert extra in project["optional-dependencies"], f"{command}: no extra {extra!r}"
-            case ("make", target):
-                assert self.run("make", "--dry-run", target).strip()
+            case ("make", *target):
+                assert self.run("make", "--dry-run", *target).strip()
             case (".", path):
                 self.activate(path)
             case ("python", "-m", *_):
                 self.program(command)
             case _:
-                pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
+                self.shared(command)
 
     def program(self, command: Command) -> None:
         """Run a program of the project."""
         match command.words[2:]:
             case ("stages.predict",):
                 assert "--raw" in self.run(*command.words, "--help")
+            case ("stages.forget", dataset, "--yes"):
+                assert f"of {dataset}, to be removed" in self.run(*command.words)
+            case ("stages.share", *_):
+                self.shared(command)
             case ("stages.report", "--against", other, *_):
                 self.two_runs(command, other)
             case ("stages.train" | "stages.predict" as name, "wdbc", model, *options):
@@ -105,6 +109,32 @@ class Runner:
             assert len(pd.read_csv(drift)) == 30  # columns
             for path in (new, out, drift):
                 path.unlink()
+
+    def shared(self, command: Command) -> None:
+        """Run a command about DVC's remote or a shared cache; both are folders beside the clone."""
+        remote, cache = (str(self.folder.with_name(name)) for name in ("remote", "cache"))
+        words = command.words
+        match words:
+            case ("dvc", "remote", *options, _):
+                self.run("dvc", "remote", *options, "--force", remote)
+            case ("dvc", "cache", "dir", "--local", _):
+                self.run(*words[:-1], cache)
+                self.run("dvc", "config", "--local", "--unset", "cache.dir")
+            case ("dvc", "config", "--local", key, _):
+                self.run(*words)
+                self.run("dvc", "config", "--local", "--unset", key)
+            case ("dvc", "push"):
+                self.run("dvc", "remote", "add", "--force", "--default", "team", remote)
+                self.run(*words)
+            case ("python", "-m", "stages.share", direction, "team"):
+                self.run("dvc", "remote", "add", "--force", "--default", "team", remote)
+                self.reset()
+                stages = (f"pipelines/{name}/dvc.yaml:{name}@wdbc-i2moe-mult" for name in ("evaluate", "explain"))
+                self.run("dvc", "repro", *stages, *(f"{name}@wdbc" for name in ("reference", "inputs", "compare")))
+                said = {"push": "wdbc: the remote has all", "pull": "wdbc: 12 of 12 outputs are here"}
+                assert said[direction] in self.run(*words)
+            case _:
+                pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
 
     def two_runs(self, command: Command, other: str) -> None:
         """Compare a run with itself: committed, under the name of an experiment, or in another folder."""
