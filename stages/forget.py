@@ -89,12 +89,13 @@ def held() -> Iterator["Repo"]:
 
     try:
         with ExitStack() as stack:
-            repos = [Repo(str(root)) for root in [Path.cwd(), *workers()]]
-            for repo in repos:
+            for root in [*workers(), Path.cwd()]:
+                stack.close()  # what nobody holds is of an experiment that was killed: nobody will
+                repo = Repo(str(root))
                 stack.enter_context(lock_repo(repo))
-                written = [str(Path(repo.root_dir, name)) for name in ("data", "results", "reports")]
+                written = [str(root / name) for name in ("data", "results", "reports")]
                 stack.enter_context(rwlock(repo.tmp_dir, repo.fs, "stages.forget", [], written, hardlink=False))
-            yield repos[0]
+            yield repo
     except NotDvcRepoError as error:
         raise InputError("there is no .dvc here: run this in the project's root") from error
     except LockError as error:
