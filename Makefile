@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PROFILES := paper
 
-.PHONY: help repro paper test browser lint format clean
+.PHONY: help repro paper test forget browser lint format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +24,9 @@ paper: .venv/.installed  ## Run the paper's whole experiment on real files (docs
 
 test: .venv/.installed  ## Run the tests
 	@$(BIN)/python -m pytest
+
+forget: .venv/.installed  ## Remove all that was made of a dataset: make forget DATASET=mimic
+	@$(BIN)/python -m stages.forget $(DATASET)
 
 browser:  ## Install what the tests of the report's page drive Chromium with (Node.js is needed)
 	@npm ci --prefix tests/browser --no-audit --no-fund

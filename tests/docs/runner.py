@@ -67,7 +67,7 @@ class Runner:
             case ("python", "-m", *_):
                 self.program(command)
             case _:
-                pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
+                self.shared(command)
 
     def dvc(self, command: Command) -> None:
         """Run a command of DVC."""
@@ -96,7 +96,7 @@ class Runner:
                 self.bring_experiment(name)
                 self.run(*command.words)
             case _:
-                pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
+                self.shared(command)
 
     def program(self, command: Command) -> None:
         """Run a program of the project."""
@@ -109,6 +109,10 @@ class Runner:
                 self.reset()
                 self.run("dvc", "repro", "reference")
                 assert "training, an estimate: 0:" in self.run(*command.words)
+            case ("stages.forget", dataset, "--yes"):
+                assert f"of {dataset}, to be removed" in self.run(*command.words)
+            case ("stages.share", *_):
+                self.shared(command)
             case ("stages.report", "--against", other, *_):
                 self.two_runs(command, other)
             case ("stages.train" | "stages.predict" as name, "wdbc", model, *options):
@@ -143,6 +147,32 @@ class Runner:
             assert len(pd.read_csv(drift)) == 30  # columns
             for path in (new, out, drift):
                 path.unlink()
+
+    def shared(self, command: Command) -> None:
+        """Run a command about DVC's remote or a shared cache; both are folders beside the clone."""
+        remote, cache = (str(self.folder.with_name(name)) for name in ("remote", "cache"))
+        words = command.words
+        match words:
+            case ("dvc", "remote", *options, _):
+                self.run("dvc", "remote", *options, "--force", remote)
+            case ("dvc", "cache", "dir", "--local", _):
+                self.run(*words[:-1], cache)
+                self.run("dvc", "config", "--local", "--unset", "cache.dir")
+            case ("dvc", "config", "--local", key, _):
+                self.run(*words)
+                self.run("dvc", "config", "--local", "--unset", key)
+            case ("dvc", "push"):
+                self.run("dvc", "remote", "add", "--force", "--default", "team", remote)
+                self.run(*words)
+            case ("python", "-m", "stages.share", direction, "team"):
+                self.run("dvc", "remote", "add", "--force", "--default", "team", remote)
+                self.reset()
+                stages = (f"pipelines/{name}/dvc.yaml:{name}@wdbc-i2moe-mult" for name in ("evaluate", "explain"))
+                self.run("dvc", "repro", *stages, *(f"{name}@wdbc" for name in ("reference", "inputs", "compare")))
+                said = {"push": "wdbc: the remote has all", "pull": "wdbc: 12 of 12 outputs are here"}
+                assert said[direction] in self.run(*words)
+            case _:
+                pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
 
     def two_runs(self, command: Command, other: str) -> None:
         """Compare a run with itself: committed, under the name of an experiment, or in another folder."""

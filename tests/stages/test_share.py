@@ -1,0 +1,65 @@
+"""Which datasets may be shared, by cohort, parameters and raw files."""
+
+from pathlib import Path
+
+import pytest
+
+from i2moe.contract.descriptions import CohortDescription, SplitCounts
+from i2moe.contract.planted import Planted
+from stages.settings.params import load_params
+from stages.share import restriction
+from tests.docs.documents import write_params
+
+PLANTED = Planted(synthetic=True, rule="a rule", terms=[])
+RESTRICTED = "its licence is restricted"
+
+
+def cohort(licence, planted=None):
+    """Write the description of MIMIC's cohort."""
+    counts = SplitCounts(samples=1, classes={"survived": 1, "died": 0})
+    description = CohortDescription(
+        dataset="mimic",
+        task="binary",
+        classes=["survived", "died"],
+        modalities=["lab", "note"],
+        licence=licence,
+        samples_in_raw_data=3,
+        removed={},
+        flow=[],
+        samples=3,
+        split="by shares",
+        groups=3,
+        splits=dict.fromkeys(("train", "validation", "test"), counts),
+        planted=planted,
+    )
+    path = Path("data/cohorts/mimic.json")
+    path.parent.mkdir(parents=True)
+    path.write_text(description.to_json())
+
+
+def params(raw, planted=None):
+    """Write the parameters, and the raw files as far as they say what is planted; return the parameters."""
+    write_params(Path("params.yaml"), settings=(f"data.mimic.raw={raw}",))
+    Path(raw).mkdir(parents=True)
+    if planted:
+        (Path(raw) / "planted.json").write_text(planted.to_json())
+    return load_params(Path("params.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("licence", "in_cohort", "raw", "in_raw", "reason"),
+    [
+        ("open", None, "data/raw/mimic", None, None),
+        ("restricted", None, "data/raw/mimic", None, RESTRICTED),
+        ("restricted", PLANTED, "data/synthetic/mimic", PLANTED, None),
+        ("restricted", PLANTED, "data/raw/mimic", PLANTED, RESTRICTED),  # planted.json copied beside real files
+        ("restricted", None, "data/synthetic/mimic", PLANTED, RESTRICTED),  # the cohort is of other files
+        ("restricted", PLANTED, "data/synthetic/mimic", None, RESTRICTED),  # the files were exchanged since
+    ],
+)
+def test_open_data_may_be_shared_and_restricted_ones_only_where_all_says_that_they_are_synthetic(
+    tmp_path, monkeypatch, licence, in_cohort, raw, in_raw, reason
+):
+    monkeypatch.chdir(tmp_path)
+    cohort(licence, in_cohort)
+    assert restriction("mimic", params(raw, in_raw)) == reason
