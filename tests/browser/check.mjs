@@ -1,6 +1,5 @@
 // Look at a page as people do, and print what was found as JSON: node check.mjs PAGE.html [FOLDER for screenshots]
-import { readFileSync } from "node:fs";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
