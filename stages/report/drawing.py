@@ -66,7 +66,7 @@ class Scale:
 def svg(width: float, height: float, label: str, marks: Iterable[str]) -> Markup:
     """Return a drawing, with what it shows in words for those who do not see it."""
     return Markup(  # noqa: S704 (its words are escaped)
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {width:g} {height:g}" '
+        f'<svg role="img" viewBox="0 0 {width:g} {height:g}" '
         f'width="{width:g}" font-size="{SMALL}" fill="currentColor" aria-label="{escape(label)}">'
         f"{''.join(marks)}</svg>"
     )

@@ -30,6 +30,8 @@ from stages.shared.inputs import Inputs
 from stages.shared.predictions import read as read_predictions
 from stages.shared.runs import Run, read_model
 
+SVG = "http://www.w3.org/2000/svg"  # what a drawing is, where it is a file of its own
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -290,6 +292,6 @@ def default_settings() -> dict[str, Any]:
 
 def picture(name: str, chart: Markup, caption: str) -> Picture:
     """Write a chart to a file of its own, and return it for the page."""
-    alone = chart.replace("<svg ", '<svg color="#1c1f24" font-family="sans-serif" ', 1)
+    alone = chart.replace("<svg ", f'<svg xmlns="{SVG}" color="#1c1f24" font-family="sans-serif" ', 1)
     write_whole(paths.REPORTS / "figures" / f"{name}.svg", lambda partial: partial.write_text(alone))
     return Picture(chart, caption)
