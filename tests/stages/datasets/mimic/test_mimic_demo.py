@@ -18,6 +18,7 @@ from stages.datasets.mimic.measurements import measurements
 from stages.datasets.mimic.source import open_source
 from stages.evaluate import evaluate
 from stages.explain.__main__ import explain
+from stages.inputs.__main__ import inputs
 from stages.reference import reference
 from stages.report.page import report
 from stages.settings.__main__ import settings as write_settings
@@ -108,6 +109,7 @@ def test_the_default_filters_lead_from_raw_files_to_a_report(demo):
     evaluate("mimic", "i2moe-mult")
     explain("mimic", "i2moe-mult")
     compare("mimic")
+    inputs("mimic")
     report()
     metrics = json.loads(paths.metrics("mimic", "i2moe-mult").read_text())
     assert {"accuracy", "auroc"} <= set(metrics)
