@@ -194,6 +194,8 @@ class Runner:
                 assert "i2moe-mult |" in self.run(*command.words, "--pairs", "1")
             case ("python", "-m", "benchmarks.sealed", *_):
                 assert "largest share is the planted role" in self.run("python", "-m", "benchmarks.sealed", "--quick")
+            case ("python", "-m", "benchmarks.fuzz"):
+                assert "| cohort" in self.run(*command.words, "cohort", "--count", "5")
             case ("python", "-m", "benchmarks.incomplete"):
                 brief = ("--draws", "2", "--steps", "1", "--num-train", "60")
                 assert "| complete cases |" in self.run(*command.words, *brief)

@@ -5,8 +5,8 @@ import pandas as pd
 
 from i2moe.contract.descriptions import describe_modality
 from stages.datasets.adni.codebook import Entry
+from stages.datasets.adni.encoding import TableEncoder
 from stages.datasets.adni.inputs import columns_of
-from stages.datasets.adni.tables import encode
 from stages.shared.inputs import UNKNOWN
 
 VALUES = pd.DataFrame(
@@ -33,8 +33,9 @@ def described(array, names, fitted):
 def test_numbers_and_categories_are_those_of_the_tables():
     kinds = {"T.AGE": "number", "T.SAME": "number", "T.SEX": "category", "T.SEX_AT": "category"}
     read = [entry(name, kind) for name, kind in kinds.items()]
-    array, names, fitted = encode(VALUES, read, np.arange(5) < 3, "median")
-    found = described(array, names, fitted)
+    encoder = TableEncoder.fit(VALUES.head(3), read, "median")
+    array = encoder.transform(VALUES)
+    found = described(array, encoder.features, encoder.described())
     assert [column.name for column in found] == list(VALUES)
     age, same, sex, at = found
     np.testing.assert_allclose(age.number(array[:, 0]), VALUES["T.AGE"], rtol=1e-6)

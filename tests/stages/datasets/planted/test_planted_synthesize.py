@@ -37,7 +37,7 @@ def test_a_table_becomes_features_that_know_what_is_planted(dataset):
     cohort(dataset)
     features(dataset)
     found = FeatureSet(paths.features(dataset), paths.cohort(dataset))
-    assert (found.modalities, found.licence) == (["first", "second"], "open")
+    assert (found.modalities, found.shows_samples) == (["first", "second"], True)
     assert {name: values.shape for name, values in found.arrays.items()} == {"first": (120, 16), "second": (120, 16)}
     planted = CohortDescription.read(paths.cohort(dataset).with_suffix(".json")).planted
     roles = [(term.role, term.modalities) for term in planted.terms]
