@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
 SYNERGY, REDUNDANCY, PLAIN = "#D55E00", "#9A5FB5", "#8A93A0"
 SMALL = 11  # font size of ticks and labels
-CHARACTER = 6.3  # width of one at that size, about
+CHARACTER = 7.0  # width of one at that size, about
 NICE = (1, 2, 2.5, 5, 10)
 
 

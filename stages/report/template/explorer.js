@@ -165,7 +165,7 @@
   const words = (x, y, content, anchor = "start") => draw("text", { x, y: y + 4, "text-anchor": anchor }, content);
 
   function bars(rows, label, from = 0) {
-    const left = 12 + 6.3 * Math.max(...rows.map((row) => row.name.length));
+    const left = 12 + 7 * Math.max(...rows.map((row) => row.name.length));
     const low = Math.min(from, ...rows.flatMap((row) => [row.start, row.end]));
     const high = Math.max(from, ...rows.flatMap((row) => [row.start, row.end]));
     const right = left + 220;
