@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 # Features of single images and texts by their content, whichever dataset they are of.
 STORES = (paths.image_features(""), paths.text_features(""))
 PAGES = (*REPORT, Path("against.html"), Path("against"), Path("dvc_plots"))  # which show several datasets
-WORKERS = (".dvc/tmp/exps/*/.dvc", ".dvc/tmp/exps/standalone/*/.dvc")  # of queued and temporary experiments
+EXPERIMENTS = Path(".dvc", "tmp", "exps")  # where DVC runs queued and temporary ones
+WORKERS = ("*/.dvc", "standalone/*/.dvc")  # of these, each with a project of its own
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def held() -> Iterator["Repo"]:
 
 def workers() -> list[Path]:
     """Return the folders of experiments outside of the project's own: those that run, and those that were killed."""
-    return [path.parent.absolute() for pattern in WORKERS for path in Path().glob(pattern)]
+    return [path.parent.absolute() for pattern in WORKERS for path in EXPERIMENTS.glob(pattern)]
 
 
 def find(dataset: str, repo: "Repo") -> Found:

@@ -2,6 +2,7 @@
 
 import numbers
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -31,7 +32,7 @@ TWO_AXES = 2
 LEAST_SAMPLES = 2
 
 
-class I2MoEEstimator(BaseEstimator):  # type: ignore[misc]
+class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     """What classifier and regressor share; see `I2MoEClassifier`."""
 
     def __init__(
@@ -270,11 +271,13 @@ class I2MoEEstimator(BaseEstimator):  # type: ignore[misc]
         """Return the names of the classes, in order."""
         return []
 
+    @abstractmethod
     def _read_labels(self, y: Any, num_samples: int) -> tuple[Task, NDArray[Any]]:
-        raise NotImplementedError
+        """Return the task, and the labels of train as the data contract has them: [N] or [N, C]."""
 
+    @abstractmethod
     def _encode_labels(self, y: Any, num_samples: int) -> NDArray[Any]:
-        raise NotImplementedError
+        """Return labels of the same kind as those of train, [N] or [N, C]."""
 
 
 class I2MoEClassifier(ClassifierMixin, I2MoEEstimator):  # type: ignore[misc]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from i2moe.base.errors import InputError
 from i2moe.metrics import arrow
-from stages.report.layout import ReadingTable, records
+from stages.report.layout import ReadingTable, open_template, records
 from stages.report.other_run import THIS, ComparedRun, other_run
 from stages.report.run_differences import (
     Pairing,
@@ -216,16 +216,7 @@ def in_cells(rows: list[list[str]]) -> list[list[list[str]]]:
 
 def render(found: Comparison) -> str:
     """Fill the page's template."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("against.html").render(
+    return open_template(Path(__file__).parent / "against.html").render(
         found=found,
         summary=summary(found),
         datasets=against_tables(found),

@@ -1,9 +1,27 @@
-"""Tables of the page as rows of cells of lines."""
+"""What pages are made of: their templates, and tables as rows of cells of lines."""
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+if TYPE_CHECKING:
+    import jinja2
+
+
+def open_template(path: Path) -> "jinja2.Template":
+    """Return a page's template, in which words are escaped and nothing may be missing."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(path.parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(path.name)
 
 
 @dataclass(frozen=True)

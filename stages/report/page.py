@@ -6,6 +6,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from i2moe.explain.ability import AUROC_MARGIN, RANKINGS
+from stages.report.layout import open_template
 from stages.report.overview import summary
 from stages.report.paper import paper_tables
 from stages.report.planted import LEAST_SHARE
@@ -33,16 +34,7 @@ def report() -> None:
 
 def render(run: Run, sections: list[DatasetSection], tables: list[str]) -> str:
     """Fill the page's template."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html").render(
+    return open_template(TEMPLATE / "page.html").render(
         run=run,
         sections=sections,
         tables=tables,
