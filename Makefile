@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PROFILES := paper
 
-.PHONY: help repro paper test forget browser lint format clean
+.PHONY: help repro paper test docs forget browser lint format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +24,10 @@ paper: .venv/.installed  ## Run the paper's whole experiment on real files (docs
 
 test: .venv/.installed  ## Run the tests
 	@$(BIN)/python -m pytest
+
+docs: .venv/.installed  ## Build pages of all documents
+	@$(BIN)/sphinx-build -q -E -W --keep-going -c docs/site . site
+	@echo "pages: $(CURDIR)/site/index.html"
 
 forget: .venv/.installed  ## Remove all that was made of a dataset: make forget DATASET=mimic
 	@$(BIN)/python -m stages.forget $(DATASET)
@@ -48,5 +52,5 @@ clean:  ## Remove the environment (data, results and DVC's cache stay)
 .venv/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[workflow,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[workflow,test,docs]'
 	@touch $@

@@ -28,7 +28,7 @@ from tests.docs.documents import (
 )
 
 MAX_BYTES = 12_000
-LANGUAGES = {"bash", "mermaid", "python", "yaml", ""}
+LANGUAGES = {"bash", "python", "yaml", ""}
 NEW_DATASETS = {README: "ad", ROOT / "stages/datasets/tables/README.md": "heart"}
 KEY = re.compile(r"(run|split|synthetic|data|train|models)(\.(?!json$)[\w-]+)+")
 PYTHON = ROOT / "docs/code.md"
@@ -60,6 +60,26 @@ def test_every_document_can_be_reached_from_the_readme():
         reached |= new
         todo += new
     assert reached == set(DOCUMENTS)
+
+
+def plain(path):
+    """Return an output or dependency of a stage with * for its variables; an output may be a mapping of options."""
+    return re.sub(r"\$\{[^}]*\}", "*", path if isinstance(path, str) else next(iter(path)))
+
+
+def test_the_drawing_shows_every_stage_and_only_arrows_that_are_dependencies():
+    drawing = (ROOT / "docs/stages.svg").read_text()
+    graphs = [ROOT / "dvc.yaml", *ROOT.glob("pipelines/*/dvc.yaml"), ROOT / "stages/datasets/tables/dvc.yaml"]
+    stages = {name: stage.get("do", stage) for path in graphs for name, stage in read_params(path)["stages"].items()}
+    del stages["examples"]
+    assert set(re.findall(r"<text[^>]*>([^<]+)", drawing)) == {"raw files", "params.yaml", *stages}
+    arrows = [name.split("--") for name in re.findall(r'<path id="([^"]+)"', drawing)]
+    assert {later for _, later in arrows} == set(stages)
+    for earlier, later in arrows:
+        if earlier in stages:
+            outputs = [plain(out) for kind in ("outs", "metrics") for out in stages[earlier].get(kind, [])]
+            needed = [plain(path) for path in stages[later]["deps"]]
+            assert any(out.startswith(path) or path.startswith(out) for out in outputs for path in needed)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
