@@ -31,13 +31,14 @@ from i2moe.base.errors import InputError
 from i2moe.contract.cohort import SPLITS, read_cohort
 from i2moe.contract.descriptions import CohortDescription, ModalityDescription
 from i2moe.contract.masks import unpack_mask
-from i2moe.contract.reading import open_npy
+from i2moe.contract.reading import open_npy, read_json
 from i2moe.signature import ModalitySignature, Signature
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DTYPES = ("float32", "float16", "uint8")
+REMEDY = "run the feature stage that writes it"
 CHECK_BYTES = 2**26  # read an array in blocks of this size when looking for NaN and infinity
 
 
@@ -295,5 +296,24 @@ def _open_present(folder: Path, name: str, features: Samples) -> NDArray[np.bool
     return present
 
 
+def read_words(path: Path, lengths: NDArray[np.int64]) -> list[list[str]]:
+    """Read the words that the steps of N samples stand for; a list without any where there are none, or no file.
+
+    Args:
+        path: `<modality>.words.json`.
+        lengths: real steps of each sample [N].
+
+    Raises:
+        InputError: for a file that is broken, or does not have a word for each step of the samples that have any.
+    """
+    words = read_json(path, REMEDY) if path.exists() else []
+    is_list = isinstance(words, list) and all(isinstance(own, list) for own in words)
+    if not is_list or not all(isinstance(word, str) for own in words for word in own):
+        raise InputError(f"{path} does not hold lists of words: {REMEDY}")
+    if words and [len(own) or 1 for own in words] != lengths.tolist():
+        raise InputError(f"{path} does not have a word for each step of each sample: {REMEDY}")
+    return words
+
+
 def _load(path: Path) -> NDArray[Any]:
-    return open_npy(path, "run the feature stage that writes it")
+    return open_npy(path, REMEDY)

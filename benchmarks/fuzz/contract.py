@@ -40,21 +40,21 @@ def write_prepared() -> None:
     table.to_csv(COHORT, index=False)
     for name, shape in SHAPES.items():
         np.save(FEATURES / f"{name}.npy", generator.normal(size=(len(ids), *shape)).astype(np.float32))
-        _write_json(FEATURES / f"{name}.json", {"kind": name, "shape": list(shape)})
+        write_json(FEATURES / f"{name}.json", {"kind": name, "shape": list(shape)})
     mask = np.zeros((2, 3, 2), bool)
     mask[:, 1] = True
     about = {"kind": "volume", "shape": [2, 3, 2], "mask": pack_mask(mask), "note": "a note"}
     about["fitted"] = {"split": "train", "samples": 6, "what": "means", "mean": [0.5, 1.0]}  # type: ignore[assignment]
-    _write_json(FEATURES / "volume.json", about)
+    write_json(FEATURES / "volume.json", about)
     np.save(FEATURES / "volume.npy", generator.normal(size=(len(ids), 4)).astype(np.float16))
     np.save(FEATURES / "sequence.lengths.npy", np.array([4, 3, 2, 1, 4, 4, 4, 4, 4, 4]))
     np.save(FEATURES / "vector.present.npy", np.ones(len(ids), bool))
-    _write_json(FEATURES / "image.json", {"kind": "image", "shape": list(SHAPES["image"]), "copies": 2})
+    write_json(FEATURES / "image.json", {"kind": "image", "shape": list(SHAPES["image"]), "copies": 2})
     np.save(FEATURES / "image.copies.npy", np.zeros((6, 2, *SHAPES["image"]), np.float16))
-    _write_json(COHORT.with_suffix(".json"), _cohort())
+    write_json(COHORT.with_suffix(".json"), cohort_about())
 
 
-def _cohort() -> dict[str, object]:
+def cohort_about() -> dict[str, object]:
     """Return the description of the ten samples."""
     splits = {name: {"samples": SPLITS.count(name), "classes": {"no": 1, "yes": 1}} for name in dict.fromkeys(SPLITS)}
     counts = {"samples_in_raw_data": 12, "removed": {"without label": 2}, "samples": 10, "groups": 10}
@@ -66,7 +66,8 @@ def _cohort() -> dict[str, object]:
     return about | counts | more | {"presence": {"vector + image": 10}}
 
 
-def _write_json(path: Path, content: object) -> None:
+def write_json(path: Path, content: object) -> None:
+    """Write anything as JSON."""
     path.write_text(json.dumps(content))
 
 
@@ -88,8 +89,8 @@ def read_card() -> None:
 
 def write_card() -> None:
     """Write a dataset's card, and what is planted in it."""
-    _write_json(Path("card.json"), {"cohort": _cohort(), "notes": {"vector": "a note"}})
-    _write_json(Path("planted.json"), _cohort()["planted"])
+    write_json(Path("card.json"), {"cohort": cohort_about(), "notes": {"vector": "a note"}})
+    write_json(Path("planted.json"), cohort_about()["planted"])
 
 
 def write_columns() -> None:

@@ -21,6 +21,7 @@ from i2moe.base.errors import InputError, first_line
 if TYPE_CHECKING:
     import pandas as pd
 
+Columns = dict[str, type]  # of a table, and the type of their values: str, int, float or bool
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # one of the two halves as which JSON may write a sign
 # NumPy reads an array's header with Python's own tokenizer, and trusts its sizes.
 NPY_ERRORS = (ValueError, OSError, EOFError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError)
@@ -128,3 +129,35 @@ def read_csv(path: Path, remedy: str, **options: Any) -> "pd.DataFrame":  # noqa
         raise InputError(f"{path} is missing: {remedy}") from error
     except (ValueError, OSError, OverflowError, pd.errors.ParserWarning) as error:
         raise InputError(f"{path} cannot be read as CSV ({type(error).__name__}): {remedy}") from error
+
+
+def check_columns(path: Path, table: "pd.DataFrame", columns: Columns, remedy: str) -> None:
+    """Refuse a table that lacks a column, or has values of another type in it.
+
+    Args:
+        path: that the table is from.
+        table: any.
+        columns: those that it must have. A text is never missing; a number may be NaN.
+        remedy: for the message.
+
+    Raises:
+        InputError: naming the column.
+    """
+    for column, kind in columns.items():
+        if column not in table:
+            raise InputError(f"{path} has no column {column!r}, only {list(table.columns)}: {remedy}")
+        if not _holds(table[column], kind):
+            raise InputError(f"{path} column {column!r} does not hold {kind.__name__}: {remedy}")
+
+
+def _holds(column: Any, kind: type) -> bool:  # noqa: ANN401 (a series; two columns of one name are a table)
+    """Return whether a column's values are of a type."""
+    import pandas as pd
+
+    if not isinstance(column, pd.Series):
+        return False
+    if kind is str:
+        return bool(pd.api.types.infer_dtype(column, skipna=False) == "string")
+    if kind is float:
+        return bool(pd.api.types.is_float_dtype(column))
+    return bool((pd.api.types.is_bool_dtype if kind is bool else pd.api.types.is_integer_dtype)(column))

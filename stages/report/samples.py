@@ -18,7 +18,7 @@ from i2moe.contract.descriptions import CohortDescription
 from stages.report.drawing import expert_colours
 from stages.report.layout import records
 from stages.report.tokens import SHOWN_PAIRS, pair_cell
-from stages.shared.explanations import EXPLAINED_SPLIT, MIXTURE, read
+from stages.shared.explanations import MIXTURE, read
 from stages.shared.inputs import Inputs
 from stages.shared.predictions import SplitPredictions
 
@@ -161,13 +161,6 @@ def token_findings(folder: Path) -> dict[str, Any]:
         top = part.loc[part["index"].abs().nlargest(SHOWN_PAIRS).index]
         largest.setdefault(sample, {})[str(seed)] = [pair_cell(row) for row in records(top)]
     return {"tokens": tokens, "pairs": largest}
-
-
-def labels_of(path: Path) -> pd.DataFrame:
-    """Return the labels of the explained split from a model's predictions: sample_id and label columns."""
-    table = pd.read_parquet(path)
-    own = table[(table["split"] == EXPLAINED_SPLIT) & (table["seed"] == table["seed"].iloc[0])]
-    return own[["sample_id", *(name for name in own if name.startswith("label"))]]
 
 
 def _packed(content: bytes) -> str:

@@ -2,12 +2,13 @@
 
 import math
 import multiprocessing
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from i2moe.base.errors import InputError
 from stages.shared.processes import START
@@ -34,7 +35,8 @@ def try_out(path: Path, read: Callable[[], object]) -> None:
         InputError: when the child's time ends, or the library crashes it.
     """
     seconds = SECONDS + path.stat().st_size / BYTES_PER_SECOND
-    child = multiprocessing.get_context(START).Process(target=_read, args=(read, seconds), daemon=True)
+    start: Any = multiprocessing.get_context(START).Process  # type: ignore[attr-defined]  # of every context
+    child = start(target=_read, args=(read, seconds), daemon=True)
     child.start()
     child.join()
     if child.exitcode:
@@ -45,6 +47,7 @@ def try_out(path: Path, read: Callable[[], object]) -> None:
 
 
 def _read(read: Callable[[], object], seconds: float) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent, which Ctrl-C reaches too, ends this process
     if sys.platform != "win32":  # which has no such limits
         import resource
 
