@@ -104,13 +104,31 @@ def read_tweets() -> None:
         scaled_texts(kind, settings, samples, rows, is_train)
 
 
-def write_visits() -> None:
-    """Write what MIMIC-IV's measurements and cohort stages write, and ADNI's visits."""
+def write_measurements() -> None:
+    """Write what MIMIC-IV's measurements stage writes, and its visits."""
     folder = paths.interim("mimic")
     folder.mkdir(parents=True)
     measured = pd.DataFrame({"hadm_id": [1, 2, 3, 4], "feature": "glucose", "mean": [1.0, 2.0, 3.0, 5.0]})
     measured.assign(last=measured["mean"]).to_parquet(folder / "measurements.parquet", index=False)
     write_json(folder / "measurements.json", {"glucose": {"rows": 4, "implausible": 0}})
+    write_visits()
+
+
+def read_measurements() -> None:
+    """Read them as the features stage does."""
+    from stages.datasets.mimic.lab.features import impute_and_scale, read_counts, read_values
+    from stages.datasets.mimic.sequences import read_samples
+    from stages.datasets.mimic.settings import LabSettings
+
+    visits, folder = read_samples(2), paths.interim("mimic")
+    values = read_values(visits, ["glucose"], ["mean", "last"], folder)
+    lab = LabSettings.model_construct(summaries=["mean", "last"], impute="median", missing_indicators=True)
+    impute_and_scale(values, ["glucose"], visits.is_train, lab)
+    read_counts(folder)
+
+
+def write_visits() -> None:
+    """Write the visits of MIMIC-IV and of ADNI, as their cohort stages do."""
     for dataset in ("mimic", "adni"):
         _write_cohort(dataset)
     steps = pd.DataFrame({"sample_id": [IDS[0], *IDS], "step": [0, 1, 0, 0, 0], "hadm_id": [1, 2, 3, 4, 5]})
@@ -121,17 +139,11 @@ def write_visits() -> None:
 
 def read_visits() -> None:
     """Read them as the features stages do."""
-    from stages.datasets.mimic.lab.features import impute_and_scale, read_counts, read_values
     from stages.datasets.mimic.sequences import read_samples
-    from stages.datasets.mimic.settings import LabSettings
     from stages.shared.visits import read_visits as read
 
     read("adni", {"rid": int, "has_image": bool}, dates=("date",))
-    visits, folder = read_samples(2), paths.interim("mimic")
-    values = read_values(visits, ["glucose"], ["mean", "last"], folder)
-    lab = LabSettings.model_construct(summaries=["mean", "last"], impute="median", missing_indicators=True)
-    impute_and_scale(values, ["glucose"], visits.is_train, lab)
-    read_counts(folder)
+    read_samples(2)
 
 
 def write_profile() -> None:
@@ -207,12 +219,9 @@ PARSERS = [
     Parser("words JSON", write_words, read_words, ("features/*.words.json",)),
     Parser("interim (MM-IMDb)", write_movies, read_movies, ("data/interim/imdb/*",)),
     Parser("interim (MMHS150K)", write_tweets, read_tweets, ("data/interim/mmhs/*",), ("mmhs",)),
+    Parser("visits CSV", write_visits, read_visits, ("data/cohorts/*.visits.csv",)),
     Parser(
-        "interim and visits",
-        write_visits,
-        read_visits,
-        ("data/interim/mimic/*", "data/cohorts/*.visits.csv"),
-        ("data/interim/mimic",),
+        "interim (MIMIC-IV)", write_measurements, read_measurements, ("data/interim/mimic/*",), ("data/interim/mimic",)
     ),
     Parser("profile", write_profile, read_profile, ("profiles/*",), ("models.", "run.", "params.yaml")),
     Parser("lock files", write_locks, read_locks, ("dvc.lock", "cache/files/md5/*/*")),

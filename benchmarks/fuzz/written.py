@@ -43,14 +43,14 @@ def read_predictions() -> None:
 
 
 def write_explanations() -> None:
-    """Write a table of three rows for each method that the report shows."""
+    """Write a table of three rows for some of the methods that the report shows; of the others there is none."""
     from stages.report.explanations import EXPLANATIONS
     from stages.shared.explanations import write
 
     values: dict[type, Any] = {str: EXPERTS, int: [0, 1, 2], float: [0.5, np.nan, -1.0], bool: [True, False, True]}
     tables = {
-        name: pd.DataFrame({column: values[kind] for column, kind in method.columns.items()})
-        for name, method in EXPLANATIONS.items()
+        name: pd.DataFrame({column: values[kind] for column, kind in EXPLANATIONS[name].columns.items()})
+        for name in ("experts", "shares", "local", "token_pairs")
     }
     write(paths.explanations(DATASET, MODEL), tables)
 
@@ -139,8 +139,9 @@ def train(epochs: int) -> None:
 
 
 def write_checkpoints() -> None:
-    """Train for an epoch."""
+    """Train for an epoch, on two modalities."""
     write_prepared()
+    write_json(COHORT.with_suffix(".json"), cohort_about() | {"modalities": ["vector", "sequence"]})
     train(1)
 
 
