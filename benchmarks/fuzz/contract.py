@@ -79,6 +79,22 @@ def read_prepared() -> None:
     features.augmented(features.rows("train"), np.array([0, 1, 2, 0, 1, 2]))
 
 
+def write_labels() -> None:
+    """Write a cohort with numbers, and with two labels that a sample may have both."""
+    rows = [f"s{row},g{row},{split},{row / 4},{row % 2},1" for row, split in enumerate(SPLITS)]
+    COHORT.parent.mkdir()
+    COHORT.write_text("\n".join(["sample_id,group_id,split,label,label_a,label_b", *rows, ""]))
+
+
+def read_labels() -> None:
+    """Read the labels of either task."""
+    from i2moe.contract.cohort import labels_of, read_cohort
+
+    table = read_cohort(COHORT)
+    labels_of(table, "regression", [], COHORT)
+    labels_of(table, "multilabel", ["a", "b"], COHORT)
+
+
 def read_card() -> None:
     """Read what describes a dataset for the report."""
     from stages.shared.cards import Card
@@ -172,6 +188,7 @@ PARSERS = [
         ("cohorts/*.json", "features/*.json"),
         ("cohorts", "features"),
     ),
+    Parser("cohort CSV of other tasks", write_labels, read_labels, ("cohorts/*.csv",)),
     Parser("contract NPY", write_prepared, read_prepared, ("features/*.npy",), ("features",)),
     Parser("card and planted JSON", write_card, read_card, ("*.json",)),
     Parser("fitted NPZ", write_columns, read_columns, ("*.npz",)),

@@ -34,13 +34,13 @@ def read_curves(dataset: str, model: str, seed: int) -> pd.DataFrame:
     """Read a seed's learning curves: a row per epoch, columns of numbers.
 
     Raises:
-        InputError: for a file that is missing or broken, or has no epoch.
+        InputError: for a file that is missing or broken, or lacks an epoch.
     """
     path = paths.curves(dataset, model, seed)
     table = read_csv(path, REMEDY)
     check_columns(path, table, CURVES | {name: float for name in table if name.endswith("_loss")}, REMEDY)
-    if not len(table):
-        raise InputError(f"{path} has no epoch: {REMEDY}")
+    if table.empty or table["epoch"].tolist() != list(range(1, len(table) + 1)):
+        raise InputError(f"{path} does not have epochs from 1 on: {REMEDY}")
     return table
 
 

@@ -54,6 +54,8 @@ def test_scores_that_are_broken(changes, message):
         ({"epoch": [1, None]}, r"results/curves/own/mult/0.csv column 'epoch' does not hold int: delete it and run"),
         ({"train_a_loss": ["x", "y"]}, r"0.csv column 'train_a_loss' does not hold float"),
         ({name: [] for name in CURVES}, r"0.csv column 'epoch' does not hold int"),
+        ({"epoch": [1, 3]}, r"0.csv does not have epochs from 1 on: delete it and run `dvc repro`"),
+        ({"epoch": 2**63}, r"0.csv does not have epochs from 1 on"),
     ],
 )
 def test_curves_that_are_broken(changes, message):
