@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Columns = dict[str, type]  # of a table, and the type of their values: str, int, float or bool
-SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # one of the two halves as which JSON may write a sign
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # one of the two halves as which JSON may write a sign
 # NumPy reads an array's header with Python's own tokenizer, and trusts its sizes.
 NPY_ERRORS = (ValueError, OSError, EOFError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError)
 # RuntimeError: an archive that is encrypted, or packed in an unknown way.
@@ -49,8 +49,9 @@ def load_json(content: bytes, **options: Any) -> Any:  # noqa: ANN401 (of Python
         ValueError: for what is no JSON, or has half a sign, which no other file can hold.
         RecursionError: for what is nested too deep.
     """
-    found = json.loads(content, **options)
-    if SURROGATE.search(content):
+    text = content.decode(json.detect_encoding(content))  # Python's own decoding lets half signs pass
+    found = json.loads(text, **options)
+    if SURROGATE.search(text):
         json.dumps(found, ensure_ascii=False).encode()
     return found
 

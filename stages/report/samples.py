@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from i2moe.base.errors import InputError
 from i2moe.contract.descriptions import CohortDescription
 from stages.report.drawing import expert_colours
 from stages.report.layout import records
@@ -136,7 +137,12 @@ def _labels(cohort: CohortDescription, labels: pd.DataFrame) -> list[Any]:
 def without_each(folder: Path) -> pd.DataFrame | None:
     """Return what a model predicts of each sample without each modality, where its explanations have it."""
     table = read(folder, "local", {"sample_id": str, "name": str, "value": float, "kind": str, "seed": int})
-    return None if table is None else table[table["kind"] == "without"]
+    if table is None:
+        return None
+    found = table[table["kind"] == "without"]
+    if found.duplicated(["sample_id", "seed", "name"]).any():
+        raise InputError(f"{folder} has a sample twice in `local`: rerun the explain stage")
+    return found
 
 
 def token_findings(folder: Path) -> dict[str, Any]:

@@ -29,8 +29,8 @@ from stages.shared.cards import CONSTANT, REFERENCE, Card
 from stages.shared.explanations import EXPLAINED_SPLIT, read
 from stages.shared.files import write_whole
 from stages.shared.inputs import Inputs
+from stages.shared.predictions import SplitPredictions, read_labels
 from stages.shared.predictions import read as read_predictions
-from stages.shared.predictions import read_labels
 from stages.shared.runs import Run, read_model
 
 SVG = "http://www.w3.org/2000/svg"  # what a drawing is, where it is a file of its own
@@ -181,12 +181,18 @@ def read_tables(run: Run, dataset: str, method: str) -> dict[str, pd.DataFrame]:
     return {model: table for model, table in found.items() if table is not None}
 
 
+def predicted(run: Run, dataset: str, model: str, cohort: CohortDescription) -> SplitPredictions:
+    """Read a model's test predictions, which must be of the seeds that run."""
+    path = paths.predictions(dataset, model)
+    found = read_predictions(path, cohort.classes, EXPLAINED_SPLIT)
+    if found.seeds != sorted(run.seeds):
+        raise InputError(f"{path} has seeds {found.seeds}, and the run {sorted(run.seeds)}: {REMEDY}")
+    return found
+
+
 def samples_of(run: Run, dataset: str, cohort: CohortDescription) -> Samples | None:
     """Pack the single samples that the page may show; None of restricted data."""
-    predictions = {
-        model: read_predictions(paths.predictions(dataset, model), cohort.classes, EXPLAINED_SPLIT)
-        for model in run.models
-    }
+    predictions = {model: predicted(run, dataset, model, cohort) for model in run.models}
     without = {model: without_each(paths.explanations(dataset, model)) for model in run.models}
     labels = read_labels(paths.predictions(dataset, REFERENCE), cohort.task, cohort.classes, EXPLAINED_SPLIT)
     inputs = Inputs.read(paths.inputs(dataset))
@@ -239,7 +245,7 @@ def model_section(
         where=where,
         metric=metric,
         mixture=float(score_rows(dataset, model).set_index("metric").loc[metric, "mean"]),
-        predictions=read_predictions(paths.predictions(dataset, model), cohort.classes, EXPLAINED_SPLIT),
+        predictions=predicted(run, dataset, model, cohort),
         planted=None if cohort.planted is None else list(expected_terms(cohort.planted, cohort.modalities)[0]),
     )
     parts: dict[str, Part] = defaultdict(lambda: Part([], []))
@@ -257,7 +263,7 @@ def model_section(
         findings=[
             *(no_signal_findings(constant) or find(explained, cohort.task)),
             *less_forward_findings(config, len(cohort.modalities)),
-            *no_vanilla_findings(model, config, run.vanilla[dataset]),
+            *no_vanilla_findings(model, config, run.vanilla.get(dataset, {})),
         ],
         experts=[] if experts is None else expert_rows(experts, explained["expert_seeds"], explained["behaviour"]),
         parts=dict(parts),

@@ -38,6 +38,8 @@ def refuse(read, path, content, expected):
         b"",
         b"{",
         b"[" * 100_000,
+        b'["\xed\xa0\x80"]',  # half a sign, as no other file can hold it
+        '["\\ud800"]'.encode("utf-16"),
         b"\xff\xfe",
         b"9" * 5000,
         b'{"a": 1e}',
