@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from i2moe.base.errors import InputError
+from i2moe.base.errors import InputError, first_line
 from i2moe.data import Batch, FeatureSet, SampleSet
 from i2moe.model.config import ModelConfig
 from i2moe.model.multimodal import MultimodalModel, build_model
@@ -37,10 +38,43 @@ def build_for(features: FeatureSet | Signature, config: ModelConfig) -> Multimod
 
 
 def load(features: FeatureSet | Signature, config: ModelConfig, weights: Path, device: torch.device) -> MultimodalModel:
-    """Build the model with saved weights, on the device and in evaluation mode."""
+    """Build the model with saved weights, on the device and in evaluation mode.
+
+    Raises:
+        InputError: for a file of weights that is missing, broken, or of another model.
+    """
     model = build_for(features, config)
-    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    fill(model, weights)
     return model.to(device).eval()
+
+
+def fill(model: MultimodalModel, weights: Path) -> None:
+    """Give a model saved weights.
+
+    Raises:
+        InputError: for a file that is missing, broken, or of another model.
+    """
+    try:
+        model.load_state_dict(read_tensors(weights))
+    except (RuntimeError, TypeError, AttributeError) as error:  # other names or shapes, or no tensors
+        raise InputError(f"{weights} does not hold the weights of the model that is described: train again") from error
+
+
+def read_tensors(path: Path) -> dict[str, Any]:
+    """Read what PyTorch saved, without running any code that it may hold.
+
+    Raises:
+        InputError: for a file that is missing, broken, or holds no dictionary.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing: train again") from error
+    except Exception as error:  # torch names many kinds of broken or foreign file
+        raise InputError(f"{path} is not a readable file of PyTorch ({first_line(error)}): train again") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} does not hold what a training saves: train again")
+    return content
 
 
 def choose_device(accelerator: str) -> torch.device:

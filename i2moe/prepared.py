@@ -22,22 +22,20 @@ Files (the contract between whatever prepares a dataset and every model; its JSO
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
-from i2moe.contract.cohort import SPLITS, read_cohort
+from i2moe.contract.cohort import SPLITS, labels_of, read_cohort
 from i2moe.contract.descriptions import CohortDescription, ModalityDescription
 from i2moe.contract.masks import unpack_mask
-from i2moe.contract.reading import open_npy
+from i2moe.contract.reading import open_npy, read_json
 from i2moe.signature import ModalitySignature, Signature
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 DTYPES = ("float32", "float16", "uint8")
+REMEDY = "run the feature stage that writes it"
 CHECK_BYTES = 2**26  # read an array in blocks of this size when looking for NaN and infinity
 
 
@@ -121,7 +119,7 @@ class Prepared(Samples):
         self.task = description.task
         self.classes = description.classes
         self.shows_samples = description.shows_samples
-        self.labels = _labels(self.table, self.task, self.classes, cohort)
+        self.labels = labels_of(self.table, self.task, self.classes, cohort)
         _check_splits(self, cohort, splits)
         super().__init__(features, description.modalities, self.table["sample_id"].tolist())
         self.copies = {
@@ -165,27 +163,6 @@ class Prepared(Samples):
         """Return the group of each sample of a split: a sample's own where it is alone."""
         groups: NDArray[np.object_] = self.table["group_id"].to_numpy(object)[self.rows(split)]
         return groups
-
-
-def _labels(table: "pd.DataFrame", task: str, classes: list[str], path: Path) -> NDArray[Any]:
-    """Return class indices [N], 0/1 [N, C] for multilabel, or float32 [N] for regression."""
-    columns = [f"label_{name}" for name in classes] if task == "multilabel" else ["label"]
-    for column in columns:
-        if column not in table:
-            raise InputError(f"{path} has no column {column!r}, only {list(table.columns)}: rerun the cohort stage")
-    if task in ("binary", "multiclass"):
-        index = {name: position for position, name in enumerate(classes)}
-        codes = table["label"].map(index)
-        if codes.isna().any():
-            row = int(np.flatnonzero(codes.isna())[0])
-            raise InputError(f"{path} row {row + 2}: unknown label {table['label'][row]!r}, not in {classes}")
-        indices: NDArray[np.int64] = codes.to_numpy(np.int64)
-        return indices
-    values: NDArray[np.float32] = table[columns].to_numpy().astype(np.float32)
-    if not np.isfinite(values).all():
-        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
-        raise InputError(f"{path} row {row + 2}: a label is not a finite number: rerun the cohort stage")
-    return values if task == "multilabel" else values[:, 0]
 
 
 def _check_splits(features: Prepared, path: Path, splits: tuple[str, ...]) -> None:
@@ -295,5 +272,24 @@ def _open_present(folder: Path, name: str, features: Samples) -> NDArray[np.bool
     return present
 
 
+def read_words(path: Path, lengths: NDArray[np.int64]) -> list[list[str]]:
+    """Read the words that the steps of N samples stand for; a list without any where there are none, or no file.
+
+    Args:
+        path: `<modality>.words.json`.
+        lengths: real steps of each sample [N].
+
+    Raises:
+        InputError: for a file that is broken, or does not have a word for each step of the samples that have any.
+    """
+    words = read_json(path, REMEDY) if path.exists() else []
+    is_list = isinstance(words, list) and all(isinstance(own, list) for own in words)
+    if not is_list or not all(isinstance(word, str) for own in words for word in own):
+        raise InputError(f"{path} does not hold lists of words: {REMEDY}")
+    if words and [len(own) or 1 for own in words] != lengths.tolist():
+        raise InputError(f"{path} does not have a word for each step of each sample: {REMEDY}")
+    return words
+
+
 def _load(path: Path) -> NDArray[Any]:
-    return open_npy(path, "run the feature stage that writes it")
+    return open_npy(path, REMEDY)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from i2moe.base.strict import Positive, Strict
+from i2moe.base.strict import FileStem, Positive, Strict
 from i2moe.contract.json_file import Description
 from i2moe.contract.task import Task
 
@@ -22,7 +22,7 @@ class Signature(Description):
 
     task: Task
     classes: list[str]  # in the order of the logits; none for regression
-    inputs: Annotated[dict[str, ModalitySignature], Field(min_length=1)]  # by modality, in order
+    inputs: Annotated[dict[FileStem, ModalitySignature], Field(min_length=1)]  # by modality, in order
     label_mean: float = 0.0  # of the train labels of a regression, on whose scale a model predicts
     label_std: float = 1.0
 

@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from i2moe.base.errors import InputError
+from i2moe.base.errors import InputError, first_line
 from i2moe.contract.json_file import Description
 from i2moe.data import SampleSet
-from i2moe.inference import Predictions, choose_device, load, predict_samples
+from i2moe.inference import Predictions, build_for, choose_device, fill, predict_samples
 from i2moe.model.config import ModelConfig
 from i2moe.model.multimodal import MultimodalModel
 from i2moe.preparation.fitted import read_fitted, write_fitted
@@ -133,13 +133,15 @@ def read_means(path: Path, num: int, device: torch.device) -> list[Tensor]:
 
 def _load(about: ModelDescription, path: Path, device: torch.device) -> MultimodalModel:
     try:
-        return load(about.signature, about.config, path, device)
+        model = build_for(about.signature, about.config)
     except InputError as error:
         raise InputError(f"{path.with_name(DESCRIPTION)}: {error}") from error
-    except Exception as error:  # torch names many kinds of broken or foreign file
+    except Exception as error:  # sizes that do not fit each other or the machine
         raise InputError(
-            f"{path} does not hold the weights of the model that {DESCRIPTION} describes: train again"
+            f"{path.with_name(DESCRIPTION)} describes a model that cannot be built ({first_line(error)}): train again"
         ) from error
+    fill(model, path)
+    return model.to(device).eval()
 
 
 def probabilities(task: str, logits: NDArray[np.float64]) -> NDArray[np.float64]:

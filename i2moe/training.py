@@ -4,7 +4,8 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint, ProgressBar
 from torch import Tensor
 
-from i2moe.base.errors import InputError
+from i2moe.base.errors import InputError, first_line
 from i2moe.data import Batch, FeatureSet
-from i2moe.inference import EVALUATION_BATCH, build_for, mean_tokens, prune
+from i2moe.inference import EVALUATION_BATCH, build_for, mean_tokens, prune, read_tensors
 from i2moe.model.config import ModelConfig
 from i2moe.model.interaction import InteractionMoE, Prediction
 from i2moe.model.losses import task_loss, total_loss
@@ -273,7 +274,8 @@ def fit(
         The checkpoint `best.ckpt` of the best epoch, beside `last.ckpt` of the last; `save` and `curves_of` read them.
 
     Raises:
-        InputError: when the selection metric is not one of the task's, or class weights do not fit the classes.
+        InputError: when the selection metric is not one of the task's, class weights do not fit the classes, or
+            training cannot go on from what an earlier call left in the folder.
     """
     selection = config.selection or SELECTION[features.task]
     higher_is_better = check_selection(features.task, selection)
@@ -295,14 +297,47 @@ def fit(
     trainer = _trainer(
         config.epochs, hardware, [best, last, *bars, _AfterEpoch(on_epoch), *callbacks], progress=progress
     )
-    trainer.fit(
-        module,
-        features.loader("train", config.batch_size, shuffle_seed=seed, num_workers=hardware.num_workers),
-        features.loader("validation", EVALUATION_BATCH, num_workers=hardware.num_workers),
-        ckpt_path=unfinished if unfinished.exists() else None,
-        weights_only=True,
-    )
-    return Path(best.best_model_path)
+    with _going_on_from(unfinished, trainer):
+        trainer.fit(
+            module,
+            features.loader("train", config.batch_size, shuffle_seed=seed, num_workers=hardware.num_workers),
+            features.loader("validation", EVALUATION_BATCH, num_workers=hardware.num_workers),
+            ckpt_path=unfinished if unfinished.exists() else None,
+            weights_only=True,
+        )
+    return folder / "best.ckpt"
+
+
+@contextmanager
+def _going_on_from(checkpoint: Path, trainer: lightning.Trainer) -> Iterator[None]:
+    """Name the checkpoint, if there is one, where training fails before it begins.
+
+    Raises:
+        InputError: for a checkpoint that is broken, or of another model.
+    """
+    started = _Started()
+    trainer.callbacks.append(started)  # type: ignore[attr-defined]
+    is_there = checkpoint.exists()
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # Lightning and PyTorch name many kinds of broken or foreign file
+        if not is_there or started.is_set:
+            raise
+        raise InputError(
+            f"training cannot go on from {checkpoint} ({first_line(error)}): {_anew(checkpoint)}"
+        ) from error
+
+
+class _Started(lightning.Callback):
+    """Knows whether training has begun, with everything that a checkpoint holds in its place."""
+
+    is_set = False
+
+    def on_train_start(self, *_: object) -> None:
+        """Note it."""
+        self.is_set = True
 
 
 def _checkpoint(path: Path, **settings: Any) -> ModelCheckpoint:  # noqa: ANN401 (Lightning's)
@@ -348,18 +383,40 @@ def _be_deterministic() -> None:
 
 
 def curves_of(checkpoint: Path) -> Curves:
-    """Return the curves of all epochs up to a training checkpoint's."""
-    return torch.load(checkpoint, map_location="cpu", weights_only=True)["curves"]  # type: ignore[no-any-return]
+    """Return the curves of all epochs up to a training checkpoint's.
+
+    Raises:
+        InputError: for a checkpoint that is missing or broken.
+    """
+    curves: Curves = _part(checkpoint, "curves", list)
+    if not all(isinstance(row, dict) for row in curves):
+        raise InputError(f"{checkpoint} holds no learning curves: {_anew(checkpoint)}")
+    return curves
 
 
 def save(checkpoint: Path, target: Path) -> None:
-    """Keep only the model's weights of a training checkpoint, written whole or not at all."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    """Keep only the model's weights of a training checkpoint, written whole or not at all.
+
+    Raises:
+        InputError: for a checkpoint that is missing or broken.
+    """
+    state = _part(checkpoint, "state_dict", dict)
     prefix = "model."
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
-    torch.save({name.removeprefix(prefix): value for name, value in state.items()}, partial)
+    torch.save({str(name).removeprefix(prefix): value for name, value in state.items()}, partial)
     shutil.move(partial, target)
+
+
+def _part(checkpoint: Path, name: str, kind: type) -> Any:  # noqa: ANN401 (of any type)
+    found = read_tensors(checkpoint).get(name)
+    if not isinstance(found, kind):
+        raise InputError(f"{checkpoint} has no {name}: {_anew(checkpoint)}")
+    return found
+
+
+def _anew(checkpoint: Path) -> str:
+    return f"delete the folder {checkpoint.parent}, and train again"
 
 
 def _quiet() -> None:

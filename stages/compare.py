@@ -44,7 +44,9 @@ def compare(dataset: Dataset) -> None:
     }
     constant = best_constant(features.task, features.labels[features.rows("train")])
     logits[CONSTANT] = np.broadcast_to(constant, logits[REFERENCE].shape)
-    table = differences(features, logits, pairs(settings.models, settings.vanilla[dataset], REFERENCE, CONSTANT))
+    table = differences(
+        features, logits, pairs(settings.models, settings.vanilla.get(dataset, {}), REFERENCE, CONSTANT)
+    )
     write_whole(paths.differences(dataset), lambda partial: table.to_csv(partial, index=False, lineterminator="\n"))
     for row in table.to_dict("records"):
         print(f"  {row['model']} against {row['against']}: {row['metric']} {row['difference']:+.4f}, {row['verdict']}")

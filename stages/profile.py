@@ -29,8 +29,8 @@ Settings = Annotated[
 
 def profile(names: Names, settings: Settings = None) -> None:
     """Write profiles into params.yaml, whose comments stay, and print what that changed."""
-    before = paths.PARAMS.read_text() if paths.PARAMS.exists() else ""
     after = merged([*(overlay(name) for name in names), *(parse_setting(setting) for setting in settings or [])])
+    before = paths.PARAMS.read_text()
     params = check_params(YAML(typ="safe").load(after), paths.PARAMS)
     require_raw(params)
     write_whole(paths.PARAMS, lambda partial: partial.write_text(after))
@@ -71,7 +71,7 @@ def parse_setting(setting: str) -> dict[str, Any]:
         raise InputError(f"-S {setting}: allowed: KEY=VALUE, such as data.adni.raw=data/raw/adni")
     try:
         value = YAML(typ="safe").load(text)
-    except YAMLError as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"-S {setting}: the value is not valid YAML: {' '.join(str(error).split())}") from error
     for name in reversed(key.split(".")):
         value = {name: value}

@@ -40,21 +40,21 @@ def write_prepared() -> None:
     table.to_csv(COHORT, index=False)
     for name, shape in SHAPES.items():
         np.save(FEATURES / f"{name}.npy", generator.normal(size=(len(ids), *shape)).astype(np.float32))
-        _write_json(FEATURES / f"{name}.json", {"kind": name, "shape": list(shape)})
+        write_json(FEATURES / f"{name}.json", {"kind": name, "shape": list(shape)})
     mask = np.zeros((2, 3, 2), bool)
     mask[:, 1] = True
     about = {"kind": "volume", "shape": [2, 3, 2], "mask": pack_mask(mask), "note": "a note"}
     about["fitted"] = {"split": "train", "samples": 6, "what": "means", "mean": [0.5, 1.0]}  # type: ignore[assignment]
-    _write_json(FEATURES / "volume.json", about)
+    write_json(FEATURES / "volume.json", about)
     np.save(FEATURES / "volume.npy", generator.normal(size=(len(ids), 4)).astype(np.float16))
     np.save(FEATURES / "sequence.lengths.npy", np.array([4, 3, 2, 1, 4, 4, 4, 4, 4, 4]))
     np.save(FEATURES / "vector.present.npy", np.ones(len(ids), bool))
-    _write_json(FEATURES / "image.json", {"kind": "image", "shape": list(SHAPES["image"]), "copies": 2})
+    write_json(FEATURES / "image.json", {"kind": "image", "shape": list(SHAPES["image"]), "copies": 2})
     np.save(FEATURES / "image.copies.npy", np.zeros((6, 2, *SHAPES["image"]), np.float16))
-    _write_json(COHORT.with_suffix(".json"), _cohort())
+    write_json(COHORT.with_suffix(".json"), cohort_about())
 
 
-def _cohort() -> dict[str, object]:
+def cohort_about() -> dict[str, object]:
     """Return the description of the ten samples."""
     splits = {name: {"samples": SPLITS.count(name), "classes": {"no": 1, "yes": 1}} for name in dict.fromkeys(SPLITS)}
     counts = {"samples_in_raw_data": 12, "removed": {"without label": 2}, "samples": 10, "groups": 10}
@@ -66,7 +66,8 @@ def _cohort() -> dict[str, object]:
     return about | counts | more | {"presence": {"vector + image": 10}}
 
 
-def _write_json(path: Path, content: object) -> None:
+def write_json(path: Path, content: object) -> None:
+    """Write anything as JSON."""
     path.write_text(json.dumps(content))
 
 
@@ -76,6 +77,22 @@ def read_prepared() -> None:
 
     features = FeatureSet(FEATURES, COHORT)
     features.augmented(features.rows("train"), np.array([0, 1, 2, 0, 1, 2]))
+
+
+def write_labels() -> None:
+    """Write a cohort with numbers, and with two labels that a sample may have both."""
+    rows = [f"s{row},g{row},{split},{row / 4},{row % 2},1" for row, split in enumerate(SPLITS)]
+    COHORT.parent.mkdir()
+    COHORT.write_text("\n".join(["sample_id,group_id,split,label,label_a,label_b", *rows, ""]))
+
+
+def read_labels() -> None:
+    """Read the labels of either task."""
+    from i2moe.contract.cohort import labels_of, read_cohort
+
+    table = read_cohort(COHORT)
+    labels_of(table, "regression", [], COHORT)
+    labels_of(table, "multilabel", ["a", "b"], COHORT)
 
 
 def read_card() -> None:
@@ -88,8 +105,8 @@ def read_card() -> None:
 
 def write_card() -> None:
     """Write a dataset's card, and what is planted in it."""
-    _write_json(Path("card.json"), {"cohort": _cohort(), "notes": {"vector": "a note"}})
-    _write_json(Path("planted.json"), _cohort()["planted"])
+    write_json(Path("card.json"), {"cohort": cohort_about(), "notes": {"vector": "a note"}})
+    write_json(Path("planted.json"), cohort_about()["planted"])
 
 
 def write_columns() -> None:
@@ -171,6 +188,7 @@ PARSERS = [
         ("cohorts/*.json", "features/*.json"),
         ("cohorts", "features"),
     ),
+    Parser("cohort CSV of other tasks", write_labels, read_labels, ("cohorts/*.csv",)),
     Parser("contract NPY", write_prepared, read_prepared, ("features/*.npy",), ("features",)),
     Parser("card and planted JSON", write_card, read_card, ("*.json",)),
     Parser("fitted NPZ", write_columns, read_columns, ("*.npz",)),

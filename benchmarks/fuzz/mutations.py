@@ -14,6 +14,7 @@ from pathlib import PurePath
 from random import Random
 
 from benchmarks.fuzz import structures
+from benchmarks.fuzz.parquet import mutate_parquet
 
 Mutation = Callable[[bytes, Random], bytes]
 
@@ -178,7 +179,9 @@ STRUCTURED: dict[str, Callable[[str, bytes, Random], bytes]] = {
     **dict.fromkeys((".npz", ".ckpt", ".zip"), _inside_zip),
     ".npy": structures.mutate_array,
     ".json": structures.mutate_json,
-    ".yaml": structures.mutate_yaml,
+    **dict.fromkeys((".yaml", ".lock"), structures.mutate_yaml),
+    ".dir": structures.mutate_json,
+    ".parquet": mutate_parquet,
     ".pkl": structures.mutate_pickle,
     ".png": structures.mutate_png,
     **dict.fromkeys((".csv", ".tsv", ".txt", ".bim", ".fam"), structures.mutate_table),

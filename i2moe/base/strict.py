@@ -8,12 +8,15 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
+Few = Annotated[int, Field(gt=0, le=1000)]  # layers, heads, experts: to build millions would never end
+Width = Annotated[int, Field(gt=0, le=2**16)]  # numbers that a layer holds for one token
 PositiveNumber = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 T = TypeVar("T")
 Count = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
+FileStem = Annotated[str, Field(pattern=r"^[^/\\\x00]+$")]  # a name after which files are named
 
 
 _shortener = reprlib.Repr()

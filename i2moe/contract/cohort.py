@@ -1,9 +1,10 @@
 """A cohort's table: sample_id, group_id, split, label; one row per sample, sorted by id; see `i2moe.prepared`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
 from i2moe.contract.reading import read_csv
@@ -35,3 +36,42 @@ def read_cohort(path: Path) -> "pd.DataFrame":
         row = int(np.flatnonzero(unknown)[0])
         raise InputError(f"{path} row {row + 2}: split {table['split'][row]!r} is not one of {', '.join(SPLITS)}")
     return table
+
+
+def labels_of(table: "pd.DataFrame", task: str, classes: list[str], path: Path) -> NDArray[Any]:
+    """Return the labels of a cohort's rows: class indices [N], 0 and 1 [N, C] for multilabel, or numbers [N].
+
+    Args:
+        table: of `read_cohort`, or some rows of it.
+        task: binary | multiclass | multilabel | regression.
+        classes: in the order of the logits; none for regression.
+        path: of the cohort, for errors.
+
+    Raises:
+        InputError: for a missing column, an unknown class, or what is no number.
+    """
+    import pandas as pd
+
+    columns = [f"label_{name}" for name in classes] if task == "multilabel" else ["label"]
+    for column in columns:
+        if column not in table:
+            raise InputError(f"{path} has no column {column!r}, only {list(table.columns)}: rerun the cohort stage")
+    if task in ("binary", "multiclass"):
+        index = {name: position for position, name in enumerate(classes)}
+        codes = table["label"].map(index)
+        if codes.isna().any():
+            row = int(np.flatnonzero(codes.isna())[0])
+            raise InputError(f"{path} row {row + 2}: unknown label {table['label'].iloc[row]!r}, not in {classes}")
+        indices: NDArray[np.int64] = codes.to_numpy(np.int64)
+        return indices
+    values: NDArray[np.float32]
+    try:
+        values = table[columns].to_numpy().astype(np.float32)
+    except ValueError:
+        values = table[columns].apply(pd.to_numeric, errors="coerce").to_numpy(np.float32)  # NaN is no number
+    is_right = np.isin(values, (0, 1)) if task == "multilabel" else np.isfinite(values)
+    if not is_right.all():
+        row = int(np.flatnonzero(~is_right.all(axis=1))[0])
+        what = "0 or 1" if task == "multilabel" else "a finite number"
+        raise InputError(f"{path} row {row + 2}: a label is not {what}: rerun the cohort stage")
+    return values if task == "multilabel" else values[:, 0]

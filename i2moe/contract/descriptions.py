@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from i2moe.base.strict import Count, Positive
-from i2moe.contract.json_file import Description, Names
+from i2moe.base.strict import Count, FileStem, Positive
+from i2moe.contract.json_file import Description
 from i2moe.contract.masks import unpack_mask
 from i2moe.contract.planted import Planted
 from i2moe.contract.task import Task
@@ -29,7 +29,7 @@ class CohortDescription(Description):
     dataset: str
     task: Task
     classes: list[str]  # in the order of the logits; none for regression
-    modalities: Names  # in the order of the token tensors
+    modalities: Annotated[list[FileStem], Field(min_length=1)]  # in the order of the token tensors
     licence: Literal["open", "restricted"]
     samples_in_raw_data: Count
     removed: dict[str, Count]

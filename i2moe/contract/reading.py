@@ -21,7 +21,8 @@ from i2moe.base.errors import InputError, first_line
 if TYPE_CHECKING:
     import pandas as pd
 
-SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")  # one of the two halves as which JSON may write a sign
+Columns = dict[str, type]  # of a table, and the type of their values: str, int, float or bool
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # one of the two halves as which JSON may write a sign
 # NumPy reads an array's header with Python's own tokenizer, and trusts its sizes.
 NPY_ERRORS = (ValueError, OSError, EOFError, SyntaxError, TokenError, TypeError, OverflowError, MemoryError)
 # RuntimeError: an archive that is encrypted, or packed in an unknown way.
@@ -48,8 +49,9 @@ def load_json(content: bytes, **options: Any) -> Any:  # noqa: ANN401 (of Python
         ValueError: for what is no JSON, or has half a sign, which no other file can hold.
         RecursionError: for what is nested too deep.
     """
-    found = json.loads(content, **options)
-    if SURROGATE.search(content):
+    text = content.decode(json.detect_encoding(content))  # Python's own decoding lets half signs pass
+    found = json.loads(text, **options)
+    if SURROGATE.search(text):
         json.dumps(found, ensure_ascii=False).encode()
     return found
 
@@ -128,3 +130,35 @@ def read_csv(path: Path, remedy: str, **options: Any) -> "pd.DataFrame":  # noqa
         raise InputError(f"{path} is missing: {remedy}") from error
     except (ValueError, OSError, OverflowError, pd.errors.ParserWarning) as error:
         raise InputError(f"{path} cannot be read as CSV ({type(error).__name__}): {remedy}") from error
+
+
+def check_columns(path: Path, table: "pd.DataFrame", columns: Columns, remedy: str) -> None:
+    """Refuse a table that lacks a column, or has values of another type in it.
+
+    Args:
+        path: that the table is from.
+        table: any.
+        columns: those that it must have. A text is never missing; a number may be NaN.
+        remedy: for the message.
+
+    Raises:
+        InputError: naming the column.
+    """
+    for column, kind in columns.items():
+        if column not in table:
+            raise InputError(f"{path} has no column {column!r}, only {list(table.columns)}: {remedy}")
+        if not _holds(table[column], kind):
+            raise InputError(f"{path} column {column!r} does not hold {kind.__name__}: {remedy}")
+
+
+def _holds(column: Any, kind: type) -> bool:  # noqa: ANN401 (a series; two columns of one name are a table)
+    """Return whether a column's values are of a type."""
+    import pandas as pd
+
+    if not isinstance(column, pd.Series):
+        return False
+    if kind is str:
+        return bool(pd.api.types.infer_dtype(column, skipna=False) == "string")
+    if kind is float:
+        return bool(pd.api.types.is_float_dtype(column))
+    return bool((pd.api.types.is_bool_dtype if kind is bool else pd.api.types.is_integer_dtype)(column))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
-from i2moe.base.strict import Count
+from i2moe.base.strict import Count, FileStem
 from i2moe.contract.json_file import Description
 from i2moe.contract.reading import read_csv
 from i2moe.estimator.inputs import Preparation
@@ -32,7 +32,7 @@ class Saved(Description):
 
     kind: str  # of estimator
     params: dict[str, Any]
-    kinds: dict[str, str]  # of array, by modality
+    kinds: dict[FileStem, str]  # of array, by modality
     classes: list[Any] | None = None
     classes_dtype: str | None = None
     n_features_in_: Count | None = None

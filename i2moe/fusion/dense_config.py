@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from i2moe.base.strict import Positive
+from i2moe.base.strict import Few
 from i2moe.model.fusion_config import FusionConfig
 
 
@@ -12,5 +12,5 @@ class DenseConfig(FusionConfig):
     module: ClassVar[str] = "i2moe.fusion.dense:Dense"
     takes_sequences: ClassVar[bool] = True
     method: Literal["dense"]
-    num_layers: Positive
-    num_heads: Positive
+    num_layers: Few
+    num_heads: Few

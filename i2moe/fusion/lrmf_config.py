@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from i2moe.base.strict import Positive
+from i2moe.base.strict import Width
 from i2moe.model.fusion_config import FusionConfig
 
 
@@ -11,6 +11,6 @@ class LRMFConfig(FusionConfig):
 
     module: ClassVar[str] = "i2moe.fusion.lrmf:LowRankFusion"
     method: Literal["lrmf"]
-    rank: Positive
-    fused_dim: Positive
-    mlp_dim: Positive
+    rank: Width
+    fused_dim: Width
+    mlp_dim: Width

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
-from i2moe.base.strict import NonNegative, Positive, PositiveNumber
+from i2moe.base.strict import Few, NonNegative, PositiveNumber
 from i2moe.model.fusion_config import FusionConfig
 
 
@@ -13,9 +13,9 @@ class MoEPlusPlusConfig(FusionConfig):
 
     module: ClassVar[str] = "i2moe.fusion.moepp:MoEPlusPlus"
     method: Literal["moepp"]
-    num_layers: Positive
-    num_heads: Positive
-    num_experts: Positive
+    num_layers: Few
+    num_heads: Few
+    num_experts: Few
     capacity_factor: PositiveNumber
     tau: PositiveNumber  # an FFN expert's share of the tokens, relative to a zero-computation expert's
     balance_weight: NonNegative

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from i2moe.base.strict import Positive
+from i2moe.base.strict import Few
 from i2moe.model.fusion_config import FusionConfig
 
 
@@ -11,5 +11,5 @@ class MulTConfig(FusionConfig):
 
     module: ClassVar[str] = "i2moe.fusion.mult:MulT"
     method: Literal["mult"]
-    num_layers: Positive
-    num_heads: Positive
+    num_layers: Few
+    num_heads: Few

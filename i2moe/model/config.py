@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args
 from pydantic import Discriminator, Field, Tag, model_validator
 
 import i2moe.fusion
-from i2moe.base.strict import NonNegative, Positive, PositiveNumber, Probability, Strict, nearest
+from i2moe.base.strict import Few, NonNegative, Positive, PositiveNumber, Probability, Strict, Width, nearest
 from i2moe.model.fusion_config import FusionConfig, OwnFusionConfig
 
 
@@ -76,8 +76,8 @@ class SealedConfig(Strict):
 class ReweightingConfig(Strict):
     """Settings of `i2moe.model.interaction.Reweighting`; `*_rw` in Tables 7-10."""
 
-    hidden_dim: Positive
-    num_layers: Positive
+    hidden_dim: Width
+    num_layers: Few
     temperature: PositiveNumber
     normalise: bool = False  # each modality's mean token to length 1
 
@@ -95,10 +95,10 @@ class ModelConfig(Strict):
     """
 
     encoder: Literal["mlp", "maxout", "lstm", "gru", "patch", "token"]
-    encoder_dim: Positive
-    num_patches: Positive
-    vector_tokens: Positive = 64  # of encoder token: a vector with more features has tokens of several each
-    hidden_dim: Positive
+    encoder_dim: Width
+    num_patches: Width
+    vector_tokens: Width = 64  # of encoder token: a vector with more features has tokens of several each
+    hidden_dim: Width
     dropout: Probability
     fusion: AnyFusionConfig
     interaction: InteractionConfig | None = None

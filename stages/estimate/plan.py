@@ -35,7 +35,7 @@ def jobs(params: Params) -> list[Job]:
 def done_seeds(params: Params, dataset: str, model: str) -> list[int]:
     """Return the seeds that the train stage would not train again: same data, settings, code and PyTorch."""
     settings = paths.model_settings(dataset, model)
-    if not (settings.exists() and settings.read_text() == text_of(describe(params.model(dataset, model)))):
+    if not (settings.exists() and settings.read_bytes() == text_of(describe(params.model(dataset, model))).encode()):
         return []
     folder, numerics = paths.trainings(dataset, model), Numerics(**params.train.model_dump(exclude={"num_workers"}))
     trained = [seed for seed in params.run.seeds if any(folder.glob(f"{seed}/*/weights.ckpt"))]

@@ -1,6 +1,5 @@
 """Explain one model on one dataset, all seeds: one table per method that applies to it."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,8 +50,10 @@ def explain(dataset: Dataset, model: Model) -> None:
 
 def read_words(features: "FeatureSet", dataset: str) -> dict[str, list[list[str]]]:
     """Return the words that the steps of a sequence stand for, by modality, where its stage wrote them."""
-    files = {name: paths.words(dataset, name) for name in features.lengths}
-    return {name: json.loads(path.read_text()) for name, path in files.items() if path.exists()}
+    from i2moe.prepared import read_words as read
+
+    found = {name: read(paths.words(dataset, name), lengths) for name, lengths in features.lengths.items()}
+    return {name: words for name, words in found.items() if words}
 
 
 def token_folder(dataset: str, model: str, seed: int, params: TokenParams) -> Path:

@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,8 +102,9 @@ def show_modality(
         columns = raw.columns if raw else fitted_columns(paths.fitted(dataset, modality), named(features, modality))
         return show_vectors(features, modality, rows, columns)
     if kind == "sequence":
-        path = paths.words(dataset, modality)
-        words = json.loads(path.read_text()) if path.exists() else []
+        from i2moe.prepared import read_words
+
+        words = read_words(paths.words(dataset, modality), features.lengths[modality])
         return show_sequences(features, modality, rows, words)
     return show_volumes(features, modality, rows, is_there) if kind == "volume" else None
 

@@ -15,6 +15,7 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
 SYNERGY, REDUNDANCY, PLAIN = "#D55E00", "#9A5FB5", "#8A93A0"
 SMALL = 11  # font size of ticks and labels
 CHARACTER = 7.0  # width of one at that size, about
+LARGEST = 1e300  # of numbers that are drawn
 NICE = (1, 2, 2.5, 5, 10)
 
 
@@ -37,10 +38,11 @@ class Scale:
 
     @classmethod
     def around(cls, values: Iterable[float], start: float, end: float, margin: float = 0.05) -> "Scale":
-        """Return a scale that holds all finite values, with a margin at both ends."""
-        finite = [float(value) for value in values if math.isfinite(value)] or [0.0, 1.0]
-        low, high = min(finite), max(finite)
-        room = (high - low or abs(high) or 1.0) * margin
+        """Return a scale that holds all values of a size that can be drawn, with a margin at both ends."""
+        drawn = [float(value) for value in values if abs(value) < LARGEST] or [0.0, 1.0]  # NaN is not among them
+        low, high = min(drawn), max(drawn)
+        spread = high - low or abs(high)
+        room = (spread if spread > 1 / LARGEST else 1.0) * margin
         return cls(low - room, high + room, start, end)
 
     def __call__(self, value: float) -> float:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from i2moe.contract.reading import Columns
 from i2moe.metrics import arrow
 from stages.report import charts, expert_charts, tokens
-from stages.shared.explanations import Columns
 from stages.shared.predictions import SplitPredictions
 
 if TYPE_CHECKING:

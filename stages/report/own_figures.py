@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from i2moe.base.errors import InputError
+from i2moe.base.errors import InputError, first_line
+from stages.report.written import REMEDY, read_scores
 from stages.shared.base import paths
-from stages.shared.explanations import EXPLAINED_SPLIT
 from stages.shared.explanations import read as read_explanation
 from stages.shared.seconds import of_model
 
@@ -27,8 +27,8 @@ class Ours:
 
 def score_on_test(dataset: str, model: str, metric: str) -> Ours:
     """Return a test score in percent with its interval."""
-    scores = pd.read_csv(paths.scores(dataset, model))
-    row = scores[(scores["split"] == EXPLAINED_SPLIT) & (scores["metric"] == metric)]
+    scores = read_scores(dataset, model)
+    row = scores[scores["metric"] == metric]
     return Ours(*(100 * row[["mean", "low", "high"]].iloc[0])) if len(row) else Ours(why="not a metric of this task")
 
 
@@ -53,7 +53,7 @@ def num_parameters(dataset: str, model: str) -> int:
     """Count the parameters in a model's saved weights, those of the first seed.
 
     Raises:
-        InputError: for a model without weights.
+        InputError: for a model without weights, or with a broken file of them.
     """
     import torch
 
@@ -61,8 +61,11 @@ def num_parameters(dataset: str, model: str) -> int:
     weights = next(iter(sorted(folder.glob("*.ckpt"))), None)
     if weights is None:
         raise InputError(f"{folder} holds no weights (such as 0.ckpt): rerun the train stage")
-    saved = torch.load(weights, map_location="meta", weights_only=True)
-    return sum(value.numel() for name, value in saved.items() if not name.endswith(BUFFERS))
+    try:
+        saved = torch.load(weights, map_location="meta", weights_only=True)
+        return sum(int(value.numel()) for name, value in saved.items() if not name.endswith(BUFFERS))
+    except Exception as error:  # torch names many kinds of broken or foreign file
+        raise InputError(f"{weights} does not hold a model's weights ({first_line(error)}): {REMEDY}") from error
 
 
 def devices(rows: pd.DataFrame) -> str:

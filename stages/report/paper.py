@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from i2moe.contract.reading import read_csv
 from i2moe.metrics import arrow
 from stages.report.layout import ReadingTable, records
 from stages.report.own_figures import Ours, agreement_share, cost, devices, score_on_test
@@ -107,7 +108,7 @@ TABLES = {
 @cache
 def published() -> dict[int, pd.DataFrame]:
     """Read the paper's tables by number: columns model, dataset, metric, value and std."""
-    return {number: pd.read_csv(PUBLISHED / f"table{number}.csv", comment="#") for number in TABLES}
+    return {number: read_csv(PUBLISHED / f"table{number}.csv", "`git restore` it", comment="#") for number in TABLES}
 
 
 def paper_tables(run: Run) -> list[ReadingTable]:

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.report.samples import labels_of
 from stages.report.training import confusion
+from stages.report.written import read_curves
 from stages.shared.base import paths
 from stages.shared.cards import Card
 from stages.shared.explanations import EXPLAINED_SPLIT
 from stages.shared.files import write_whole
 from stages.shared.predictions import read as read_predictions
+from stages.shared.predictions import read_labels
 from stages.shared.runs import Run
 
 FOLDER = Path("results/plots")
@@ -53,7 +54,7 @@ def losses(run: Run, dataset: str, model: str) -> pd.DataFrame:
     """Return a row per seed, split and epoch: the mean loss."""
     parts = []
     for seed in run.seeds:
-        curves = pd.read_csv(paths.curves(dataset, model, seed)).rename(columns=SPLITS)
+        curves = read_curves(dataset, model, seed).rename(columns=SPLITS)
         long = curves.melt("epoch", list(SPLITS.values()), var_name="split", value_name="loss")
         parts.append(long.assign(seed=seed))
     return pd.concat(parts)[["seed", "split", "epoch", "loss"]]
@@ -65,7 +66,8 @@ def confusions(run: Run, dataset: str, model: str) -> pd.DataFrame:  # noqa: ARG
     if cohort.task not in ("binary", "multiclass"):
         return pd.DataFrame(columns=["actual", "predicted", "count", "share"])
     own = read_predictions(path, cohort.classes, EXPLAINED_SPLIT)
-    return confusion(own, labels_of(path)["label"], cohort.classes)
+    labels = read_labels(path, cohort.task, cohort.classes, EXPLAINED_SPLIT)
+    return confusion(own, labels["label"], cohort.classes)
 
 
 def weights(run: Run, dataset: str, model: str) -> pd.DataFrame:  # noqa: ARG001

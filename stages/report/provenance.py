@@ -3,7 +3,6 @@
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -46,8 +45,8 @@ def changed_parameters(before: str, after: str) -> list[tuple[str, str, str]]:
         [('run.seeds', '[0, 1]', '[0]')]
     """
     try:
-        first, second = (_flat(YAML(typ="safe", pure=True).load(content) or {}) for content in (before, after))
-    except YAMLError:
+        first, second = (_flat(YAML(typ="safe", pure=True).load(content)) for content in (before, after))
+    except (YAMLError, ValueError, RecursionError):  # also a number or date that is none
         return []
     keys = [*first, *(key for key in second if key not in first)]
     return [
@@ -55,7 +54,9 @@ def changed_parameters(before: str, after: str) -> list[tuple[str, str, str]]:
     ]
 
 
-def _flat(block: dict[str, Any], prefix: str = "") -> dict[str, str]:
+def _flat(block: object, prefix: str = "") -> dict[str, str]:
+    if not isinstance(block, dict):
+        return {}
     found: dict[str, str] = {}
     for key, value in block.items():
         name = f"{prefix}{key}"

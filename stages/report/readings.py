@@ -52,7 +52,7 @@ def robustness_table(robustness: pd.DataFrame, direction: str) -> ReadingTable:
             [f"{row['score']:.3f} ± {row['spread']:.3f}" for row in records(own[own["share"] == share])]
             for share in shares
         ]
-        rows.append([[f"{modality}, {STAND_INS[str(by)]} in its place"], *cells])
+        rows.append([[f"{modality}, {STAND_INS.get(str(by), by)} in its place"], *cells])
     return ReadingTable(
         f"{direction} where a modality is missing at random",
         "A line for each seed: mean and standard deviation over draws of who loses the modality. A model that was "

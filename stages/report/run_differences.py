@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
-from i2moe.contract.cohort import read_cohort
+from i2moe.contract.cohort import labels_of, read_cohort
 from i2moe.contract.descriptions import CohortDescription
 from i2moe.resampling import Difference, Scores, Units, difference, holm, resampled, resampled_means, units_of
 from i2moe.selection import TASK_METRICS
@@ -86,16 +86,8 @@ def read_tested(run: ComparedRun, dataset: str, model: str) -> Tested:
             "are of one run"
         )
     table = table.loc[predictions.sample_ids]
-    return Tested(cohort, predictions, labels_of(table, cohort), table["group_id"].to_numpy(object))
-
-
-def labels_of(table: pd.DataFrame, cohort: CohortDescription) -> NDArray[Any]:
-    """Return the labels of a cohort's rows: class indices [N], 0 and 1 [N, C] for multilabel, or numbers [N]."""
-    if cohort.task == "multilabel":
-        return np.asarray(table[[f"label_{name}" for name in cohort.classes]].to_numpy(str), np.float32)
-    if cohort.task == "regression":
-        return np.asarray(table["label"].to_numpy(str), np.float32)
-    return pd.Categorical(table["label"], categories=cohort.classes).codes.astype(np.int64)  # type: ignore[no-any-return]
+    labels = labels_of(table, cohort.task, cohort.classes, cohort_path)
+    return Tested(cohort, predictions, labels, table["group_id"].to_numpy(object))
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from i2moe.base.errors import InputError
 from i2moe.contract.descriptions import CohortDescription
 from stages.report.drawing import expert_colours
 from stages.report.layout import records
 from stages.report.tokens import SHOWN_PAIRS, pair_cell
-from stages.shared.explanations import EXPLAINED_SPLIT, MIXTURE, read
+from stages.shared.explanations import MIXTURE, read
 from stages.shared.inputs import Inputs
 from stages.shared.predictions import SplitPredictions
 
@@ -136,7 +137,12 @@ def _labels(cohort: CohortDescription, labels: pd.DataFrame) -> list[Any]:
 def without_each(folder: Path) -> pd.DataFrame | None:
     """Return what a model predicts of each sample without each modality, where its explanations have it."""
     table = read(folder, "local", {"sample_id": str, "name": str, "value": float, "kind": str, "seed": int})
-    return None if table is None else table[table["kind"] == "without"]
+    if table is None:
+        return None
+    found = table[table["kind"] == "without"]
+    if found.duplicated(["sample_id", "seed", "name"]).any():
+        raise InputError(f"{folder} has a sample twice in `local`: rerun the explain stage")
+    return found
 
 
 def token_findings(folder: Path) -> dict[str, Any]:
@@ -161,13 +167,6 @@ def token_findings(folder: Path) -> dict[str, Any]:
         top = part.loc[part["index"].abs().nlargest(SHOWN_PAIRS).index]
         largest.setdefault(sample, {})[str(seed)] = [pair_cell(row) for row in records(top)]
     return {"tokens": tokens, "pairs": largest}
-
-
-def labels_of(path: Path) -> pd.DataFrame:
-    """Return the labels of the explained split from a model's predictions: sample_id and label columns."""
-    table = pd.read_parquet(path)
-    own = table[(table["split"] == EXPLAINED_SPLIT) & (table["seed"] == table["seed"].iloc[0])]
-    return own[["sample_id", *(name for name in own if name.startswith("label"))]]
 
 
 def _packed(content: bytes) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
-from ruamel.yaml import YAML
 
+from i2moe.base.errors import InputError
 from i2moe.contract.descriptions import CohortDescription
 from i2moe.metrics import LABEL_PREFIX, arrow, lead_metric
 from stages.report import charts
@@ -18,15 +18,18 @@ from stages.report.layout import ReadingTable, difference_cell, records, score_c
 from stages.report.overview import Overview, overview
 from stages.report.planted import expected_terms, planted_table, term_words
 from stages.report.readings import reading_tables
-from stages.report.samples import Samples, labels_of, pack_samples, token_findings, without_each
+from stages.report.samples import Samples, pack_samples, token_findings, without_each
 from stages.report.tables import Tables, add_table
 from stages.report.tokens import planted_pairs
 from stages.report.training import changed_settings, confusion
+from stages.report.written import REMEDY, read_curves, read_differences, read_scores
 from stages.shared.base import paths
+from stages.shared.base.params import load_block
 from stages.shared.cards import CONSTANT, REFERENCE, Card
 from stages.shared.explanations import EXPLAINED_SPLIT, read
 from stages.shared.files import write_whole
 from stages.shared.inputs import Inputs
+from stages.shared.predictions import SplitPredictions, read_labels
 from stages.shared.predictions import read as read_predictions
 from stages.shared.runs import Run, read_model
 
@@ -109,13 +112,17 @@ def dataset_section(run: Run, dataset: str, tables: Tables) -> DatasetSection:
     """Collect a dataset's numbers, add them to the tables, and draw its figures."""
     card = Card.read(paths.card(dataset))
     scores = pd.concat([score_rows(dataset, model) for model in [*run.models, REFERENCE, CONSTANT]], ignore_index=True)
-    differences = pd.read_csv(paths.differences(dataset))
+    differences = read_differences(dataset, run.models)
     is_label = scores["metric"].str.startswith(LABEL_PREFIX)
     tables["performance"].append(scores[~is_label])
     tables["labels"] += [scores[is_label]] if is_label.any() else []
     tables["differences"].append(difference_rows(dataset, differences))
     planted = planted_section(run, dataset, card.cohort, tables)
     lead = scores[scores["metric"] == lead_metric(card.cohort.task)]
+    lacking = set(scores["model"]) - set(lead["model"])
+    if lacking:
+        wrong = " and ".join(str(paths.scores(dataset, model)) for model in sorted(lacking))
+        raise InputError(f"{wrong} lacks {lead_metric(card.cohort.task)}, which the task is scored by: {REMEDY}")
     return DatasetSection(
         name=dataset,
         label=run.datasets[dataset],
@@ -174,17 +181,28 @@ def read_tables(run: Run, dataset: str, method: str) -> dict[str, pd.DataFrame]:
     return {model: table for model, table in found.items() if table is not None}
 
 
+def predicted(run: Run, dataset: str, model: str, cohort: CohortDescription) -> SplitPredictions:
+    """Read a model's test predictions, which must be of the seeds that run."""
+    path = paths.predictions(dataset, model)
+    found = read_predictions(path, cohort.classes, EXPLAINED_SPLIT)
+    if found.seeds != sorted(run.seeds):
+        raise InputError(f"{path} has seeds {found.seeds}, and the run {sorted(run.seeds)}: {REMEDY}")
+    return found
+
+
 def samples_of(run: Run, dataset: str, cohort: CohortDescription) -> Samples | None:
     """Pack the single samples that the page may show; None of restricted data."""
-    predictions = {
-        model: read_predictions(paths.predictions(dataset, model), cohort.classes, EXPLAINED_SPLIT)
-        for model in run.models
-    }
+    predictions = {model: predicted(run, dataset, model, cohort) for model in run.models}
     without = {model: without_each(paths.explanations(dataset, model)) for model in run.models}
+    labels = read_labels(paths.predictions(dataset, REFERENCE), cohort.task, cohort.classes, EXPLAINED_SPLIT)
+    inputs = Inputs.read(paths.inputs(dataset))
+    for known in (labels["sample_id"], *(own.sample_ids for own in predictions.values())):
+        if set(inputs.samples) - set(known):
+            raise InputError(f"{paths.inputs(dataset)} shows samples that are not predicted: {REMEDY}")
     return pack_samples(
         cohort,
-        labels_of(paths.predictions(dataset, REFERENCE)),
-        Inputs.read(paths.inputs(dataset)),
+        labels,
+        inputs,
         predictions,
         {model: table for model, table in without.items() if table is not None},
         {model: token_findings(paths.explanations(dataset, model)) for model in run.models},
@@ -193,8 +211,7 @@ def samples_of(run: Run, dataset: str, cohort: CohortDescription) -> Samples | N
 
 def score_rows(dataset: str, model: str) -> pd.DataFrame:
     """Return the test scores of a model."""
-    table = pd.read_csv(paths.scores(dataset, model))
-    table = table[table["split"] == EXPLAINED_SPLIT].drop(columns="split")
+    table = read_scores(dataset, model)
     table.insert(0, "dataset", dataset)
     table.insert(1, "model", model)
     table.insert(3, "better", table["metric"].map(arrow))
@@ -228,7 +245,7 @@ def model_section(
         where=where,
         metric=metric,
         mixture=float(score_rows(dataset, model).set_index("metric").loc[metric, "mean"]),
-        predictions=read_predictions(paths.predictions(dataset, model), cohort.classes, EXPLAINED_SPLIT),
+        predictions=predicted(run, dataset, model, cohort),
         planted=None if cohort.planted is None else list(expected_terms(cohort.planted, cohort.modalities)[0]),
     )
     parts: dict[str, Part] = defaultdict(lambda: Part([], []))
@@ -246,7 +263,7 @@ def model_section(
         findings=[
             *(no_signal_findings(constant) or find(explained, cohort.task)),
             *less_forward_findings(config, len(cohort.modalities)),
-            *no_vanilla_findings(model, config, run.vanilla[dataset]),
+            *no_vanilla_findings(model, config, run.vanilla.get(dataset, {})),
         ],
         experts=[] if experts is None else expert_rows(experts, explained["expert_seeds"], explained["behaviour"]),
         parts=dict(parts),
@@ -265,7 +282,7 @@ def drawn(prefix: str, method: str, table: pd.DataFrame, shown: Shown) -> list[P
 
 def training_part(run: Run, dataset: str, model: str, shown: Shown, cohort: CohortDescription, tables: Tables) -> Part:
     """Draw a model's learning curves and what it confuses."""
-    curves = [pd.read_csv(paths.curves(dataset, model, seed)) for seed in run.seeds]
+    curves = [read_curves(dataset, model, seed) for seed in run.seeds]
     panels = charts.curves_chart(curves, shown.predictions.experts, shown.where)
     words = "Losses by epoch; thin lines are single seeds."
     prefix = f"{dataset}-{model}"
@@ -274,8 +291,8 @@ def training_part(run: Run, dataset: str, model: str, shown: Shown, cohort: Coho
         for index, panel in enumerate(panels)
     ]
     if cohort.task in ("binary", "multiclass"):
-        labels = labels_of(paths.predictions(dataset, model))["label"]
-        table = confusion(shown.predictions, labels, cohort.classes)
+        labels = read_labels(paths.predictions(dataset, model), cohort.task, cohort.classes, EXPLAINED_SPLIT)
+        table = confusion(shown.predictions, labels["label"], cohort.classes)
         add_table(tables, "confusion", dataset, model, table)
         shares = table.pivot_table("share", "actual", "predicted", sort=False).loc[cohort.classes, cohort.classes]
         chart = charts.heat_map(shares, f"{shown.where}: share of each class (rows) that is predicted as which", most=1)
@@ -286,8 +303,7 @@ def training_part(run: Run, dataset: str, model: str, shown: Shown, cohort: Coho
 
 def default_settings() -> dict[str, Any]:
     """Return the settings that all models share where they say nothing else: `models.defaults`."""
-    params = YAML(typ="safe", pure=True).load(paths.PARAMS)
-    return dict(params.get("models", {}).get("defaults", {}))
+    return load_block("models.defaults", dict[str, Any])
 
 
 def picture(name: str, chart: Markup, caption: str) -> Picture:

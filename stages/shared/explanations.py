@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from i2moe.base.errors import InputError
+from i2moe.contract.reading import Columns, check_columns
 from stages.shared.parquet import read_parquet
 
 EXPLAINED_SPLIT = "test"  # what explanations and the report are about
 MIXTURE = "mixture"  # in place of an expert's name, for the whole model
-
-Columns = dict[str, type]
 
 
 def write(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
@@ -31,7 +29,7 @@ def read(folder: Path, name: str, columns: Columns) -> pd.DataFrame | None:
     Args:
         folder: of the model's explanations.
         name: of the method.
-        columns: the columns that are needed, and the type of their values: str, int, float or bool.
+        columns: the columns that are needed, and the type of their values.
 
     Raises:
         InputError: for a file that is not a table, or lacks a column, or has values of another type in it.
@@ -40,22 +38,9 @@ def read(folder: Path, name: str, columns: Columns) -> pd.DataFrame | None:
     if not path.exists():
         return None
     table = read_parquet(path, "rerun the explain stage")
-    for column, kind in columns.items():
-        if column not in table:
-            raise InputError(f"{path} has no column {column!r}, only {list(table.columns)}: rerun the explain stage")
-        if not _holds(table[column], kind):
-            raise InputError(f"{path} column {column!r} does not hold {kind.__name__}: rerun the explain stage")
+    check_columns(path, table, columns, "rerun the explain stage")
     return table
 
 
 def _file(folder: Path, name: str) -> Path:
     return folder / f"{name}.parquet"
-
-
-def _holds(column: "pd.Series[object]", kind: type) -> bool:
-    """Return whether a column's values are of a type."""
-    if kind is str:
-        return bool(pd.api.types.infer_dtype(column, skipna=False) == "string")
-    if kind is float:
-        return bool(pd.api.types.is_float_dtype(column))
-    return bool((pd.api.types.is_bool_dtype if kind is bool else pd.api.types.is_integer_dtype)(column))

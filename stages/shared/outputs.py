@@ -5,17 +5,19 @@ has an entry of each stage that ever ran, in the same form.
 """
 
 import io
-import json
 import os
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from i2moe.base.errors import InputError
+from i2moe.contract.reading import read_json
 from stages.shared.base import paths
 
 DATA = ("cohorts", "features", "interim", "synthetic", "examples")  # folders of data/ that hold outputs
 OF_ALL = ("settings", "plots")  # folders of results/ that are not by dataset
+REMEDY = "`git restore` it, or delete it and run `dvc repro`"
 REPORT = Path("results/plots"), paths.REPORTS  # what shows all datasets that ran
 
 
@@ -52,10 +54,16 @@ def lock_files() -> list[Path]:
             for path in sorted(Path().glob(pattern))]  # fmt: skip
 
 
-def locked_stages(text: str) -> dict[str, list[Output]]:
-    """Return the outputs of each stage of a lock file."""
-    stages = _parse(text).get("stages") or {}
-    return {name: _outputs(stage) for name, stage in stages.items()}
+def locked_stages(text: str, source: object = "a dvc.lock of git's history") -> dict[str, list[Output]]:
+    """Return the outputs of each stage of a lock file.
+
+    Raises:
+        InputError: for what is no lock file, naming where the text is from.
+    """
+    stages = _parse(text, source).get("stages") or {}
+    if not isinstance(stages, dict):
+        raise InputError(f"{source} is no lock file of DVC: {REMEDY}")
+    return {name: _outputs(stage, source) for name, stage in stages.items()}
 
 
 def known_outputs(runs: Path) -> set[Output]:
@@ -64,11 +72,13 @@ def known_outputs(runs: Path) -> set[Output]:
     Args:
         runs: the folder of the run cache.
     """
-    texts = [path.read_text() for path in lock_files()] + list(_in_git("dvc.lock"))
-    found = {output for text in texts for stage in locked_stages(text).values() for output in stage}
+    locked = [locked_stages(path.read_text(errors="replace"), path) for path in lock_files()]
+    locked += [locked_stages(text) for text in _in_git("dvc.lock")]
+    found = {output for stages in locked for stage in stages.values() for output in stage}
     found |= {output for path in run_entries(runs) for output in run_outputs(path)}
     for text in [*_added(), *_in_git(".dvc")]:
-        found |= {Output(Path("added"), output.md5) for output in _outputs(_parse(text))}
+        source = "a file of `dvc add`"
+        found |= {Output(Path("added"), output.md5) for output in _outputs(_parse(text, source), source)}
     return found
 
 
@@ -79,7 +89,7 @@ def run_entries(runs: Path) -> list[Path]:
 
 def run_outputs(path: Path) -> list[Output]:
     """Return the outputs of a stage that ran."""
-    return _outputs(_parse(path.read_text()))
+    return _outputs(_parse(path.read_text(errors="replace"), path), path)
 
 
 class Objects:
@@ -99,7 +109,12 @@ class Objects:
         """Return the files of a folder, hash by path; of a file, or a folder whose listing is not here, none."""
         if not md5.endswith(".dir") or md5 not in self.files:
             return {}
-        return {entry["relpath"]: entry["md5"] for entry in json.loads(self.files[md5][0].read_bytes())}
+        path = self.files[md5][0]
+        entries = read_json(path, "delete it, and run `dvc repro`")
+        try:
+            return {str(entry["relpath"]): str(entry["md5"]) for entry in entries}
+        except (TypeError, KeyError) as error:
+            raise InputError(f"{path} does not list a folder: delete it, and run `dvc repro`") from error
 
     def names(self, md5: str, word: str) -> bool:
         """Return whether a file, or a file of a folder, has a word in its name or in its bytes."""
@@ -108,21 +123,31 @@ class Objects:
         return any(word in name for name in within) or any(word.encode() in path.read_bytes() for path in own)
 
 
-def _outputs(stage: dict[str, Any]) -> list[Output]:
-    return [Output(Path(out["path"]), out["md5"]) for out in stage.get("outs") or [] if "md5" in out]
+def _outputs(stage: Any, source: object) -> list[Output]:  # noqa: ANN401 (anything may be there)
+    try:
+        return [Output(Path(out["path"]), str(out["md5"])) for out in stage.get("outs") or [] if "md5" in out]
+    except (AttributeError, TypeError, KeyError) as error:
+        raise InputError(f"{source} is no lock file of DVC: {REMEDY}") from error
 
 
-def _parse(text: str) -> dict[str, Any]:
+def _parse(text: str, source: object) -> dict[str, Any]:
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
-    return YAML(typ="safe").load(io.StringIO(text)) or {}
+    try:
+        content = YAML(typ="safe").load(io.StringIO(text)) or {}
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{source} is not valid YAML: {REMEDY}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{source} is no lock file of DVC: {REMEDY}")
+    return content
 
 
 def _added() -> Iterator[str]:
     """Yield the files with which `dvc add` and `dvc import` track what no stage makes."""
     for folder, folders, names in os.walk("."):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from ((Path(folder) / name).read_text() for name in names if name.endswith(".dvc"))
+        yield from ((Path(folder) / name).read_text(errors="replace") for name in names if name.endswith(".dvc"))
 
 
 def _in_git(end: str) -> Iterator[str]:
@@ -134,7 +159,7 @@ def _in_git(end: str) -> Iterator[str]:
         if header[-1] != b"missing":  # as in a shallow clone
             content = stream.read(int(header[2]) + 1)
             if header[1] == b"blob":  # the folder .dvc ends so too
-                yield content.decode()
+                yield content.decode(errors="replace")
 
 
 def git(*arguments: str, text: str = "") -> bytes:

@@ -131,7 +131,7 @@ def _read(path: Path, kind: type[Kind]) -> Kind:
         return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: run the settings stage (python -m stages.settings) first") from error
-    except ValidationError as error:
+    except (ValidationError, OSError) as error:
         raise InputError(
             f"{path} is not what the settings stage writes: run python -m stages.settings again"
         ) from error

@@ -87,7 +87,7 @@ def read(folder: Path) -> Seconds:
     path = folder / FILE
     try:
         return Seconds.model_validate_json(path.read_bytes()) if path.exists() else Seconds()
-    except ValidationError as error:
+    except (ValidationError, OSError) as error:
         raise InputError(f"{path} is not what the train stage writes: delete it") from error
 
 

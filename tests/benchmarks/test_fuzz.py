@@ -16,7 +16,12 @@ from benchmarks.fuzz.parsers import Parser, all_parsers
 from i2moe.base.errors import InputError
 
 PARSERS = all_parsers()
-SLOW = ("CSV (MIMIC-IV)", "Parquet (MIMIC-IV)", "saved estimator")  # `python -m benchmarks.fuzz` runs them, too
+SLOW = (
+    "CSV (MIMIC-IV)",
+    "Parquet (MIMIC-IV)",
+    "saved estimator",
+    "checkpoints resumed",
+)  # `python -m benchmarks.fuzz` runs them, too
 FAST = [name for name in PARSERS if name not in SLOW]
 
 

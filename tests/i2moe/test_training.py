@@ -229,6 +229,50 @@ def test_an_interrupted_run_resumes_and_ends_like_an_undisturbed_one(synthetic_d
     assert [row["epoch"] for row in curves[0]] == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("content", [b"", b"PK no checkpoint", None, {"state_dict": {}}])
+def test_a_checkpoint_that_training_cannot_go_on_from_is_named(synthetic_dataset, tmp_path, content):
+    features = FeatureSet(*synthetic_dataset("binary"))
+    last = tmp_path / "run" / "last.ckpt"
+    last.parent.mkdir()
+    if isinstance(content, bytes):
+        last.write_bytes(content)
+    else:
+        torch.save(content, last)
+    with pytest.raises(
+        InputError, match=r"training cannot go on from .*last.ckpt .*: delete the folder .*run, and train"
+    ):
+        fit(features, config(), 0, folder=last.parent, hardware=CPU)
+
+
+def test_an_error_in_training_is_no_fault_of_the_checkpoint(synthetic_dataset, tmp_path, monkeypatch):
+    features = FeatureSet(*synthetic_dataset("binary"))
+    fit(features, config(epochs=1), 0, folder=tmp_path, hardware=CPU)
+    monkeypatch.setattr(TrainingModule, "training_step", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        fit(features, config(epochs=2), 0, folder=tmp_path, hardware=CPU)
+
+
+def test_checkpoints_and_weights_that_are_broken_are_named(synthetic_dataset, tmp_path):
+    path = tmp_path / "best.ckpt"
+    with pytest.raises(InputError, match=r"best.ckpt is missing: train again"):
+        save(path, tmp_path / "0.ckpt")
+    path.write_bytes(b"PK no checkpoint")
+    with pytest.raises(InputError, match=r"best.ckpt is not a readable file of PyTorch \(.*\): train again"):
+        curves_of(path)
+    torch.save([1], path)
+    with pytest.raises(InputError, match=r"best.ckpt does not hold what a training saves: train again"):
+        curves_of(path)
+    torch.save({"curves": [1]}, path)
+    with pytest.raises(InputError, match=r"best.ckpt holds no learning curves: delete the folder .*, and train again"):
+        curves_of(path)
+    with pytest.raises(InputError, match=r"best.ckpt has no state_dict: delete the folder .*, and train again"):
+        save(path, tmp_path / "0.ckpt")
+    with pytest.raises(
+        InputError, match=r"best.ckpt does not hold the weights of the model that is described: train a"
+    ):
+        load(FeatureSet(*synthetic_dataset("binary")), config(), path, torch.device("cpu"))
+
+
 def test_the_curves_are_handed_on_after_each_epoch(synthetic_dataset, tmp_path):
     features = FeatureSet(*synthetic_dataset())
     seen = []

@@ -48,9 +48,9 @@ NEEDED_BY_OTHER_MODALITIES = {
     "adni features@biospecimen": {"prefetch.py"},
     "imdb features@plot": {"image_features.py", "vision.py"},
     "imdb features@poster": {"words.py", "text.py", "token_store.py"},
-    "mmhs features@tweet": {"image_features.py", "images.py", "decoding.py", "prefetch.py", "source.py", "networks.py"},
+    "mmhs features@tweet": {"image_features.py", "images.py", "decoding.py", "networks.py"},
     "mmhs features@image": {"texts.py", "words.py"},
-    "mmhs features@ocr": {"image_features.py", "images.py", "decoding.py", "prefetch.py", "source.py", "networks.py"},
+    "mmhs features@ocr": {"image_features.py", "images.py", "decoding.py", "networks.py"},
     "mimic features@lab": {"loading.py", "terms.py", "text.py", "words.py"},
     "mimic features@code": {"loading.py", "terms.py", "text.py", "words.py"},
 }

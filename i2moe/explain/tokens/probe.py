@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from i2moe.base.errors import InputError
+from i2moe.contract.reading import read_npz
 from i2moe.explain.tokens.attribution import METHODS, attribute
 from i2moe.explain.tokens.candidates import candidate_pairs
 from i2moe.explain.tokens.exact import exact_interaction_index
@@ -119,9 +120,8 @@ def keep(path: Path, found: Found) -> None:
 
 
 def kept(path: Path) -> Found | None:
-    """Return what an earlier run found; None where it found nothing, or its disk broke."""
+    """Return what an earlier run found; None where it found nothing, or its file is broken."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    except (FileNotFoundError, BadZipFile, ValueError, EOFError):
+        return read_npz(path, "is broken")
+    except InputError:
         return None

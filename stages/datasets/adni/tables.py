@@ -30,7 +30,7 @@ def write_modality(modality: str) -> None:
     """
     settings = load_block("data.adni", Settings)
     impute = (settings.clinical if modality == "clinical" else settings.biospecimen).impute
-    visits = read_visits("adni", dates=("date",))
+    visits = read_visits("adni", {"rid": int, f"has_{modality}": bool}, dates=("date",))
     present = visits[f"has_{modality}"].to_numpy(bool)
     own = visits[present].reset_index(drop=True)
     is_train = own["is_train"].to_numpy()

@@ -10,7 +10,7 @@ import numpy as np
 from i2moe.base.errors import InputError
 from stages.datasets.imdb.settings import WORDS as WORD_ENCODER
 from stages.datasets.imdb.settings import Settings
-from stages.datasets.imdb.source import LINE_BREAK, Movies, find_hdf5, open_hdf5, read_folder, read_hdf5, reading
+from stages.datasets.imdb.source import LINE_BREAK, ROWS, Movies, find_hdf5, open_hdf5, read_folder, read_hdf5, reading
 from stages.datasets.imdb.table import PLOTS, TABLE, TEXTS, WORD_IDS, WORD_VECTORS, WORDS, Plots
 from stages.shared.base import paths
 from stages.shared.base.command import run
@@ -21,8 +21,6 @@ from stages.shared.words import TextVectors, mean_vectors, tokenise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-ROWS = 4096  # of the HDF5 read at a time
 
 
 def movies() -> None:
@@ -93,7 +91,7 @@ def read_means(path: Path) -> TextVectors:
     Raises:
         InputError: for infinity, or a row that is NaN in part.
     """
-    with open_hdf5(path) as file, reading(path):
+    with open_hdf5(path, "features") as file, reading(path):
         source = file["features"]
         means = np.empty(source.shape, dtype=np.float32)
         for start in range(0, len(source), ROWS):

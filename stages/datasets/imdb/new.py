@@ -50,7 +50,7 @@ def prepare(dataset: str, raw: Path, folder: Path) -> NewSamples:
         _write_plots(dataset, plots, rows, settings, folder)
         write_present(folder, "plot", has["plot"][rows])
     if "poster" in has and hdf5:
-        with open_hdf5(hdf5) as file:
+        with open_hdf5(hdf5, "vgg_features") as file:
             images = poster.ready_made(file, hdf5)
             write_as_train(dataset, "poster", images, rows, folder, poster.describe_ready_made(images))
     elif "poster" in has:

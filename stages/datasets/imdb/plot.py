@@ -1,7 +1,5 @@
 """Plots of MM-IMDb, scaled with the train split: means of word vectors, or sequences of words or of tokens' states."""
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +9,19 @@ from i2moe.base.errors import InputError
 from stages.datasets.imdb.settings import WORDS as WORD_ENCODER
 from stages.datasets.imdb.settings import Settings
 from stages.datasets.imdb.source import find_hdf5
-from stages.datasets.imdb.table import PLOTS, TEXTS, WORD_IDS, WORD_VECTORS, WORDS, Plots, read_movies, read_rows
+from stages.datasets.imdb.table import (
+    PLOTS,
+    REMEDY,
+    TEXTS,
+    WORD_IDS,
+    WORD_VECTORS,
+    WORDS,
+    Plots,
+    read_array,
+    read_movies,
+    read_rows,
+    read_texts,
+)
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
@@ -50,13 +60,20 @@ def stored_plots(settings: Settings) -> Plots:
         InputError: when it has not run, or with other settings.
     """
     table = read_movies()
-    counts = (table["words"].to_numpy(), table["known_words"].to_numpy())
+    words, known = table["words"].to_numpy(), table["known_words"].to_numpy()
     if settings.plot.encoder != WORD_ENCODER:
-        return Plots(*counts, {}, {TEXTS: json.loads(_interim(TEXTS).read_text())})
-    if settings.plot.tokens:
-        arrays = {WORD_IDS: np.load(_interim(WORD_IDS)), WORD_VECTORS: np.load(_interim(WORD_VECTORS), mmap_mode="r")}
-        return Plots(*counts, arrays, {WORDS: json.loads(_interim(WORDS).read_text())})
-    return Plots(*counts, {PLOTS: np.load(_interim(PLOTS), mmap_mode="r")}, {})
+        texts = read_texts(TEXTS)
+        if len(texts) != len(table):
+            raise InputError(f"{paths.interim('imdb') / TEXTS} has {len(texts)} plots of {len(table)}: {REMEDY}")
+        return Plots(words, known, {}, {TEXTS: texts})
+    if not settings.plot.tokens:
+        return Plots(words, known, {PLOTS: read_array(PLOTS, 2, "f", len(table))}, {})
+    names = read_texts(WORDS)
+    ids = read_array(WORD_IDS, 1, "i", int(known.sum()))
+    if ids.min(initial=0) < 0 or ids.max(initial=-1) >= len(names):
+        raise InputError(f"{paths.interim('imdb') / WORD_IDS} has other words than {WORDS}: {REMEDY}")
+    vectors = read_array(WORD_VECTORS, 2, "f", len(names))
+    return Plots(words, known, {WORD_IDS: ids, WORD_VECTORS: vectors}, {WORDS: names})
 
 
 def steps_of(
@@ -150,13 +167,6 @@ def write_means(
 def _present(found: NDArray[Any], settings: Settings) -> NDArray[np.bool_]:
     """Return which movies have a plot [N]: where incomplete ones are kept, those in which something was found."""
     return np.asarray(found > 0) if settings.incomplete == "keep" else np.ones(len(found), bool)
-
-
-def _interim(name: str) -> Path:
-    path = paths.interim("imdb") / name
-    if not path.exists():
-        raise InputError(f"{path} is missing: run the movies stage first")
-    return path
 
 
 def _cut_off(number: int, max_tokens: int) -> dict[str, Any]:

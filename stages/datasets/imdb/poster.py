@@ -81,7 +81,7 @@ def write_ready_made(path: Path, rows: NDArray[np.int64], is_train: NDArray[np.b
     Raises:
         InputError: for features that are not finite.
     """
-    with open_hdf5(path) as file:
+    with open_hdf5(path, "vgg_features") as file:
         images = ready_made(file, path)
         scale = fit_scale(images, rows[is_train])
         about = describe_ready_made(images) | {"fitted": describe_scale(scale, is_train)}

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from tqdm import tqdm
 
 from i2moe.base.errors import InputError
 from i2moe.contract.reading import read_json
+from stages.shared.hdf5 import check_stored, try_out
 from stages.shared.prefetch import read_ahead
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ FOLDS = {"train": "train", "dev": "validation", "test": "test"}
 # The arrays of the ready-made file: number of axes, kinds of NumPy's dtypes.
 HDF5_ARRAYS = {"genres": (2, "iubf"), "imdb_ids": (1, "SO"), "features": (2, "f"), "vgg_features": (2, "f")}
 MAX_ENTRIES = 10_000  # of an attribute
+ROWS = 4096  # of an array that are read at a time
 HDF5_ROWS = {"train": 15552, "dev": 2608, "test": 7799}  # of the ready-made file, in this order
 LINE_BREAK = "<br />"  # in plots
 REMEDY = "unpack mmimdb.tar.gz there, or set data.imdb.raw to the file multimodal_imdb.hdf5"
@@ -132,16 +135,22 @@ def read_folds(path: Path) -> dict[str, str]:
     return split_of
 
 
-def open_hdf5(path: Path, *, labelled: bool = False) -> "h5py.File":
+def open_hdf5(path: Path, *names: str, labelled: bool = False) -> "h5py.File":
     """Open the ready-made HDF5.
 
     Args:
         path: of the file.
+        names: of the arrays that will be read; a child process reads them first.
         labelled: whether it must have genres.
 
     Raises:
-        InputError: for a file that is not HDF5, or lacks an array.
+        InputError: for a file that is not HDF5, lacks an array, crashes the HDF5 library or never lets it return.
     """
+    try_out(path, partial(_read_through, path, names, labelled=labelled))
+    return _open(path, names, labelled=labelled)
+
+
+def _open(path: Path, names: tuple[str, ...], *, labelled: bool) -> "h5py.File":
     import h5py
 
     with reading(path):
@@ -155,7 +164,20 @@ def open_hdf5(path: Path, *, labelled: bool = False) -> "h5py.File":
             if len(own) != len(file[first]):
                 rows = f"{name!r} has {len(own)} rows, {first!r} {len(file[first])}"
                 raise InputError(f"{path}: {rows}: download it again")
+        check_stored(path, {name: file[name] for name in names})
     return file
+
+
+def _read_through(path: Path, names: tuple[str, ...], *, labelled: bool) -> None:
+    """Read arrays some rows at a time, and the attributes."""
+    with _open(path, names, labelled=labelled) as file:
+        for name in names:
+            for start in range(0, len(file[name]), ROWS):
+                file[name][start : start + ROWS]
+        if labelled:
+            _target_names(file)
+        if "split" in file.attrs:
+            _attribute(file, "split")
 
 
 @contextmanager
@@ -179,7 +201,8 @@ def read_hdf5(path: Path, *, official: bool, labelled: bool = True) -> Movies:
     Raises:
         InputError: for a repeated id, genres without names or other than 0 and 1, or unknown folds.
     """
-    with open_hdf5(path, labelled=labelled) as file, reading(path):
+    names = ("imdb_ids", "genres") if labelled else ("imdb_ids",)
+    with open_hdf5(path, *names, labelled=labelled) as file, reading(path):
         ids = pd.Series(file["imdb_ids"][:]).map(_text)
         repeated = ids.duplicated().to_numpy()
         if repeated.any():

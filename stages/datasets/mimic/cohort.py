@@ -14,12 +14,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
+from i2moe.contract.reading import check_columns
 from stages.datasets.mimic.settings import CohortSettings, Settings
 from stages.datasets.mimic.source import Source, open_source, require_tables
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.cohort.cohorts import Cohort, Step, count_removed, finish_cohort
+from stages.shared.parquet import read_parquet
 
 CLASSES = ["survived", "died"]
 
@@ -107,13 +109,13 @@ def _having(source: Source, settings: Settings, interim: Path) -> dict[str, "pd.
 
     `any_code` are those with a diagnosis of any version.
     """
-    measured = interim / "measurements.parquet"
-    if not measured.exists():
-        raise InputError(f"{measured} is missing: run the measurements stage first")
+    path, remedy = interim / "measurements.parquet", "run the measurements stage first"
+    measured = read_parquet(path, remedy, columns=["hadm_id"])
+    check_columns(path, measured, {"hadm_id": int}, remedy)
     coded = f"SELECT DISTINCT hadm_id, icd_version FROM {source.scan('diagnoses_icd')}"  # noqa: S608
     codes = source.query(coded, "diagnoses_icd").df()
     having = {
-        "lab": pd.read_parquet(measured, columns=["hadm_id"])["hadm_id"],
+        "lab": measured["hadm_id"],
         "code": codes.loc[codes["icd_version"].isin(settings.cohort.icd_versions), "hadm_id"],
         "any_code": codes["hadm_id"],
     }

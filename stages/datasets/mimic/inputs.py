@@ -21,7 +21,7 @@ def raw_inputs(dataset: str, samples: Mapping[str, list[str]]) -> dict[str, Raw]
     settings = load_block(f"data.{dataset}", Settings)
     row_of = {name: row for row, name in enumerate(read_cohort(paths.cohort(dataset))["sample_id"])}
     rows = [row_of[name] for name in samples["note"]]
-    visits = visits_of(rows)
+    visits = visits_of(rows, settings.cohort.max_visits)
     last: dict[int, str] = {}
     with open_source(settings.raw, settings.memory_limit) as source:
         load_notes(source, visits)
@@ -30,8 +30,8 @@ def raw_inputs(dataset: str, samples: Mapping[str, list[str]]) -> dict[str, Raw]
     return {"note": texts_in_order(last, rows, settings.raw)}
 
 
-def visits_of(rows: list[int]) -> Visits:
-    """Return the visits of some cohort rows alone, in order."""
-    visits = read_samples()
+def visits_of(rows: list[int], most: int) -> Visits:
+    """Return the visits of some cohort rows alone, in order; a sample has at most so many."""
+    visits = read_samples(most)
     own = np.isin(visits.row, rows)
     return Visits(visits.hadm_id[own], visits.row[own], visits.step[own], visits.is_train[own])

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from i2moe.base.errors import InputError
+from stages.shared.base import paths
 from stages.shared.features import fitted_on_train, write_present, write_sequences
 from stages.shared.visits import read_visits
 
@@ -26,13 +28,22 @@ class Visits:
         return pd.DataFrame({"hadm_id": self.hadm_id, "visit": np.arange(len(self.hadm_id))})
 
 
-def read_samples() -> Visits:
+def read_samples(most: int) -> Visits:
     """Read the visits that the cohort stage wrote.
 
+    Args:
+        most: visits of a sample.
+
     Raises:
-        InputError: when cohort and visits are not from the same run.
+        InputError: when cohort and visits are not from the same run, or the file is broken.
     """
-    visits = read_visits("mimic")
+    visits = read_visits("mimic", {"hadm_id": int, "step": int})
+    place = visits.groupby("row").cumcount()
+    if visits["hadm_id"].duplicated().any() or (visits["step"] != place).any() or place.max() >= most:
+        raise InputError(
+            f"{paths.visits('mimic')} has an admission twice, or steps that are not 0 to {most - 1} in order: rerun "
+            "the cohort stage"
+        )
     return Visits(
         hadm_id=visits["hadm_id"].to_numpy(np.int64),
         row=visits["row"].to_numpy(),

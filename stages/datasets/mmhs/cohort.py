@@ -16,7 +16,7 @@ from stages.shared.cohort.cohorts import Cohort, Step, count_removed, finish_coh
 def cohort() -> None:
     """Write data/cohorts/mmhs.csv, and .json with the flow table."""
     settings = load_block("data.mmhs", Settings)
-    raw = read_table()
+    raw = read_table(settings)
     table, flow = select(raw.assign(label=decide(raw[list(LABELS)].to_numpy(), settings.labels)), settings)
     finish_cohort(
         Cohort(

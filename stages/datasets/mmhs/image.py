@@ -16,7 +16,7 @@ from stages.shared.images.networks import vgg16_extractor
 def image() -> None:
     """Write data/features/mmhs/image.npy [N, 4096] and .json."""
     settings = load_block("data.mmhs", Settings)
-    samples, _, is_train = read_samples()
+    samples, _, is_train = read_samples(settings)
     extractor = build_extractor(settings)
     present = present_of(samples, "image", settings)
     notes = [extractor.note, repeated(samples["same_image"][present], is_train[present], "image address")]

@@ -19,7 +19,7 @@ def ocr() -> None:
     Without a text, and without a known word, all others are 0; the last too where the tweet is kept without the text.
     """
     settings = load_block("data.mmhs", Settings)
-    samples, rows, is_train = read_samples()
+    samples, rows, is_train = read_samples(settings)
     vectors, about = scaled_texts("ocr", settings, samples, rows, is_train)
     has_text = samples["ocr_words"].to_numpy() > 0
     share = f"{has_text.mean():.1%} of the images have a text"

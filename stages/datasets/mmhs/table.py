@@ -8,10 +8,15 @@ from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
 from i2moe.contract.cohort import read_cohort
+from i2moe.contract.reading import check_columns, open_npy
 from stages.datasets.mmhs.settings import Settings
+from stages.datasets.mmhs.source import LABELS
 from stages.shared.base import paths
+from stages.shared.parquet import read_parquet
 
 TABLE = "tweets.parquet"
+COLUMNS = {"tweet_id": str, "has_image": bool, "fold": str, "same_text": int, "same_image": int}
+REMEDY = "run the tweets stage"
 
 
 def means_path(modality: str) -> Path:
@@ -19,31 +24,51 @@ def means_path(modality: str) -> Path:
     return paths.interim("mmhs") / f"{modality}.npy"
 
 
-def read_table() -> pd.DataFrame:
+def read_table(settings: Settings) -> pd.DataFrame:
     """Read the table of all tweets, in the order of the mean vectors; its columns are those of the tweets stage.
 
     Raises:
-        InputError: when the tweets stage has not run.
+        InputError: when the tweets stage has not run with these settings, or the file is broken.
     """
     path = paths.interim("mmhs") / TABLE
-    if not path.exists():
-        raise InputError(f"{path} is missing: run the tweets stage first")
-    return pd.read_parquet(path)
+    table = read_parquet(path, REMEDY)
+    texts = [name for name in settings.modalities if name != "image"]
+    counts = dict.fromkeys((f"{name}_{column}" for name in texts for column in ("words", "known")), int)
+    check_columns(path, table, COLUMNS | dict.fromkeys(LABELS, int) | counts, REMEDY)
+    if table["tweet_id"].duplicated().any():
+        raise InputError(f"{path} has a tweet twice: {REMEDY}")
+    return table
 
 
-def read_samples() -> tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.bool_]]:
+def read_samples(settings: Settings) -> tuple[pd.DataFrame, NDArray[np.int64], NDArray[np.bool_]]:
     """Return the cohort's rows of the table, their row numbers in it [N], and whether each is in train [N].
 
     Raises:
         InputError: when cohort and tweets are not from the same run.
     """
-    cohort, table = read_cohort(paths.cohort("mmhs")), read_table()
+    cohort, table = read_cohort(paths.cohort("mmhs")), read_table(settings)
     rows = pd.Index(table["tweet_id"]).get_indexer(pd.Index(cohort["sample_id"]))
     if (rows < 0).any():
         raise InputError(
             f"{paths.cohort('mmhs')} has other tweets than {paths.interim('mmhs')}: rerun the cohort stage"
         )
     return table.iloc[rows], rows, (cohort["split"] == "train").to_numpy()
+
+
+def read_means(modality: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Read the mean word vectors of some texts [N, D], by their rows of the table [N].
+
+    Raises:
+        InputError: when the tweets stage has not run with this modality, or the file is broken.
+    """
+    path = means_path(modality)
+    means = open_npy(path, REMEDY)
+    if means.ndim != 2 or means.dtype != np.float32 or len(means) <= rows.max(initial=-1):  # noqa: PLR2004
+        raise InputError(f"{path} holds {means.dtype} of shape {means.shape}, which the table does not fit: {REMEDY}")
+    found: NDArray[np.float32] = means[rows]
+    if not np.isfinite(found).all():
+        raise InputError(f"{path} holds NaN or infinity: {REMEDY}")
+    return found
 
 
 def presence_of(table: pd.DataFrame, modalities: list[str]) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
 from stages.datasets.mmhs.settings import Settings
-from stages.datasets.mmhs.table import means_path
+from stages.datasets.mmhs.table import read_means
 from stages.shared.words import standardise
 
 
@@ -27,15 +27,13 @@ def scaled_texts(
     Raises:
         InputError: when the tweets stage ran without this modality, or no train text has a known word.
     """
-    path = means_path(kind)
-    if not path.exists():
-        raise InputError(f"{path} is missing: run the tweets stage first")
+    means = read_means(kind, rows)
     words, known = (samples[f"{kind}_{column}"].to_numpy() for column in ("words", "known"))
     if not (is_train & (known > 0)).any():
         raise InputError(
             f"{settings.raw}: no train text of {kind!r} has a word with a vector: is {settings.vectors} the right file?"
         )
-    vectors, fitted = standardise(np.load(path, mmap_mode="r")[rows], known > 0, is_train)
+    vectors, fitted = standardise(means, known > 0, is_train)
     without = int(((words > 0) & (known == 0)).sum())
     share = round(1 - float(known.sum() / words.sum()), 4)
     print(f"mmhs {kind}: {share:.1%} of the words have no vector; {without} texts have none that has one and are 0")

@@ -13,7 +13,7 @@ from stages.shared.words import fitted_words
 def tweet() -> None:
     """Write data/features/mmhs/tweet.npy [N, D] and .json; a tweet without a known word is 0, the mean train tweet."""
     settings = load_block("data.mmhs", Settings)
-    samples, rows, is_train = read_samples()
+    samples, rows, is_train = read_samples(settings)
     vectors, about = scaled_texts("tweet", settings, samples, rows, is_train)
     present = present_of(samples, "tweet", settings)
     if again := repeated(samples["same_text"][present], is_train[present], "text"):

@@ -7,6 +7,7 @@ pickle the entry `vision` of the dictionary that is the entry `train` of the who
 """
 
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from i2moe.base.errors import InputError, first_line
 from stages.datasets.mosi.settings import MODALITIES
 from stages.datasets.mosi.unpickle import Array, unpickle
+from stages.shared.hdf5 import check_stored, try_out
 
 FILE = "mosi_data.pkl"
 FOLDS = ("train", "valid", "test")
@@ -102,29 +104,26 @@ def _read_npz(path: Path, labelled: bool) -> Arrays:  # noqa: FBT001
 
 
 def _read_hdf5(path: Path, labelled: bool) -> Arrays:  # noqa: FBT001
-    import h5py
-
+    try_out(path, partial(_read_all, path, labelled))
     try:
-        with h5py.File(path, "r") as file:
-            present = [f"{fold}/{key}" for fold in file if isinstance(file.get(fold), h5py.Group) for key in file[fold]]
-            return {name: _read_dataset(path, file, name) for name in _require(path, present, labelled)}
+        return _read_all(path, labelled)
     except InputError:
         raise
     except Exception as error:  # a broken file raises many kinds
         raise InputError(f"{path} cannot be read as HDF5 ({first_line(error)}): download or save it again") from error
 
 
-def _read_dataset(path: Path, file: Any, name: str) -> NDArray[Any]:  # noqa: ANN401 (h5py has no types)
-    """Read an array that is stored in the file itself: HDF5 can point to any other file of the machine."""
+def _read_all(path: Path, labelled: bool) -> Arrays:  # noqa: FBT001
     import h5py
 
-    dataset = file[name]
-    if not isinstance(dataset, h5py.Dataset):
-        raise InputError(f"{path}: {name} is not a dataset: save the array as one")
-    if dataset.file.filename != file.filename or dataset.external or dataset.is_virtual:
-        raise InputError(f"{path}: {name} is in another file: save the array itself")
-    array: NDArray[Any] = dataset[()]
-    return np.asarray(array)
+    with h5py.File(path, "r") as file:
+        present = [f"{fold}/{key}" for fold in file if isinstance(file.get(fold), h5py.Group) for key in file[fold]]
+        found = {name: file[name] for name in _require(path, present, labelled)}
+        for name, own in found.items():
+            if not isinstance(own, h5py.Dataset):
+                raise InputError(f"{path}: {name} is not a dataset: save the array as one")
+        check_stored(path, found)
+        return {name: np.asarray(own[()]) for name, own in found.items()}
 
 
 def _check_kinds(path: Path, arrays: Arrays) -> None:

@@ -75,11 +75,11 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         for path in (self.features, self.names):
             path.touch()
-        lines = self.names.read_text().splitlines(keepends=True)
-        self.keys = [line.rstrip("\n") for line in lines if line.endswith("\n")]
-        del self.keys[self.features.stat().st_size // bytes_per_row :]
-        with self.names.open("r+") as stream:
-            stream.truncate(sum(len(key) + 1 for key in self.keys))
+        lines = self.names.read_bytes().split(b"\n")[:-1]  # what follows the last line's end is half written
+        del lines[self.features.stat().st_size // bytes_per_row :]
+        self.keys = [line.decode(errors="replace") for line in lines]
+        with self.names.open("r+b") as stream:
+            stream.truncate(sum(len(line) + 1 for line in lines))
         with self.features.open("r+b") as stream:
             stream.truncate(len(self.keys) * bytes_per_row)
 

@@ -47,10 +47,10 @@ def _first_rows(store: Store) -> dict[str, int]:
     """Return the first row of each text that is whole: it is named after the text and the number of its rows."""
     found = {}
     for row, name in enumerate(store.keys):
-        if name:
-            key, length = name.split()
-            if row + int(length) <= len(store.keys) and not any(store.keys[row + 1 : row + int(length)]):
-                found[key] = row
+        key, _, length = name.partition(" ")
+        last = row + int(length) if length.isdecimal() else row
+        if row < last <= len(store.keys) and not any(store.keys[row + 1 : last]):
+            found[key] = row
     return found
 
 

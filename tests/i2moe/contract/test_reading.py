@@ -38,12 +38,24 @@ def refuse(read, path, content, expected):
         b"",
         b"{",
         b"[" * 100_000,
+        b'["\xed\xa0\x80"]',  # half a sign, as no other file can hold it
+        '["\\ud800"]'.encode("utf-16"),
         b"\xff\xfe",
         b"9" * 5000,
         b'{"a": 1e}',
         b'["\\ud83d"]',
     ],
-    ids=["empty", "open", "nested", "no text", "digits", "number", "half a sign"],
+    ids=[
+        "empty",
+        "open",
+        "nested",
+        "half a sign as bytes",
+        "half a sign in UTF-16",
+        "no text",
+        "digits",
+        "number",
+        "half a sign",
+    ],
 )
 def test_what_is_no_json_is_refused(tmp_path, content):
     refuse(lambda path: read_json(path, "write it again"), tmp_path / "a.json", content, "is not a JSON file: write it")

@@ -35,7 +35,7 @@ def run(tmp_path, monkeypatch):
         rows = [("test", name, *values) for name, values in SCORES.items()]
         rows.append(("validation", "accuracy", 0.9, float("nan"), float("nan")))
         table = pd.DataFrame(rows, columns=["split", "metric", "mean", "low", "high"])
-        table.to_csv(folder / f"{model}.csv", index=False)
+        table.assign(std=0.01, usable=1.0).to_csv(folder / f"{model}.csv", index=False)
         weights = tmp_path / "results/models/adni" / model
         weights.mkdir(parents=True)
         torch.save(mixture("mult").state_dict(), weights / "0.ckpt")
@@ -146,7 +146,8 @@ def rehearsal(tmp_path, monkeypatch):
         scores = [("test", name, *values) for name, values in SCORES.items()]
         metrics = tmp_path / f"results/metrics/adni/{model}.csv"
         metrics.parent.mkdir(parents=True, exist_ok=True)
-        pd.DataFrame(scores, columns=["split", "metric", "mean", "low", "high"]).to_csv(metrics, index=False)
+        table = pd.DataFrame(scores, columns=["split", "metric", "mean", "low", "high"])
+        table.assign(std=0.01, usable=1.0).to_csv(metrics, index=False)
         weights = tmp_path / f"results/models/adni/{model}/0.ckpt"
         weights.parent.mkdir(parents=True)
         torch.save({"weight": torch.zeros(3)}, weights)

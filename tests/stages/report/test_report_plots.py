@@ -43,7 +43,7 @@ def write_model(dataset, model, *, task, weights):
         table.to_csv(curves / f"{seed}.csv", index=False)
         part = pd.DataFrame({"seed": seed, "sample_id": ["p", "q", "r"], "split": "test", "label": labels})
         for name in outputs:
-            part[f"logit_{name}"] = np.array(predicted) == name
+            part[f"logit_{name}"] = (np.array(predicted) == name).astype(float)
         for expert, weight in weights.items():
             part[f"{expert}.weight"] = np.array([weight, weight, weight + 0.3]) + seed / 10
             part = part.assign(**{f"{expert}.logit_{name}": 0.0 for name in outputs})

@@ -27,7 +27,7 @@ PEOPLE = 64  # written at a time
 def genetic() -> None:
     """Write data/features/adni/genetic.npy [N, S], .json, .present.npy and .fitted.npz."""
     settings = load_block("data.adni", Settings)
-    visits = read_visits("adni", dates=("date",))
+    visits = read_visits("adni", {"rid": int, "has_genetic": bool}, dates=("date",))
     merged = merge(find_filesets(settings.raw), settings.genetic)
     present = visits["has_genetic"].to_numpy(bool)
     people, is_train = visits.loc[present, "sample_id"].tolist(), visits.loc[present, "is_train"].to_numpy()

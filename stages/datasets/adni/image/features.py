@@ -30,7 +30,9 @@ AHEAD = 6  # maps read ahead of the one that is written
 def image() -> None:
     """Write data/features/adni/image.npy, .json, .present.npy and .fitted.npz."""
     settings = load_block("data.adni", Settings)
-    visits = read_visits("adni", dates=("date",))
+    visits = read_visits("adni", {"rid": int, "has_image": bool}, dates=("date",))
+    if visits.loc[visits["has_image"], "scan"].isna().any():
+        raise InputError(f"{paths.visits('adni')} names no scan of a subject that has one: rerun the cohort stage")
     if settings.image_source == "freesurfer":
         write_freesurfer(settings, visits)
     else:

@@ -31,7 +31,10 @@ def write_freesurfer(settings: Settings, visits: pd.DataFrame) -> None:
         raise InputError(f"{table.path} has no column such as ST29SV, ST10CV or ST103TA: is this the right table?")
     present = visits["has_image"].to_numpy(bool)
     is_train = visits.loc[present, "is_train"].to_numpy()
-    values = read_measures(table, names, visits.loc[present, "scan"])
+    scans = visits.loc[present, "scan"]
+    if not scans.isin(table.rows.index.astype(str)).all():
+        raise InputError(f"{paths.visits('adni')} names a row that {table.path} lacks: rerun the cohort stage")
+    values = read_measures(table, names, scans)
     kept = [name for name in names if values.loc[is_train, name].notna().any()]
     if not kept:
         raise InputError(f"{table.path}: no train subject has any measure: are these rows of scans?")

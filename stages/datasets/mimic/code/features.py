@@ -17,7 +17,7 @@ from stages.shared.features import save_fitted
 def code() -> None:
     """Write data/features/mimic/code.npy [N, T, codes], .lengths.npy and .json."""
     settings = load_block("data.mimic", Settings)
-    visits = read_samples()
+    visits = read_samples(settings.cohort.max_visits)
     diagnoses = read_diagnoses(visits, settings)
     vocabulary = train_vocabulary(diagnoses, visits, settings.code.min_patients)
     if not vocabulary:

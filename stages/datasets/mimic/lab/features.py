@@ -1,14 +1,15 @@
 """Labs and vitals of MIMIC-IV by visit: mean and last value of each, imputed and scaled with the train split."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
+from i2moe.contract.reading import read_json
 from i2moe.preparation.fitted import Fitted
 from stages.datasets.mimic.lab.items import read_items
 from stages.datasets.mimic.sequences import Visits, fitted_on_visits, read_samples, samples_with, write_sequence
@@ -18,16 +19,18 @@ from stages.shared.base.command import run
 from stages.shared.base.params import load_block
 from stages.shared.features import save_fitted
 
+REMEDY = "run the measurements stage again"
+
 
 def lab() -> None:
     """Write data/features/mimic/lab.npy [N, T, F], .lengths.npy and .json."""
     settings = load_block("data.mimic", Settings)
-    visits = read_samples()
+    visits = read_samples(settings.cohort.max_visits)
     features = features_of(settings.lab)
     values = read_values(visits, features, settings.lab.summaries, paths.interim("mimic"))
     present = samples_with(visits, np.asarray(np.isfinite(values).any(axis=(1, 2))))
     array, names, fitted = impute_and_scale(values, features, visits.is_train & present[visits.row], settings.lab)
-    counts = json.loads((paths.interim("mimic") / "measurements.json").read_text())
+    counts = read_counts(paths.interim("mimic"))
     missing = dict(zip(features, np.isnan(values[:, :, 0]).mean(axis=0).round(4).tolist(), strict=True))
     description = {
         "source": settings.raw,
@@ -53,17 +56,34 @@ def features_of(settings: LabSettings) -> list[str]:
 def read_values(visits: Visits, features: list[str], summaries: Sequence[str], interim: Path) -> NDArray[np.float64]:
     """Return the measurements of the visits [V, features, summaries], NaN where there is none."""
     path = interim / "measurements.parquet"
+    numbers = ", ".join(f"CAST({name} AS DOUBLE) AS {name}" for name in summaries)
     with duckdb.connect() as connection:
         connection.register("visits", visits.table())
-        found = connection.execute(
-            f"SELECT visit, feature::VARCHAR AS feature, {', '.join(summaries)} "  # noqa: S608
-            f"FROM read_parquet('{path}') JOIN visits USING (hadm_id)"
-        ).df()
+        try:
+            found = connection.execute(
+                f"SELECT visit, feature::VARCHAR AS feature, {numbers} "  # noqa: S608
+                f"FROM read_parquet('{path}') JOIN visits USING (hadm_id)"
+            ).df()
+        except duckdb.Error:  # its message may quote a row
+            raise InputError(f"{path} cannot be read as Parquet: {REMEDY}") from None
     values = np.full((len(visits.hadm_id), len(features), len(summaries)), np.nan)
     found = found[found["feature"].isin(features)]
     position = found["feature"].map({name: index for index, name in enumerate(features)}).to_numpy(int)
     values[found["visit"].to_numpy(), position] = found[list(summaries)].to_numpy()
     return values
+
+
+def read_counts(interim: Path) -> dict[str, Any]:
+    """Return how many values the raw data have, by feature.
+
+    Raises:
+        InputError: for a file that is missing or broken.
+    """
+    path = interim / "measurements.json"
+    counts = read_json(path, REMEDY)
+    if not isinstance(counts, dict):
+        raise InputError(f"{path} does not hold counts by feature: {REMEDY}")
+    return counts
 
 
 def impute_and_scale(

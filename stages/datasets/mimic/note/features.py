@@ -29,7 +29,7 @@ Embed = Callable[[list[str]], NDArray[np.floating]]  # notes to features [N, D]
 def note() -> None:
     """Write data/features/mimic/note.npy [N, T, dim], .lengths.npy and .json; zeros where a visit has no note."""
     settings = load_block("data.mimic", Settings)
-    visits = read_samples()
+    visits = read_samples(settings.cohort.max_visits)
     with open_source(settings.raw, settings.memory_limit) as source:
         load_notes(source, visits)
         array, has_note, about, fitted = embed_notes(source, visits, settings.note)

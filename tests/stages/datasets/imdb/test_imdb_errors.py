@@ -164,7 +164,7 @@ def test_a_poster_that_went_away_after_the_cohort(project):
 
 def test_stages_out_of_order(project):
     project()
-    fails(r"data/interim/imdb/movies.json is missing: run the movies stage first", cohort)
+    fails(r"data/interim/imdb/movies.json is missing: run the movies stage", cohort)
     movies()
     fails(r"data/cohorts/imdb.csv is missing: run the dataset's cohort stage", plot)
 

@@ -175,14 +175,14 @@ def test_no_train_text_in_an_image_has_a_known_word(project):
 
 def test_stages_out_of_order(project):
     project()
-    fails(r"data/interim/mmhs/tweets.parquet is missing: run the tweets stage first", cohort)
+    fails(r"data/interim/mmhs/tweets.parquet is missing: run the tweets stage", cohort)
     tweets()
     fails(r"data/cohorts/mmhs.csv is missing: run the dataset's cohort stage", tweet)
 
 
 def test_a_modality_that_the_tweets_stage_did_not_read(project):
     project(modalities=["tweet"])
-    fails(r"data/interim/mmhs/ocr.npy is missing: run the tweets stage first", tweets, cohort, ocr)
+    fails(r"data/interim/mmhs/ocr.npy is missing: run the tweets stage", tweets, cohort, ocr)
 
 
 def test_a_cohort_of_other_tweets(project):

@@ -12,11 +12,13 @@ from i2moe.data import FeatureSet
 from stages.datasets.mmhs.cohort import cohort, decide
 from stages.datasets.mmhs.image import image
 from stages.datasets.mmhs.ocr import ocr
+from stages.datasets.mmhs.settings import Settings
 from stages.datasets.mmhs.source import LABELS, clean, count_votes
 from stages.datasets.mmhs.table import means_path, read_table
 from stages.datasets.mmhs.tweet import tweet
 from stages.datasets.mmhs.tweets import tweets
 from stages.shared.base import paths
+from stages.shared.base.params import load_block
 from tests.stages.datasets.mmhs.conftest import VECTORS
 
 TEA, CAKE, FOG = (np.array(VECTORS[word], float) for word in ("tea", "cake", "fog"))
@@ -72,7 +74,8 @@ def table_of():
 def test_the_tweets_stage_counts_annotators_and_averages_vectors(project):
     project()
     tweets()
-    table, means, inside = read_table(), np.load(means_path("tweet")), np.load(means_path("ocr"))
+    settings = load_block("data.mmhs", Settings)
+    table, means, inside = read_table(settings), np.load(means_path("tweet")), np.load(means_path("ocr"))
     for row, name in enumerate(table["tweet_id"]):
         assert means[row] == pytest.approx(MEANS.get(name, (0, 0) if name == "18" else TEA), abs=1e-6)
         assert inside[row] == pytest.approx(INSIDE_MEANS.get(name, (0, 0)), abs=1e-6)
@@ -88,7 +91,7 @@ def test_the_tweets_stage_counts_annotators_and_averages_vectors(project):
 def test_no_text_reaches_the_table_of_tweets(project):
     project()
     tweets()
-    columns = read_table().select_dtypes(exclude=["number", "bool"]).columns.tolist()
+    columns = read_table(load_block("data.mmhs", Settings)).select_dtypes(exclude=["number", "bool"]).columns.tolist()
     assert columns == ["tweet_id", "fold"]
 
 
