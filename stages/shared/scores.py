@@ -57,10 +57,9 @@ def score_table(
 
 
 def write_scores(table: pd.DataFrame, table_path: Path, summary_path: Path) -> None:
-    """Write the table, and a small JSON of the numbers there are: of test mean and standard deviation, of validation mean.
+    """Write the table, and the numbers there are in short as JSON: of test mean and standard deviation.
 
-    Those of the validation split, by which to choose settings, are in a block of that name. Single labels are in the
-    table only.
+    A block has the means of the validation split, by which to choose settings. Single labels are in the table only.
     """
     rows = table[~table["metric"].str.startswith(LABEL_PREFIX)]
     test, validation = (rows[rows["split"] == split] for split in ("test", "validation"))
