@@ -1,4 +1,4 @@
-"""Compare the models of one dataset on the same test samples: is one better, or is no difference shown?"""
+"""Compare the models of one dataset on the same test samples: is one better, and what does each gain over its base?"""
 
 from dataclasses import asdict
 from functools import cache
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from i2moe.prepared import Prepared
-    from i2moe.resampling import Scores
+    from i2moe.resampling import Scores, Units
+    from i2moe.selection import Array, Metric
 
 
 class Pair(NamedTuple):
@@ -25,7 +26,7 @@ class Pair(NamedTuple):
 
 
 def compare(dataset: Dataset) -> None:
-    """Write the differences in the lead metric, with intervals: results/differences/DATASET.csv."""
+    """Write differences in the lead metric (results/differences/DATASET.csv), and gains in all (DATASET.gains.csv)."""
     import numpy as np
 
     from i2moe.metrics import best_constant
@@ -47,7 +48,9 @@ def compare(dataset: Dataset) -> None:
     table = differences(
         features, logits, pairs(settings.models, settings.vanilla.get(dataset, {}), REFERENCE, CONSTANT)
     )
+    own = gains(features, logits, [Pair(*pair) for pair in settings.bases.get(dataset, {}).items()])
     write_whole(paths.differences(dataset), lambda partial: table.to_csv(partial, index=False, lineterminator="\n"))
+    write_whole(paths.gains(dataset), lambda partial: own.to_csv(partial, index=False, lineterminator="\n"))
     for row in table.to_dict("records"):
         print(f"  {row['model']} against {row['against']}: {row['metric']} {row['difference']:+.4f}, {row['verdict']}")
 
@@ -77,11 +80,10 @@ def differences(features: "Prepared", logits: "dict[str, NDArray[np.float64]]", 
         logits: of each model on the test split, [S, N, C].
         wanted: the pairs.
     """
-    import numpy as np
     import pandas as pd
 
     from i2moe.metrics import lead_metric
-    from i2moe.resampling import difference, holm, resampled, units_of
+    from i2moe.resampling import difference, holm, units_of
     from i2moe.selection import TASK_METRICS
     from stages.shared.cards import CONSTANT
     from stages.shared.explanations import EXPLAINED_SPLIT
@@ -93,8 +95,7 @@ def differences(features: "Prepared", logits: "dict[str, NDArray[np.float64]]", 
 
     @cache  # a model is in several pairs
     def scores(model: str, *, in_one_pot: bool) -> "Scores":
-        each = np.array([float(metric.compute(labels, one)) for one in logits[model]])
-        return each, resampled(metric.compute, labels, logits[model], units.one_pot if in_one_pot else units)
+        return scores_of(metric, labels, logits[model], units.one_pot if in_one_pot else units)
 
     found = []
     for pair in wanted:
@@ -110,6 +111,49 @@ def differences(features: "Prepared", logits: "dict[str, NDArray[np.float64]]", 
         verdict(row.difference, row.p_value, higher_is_better=metric.higher_is_better) for row in table.itertuples()
     ]
     return table
+
+
+def scores_of(metric: "Metric", labels: "Array", logits: "NDArray[np.float64]", units: "Units") -> "Scores":
+    """Return a model's metric of each seed, and on every resample.
+
+    Args:
+        metric: which.
+        labels: of the test split, [N] or [N, C].
+        logits: [S, N, C].
+        units: of the N samples, which are drawn together.
+    """
+    import numpy as np
+
+    from i2moe.resampling import resampled
+
+    each = np.array([float(metric.compute(labels, one)) for one in logits])
+    return each, resampled(metric.compute, labels, logits, units)
+
+
+def gains(features: "Prepared", logits: "dict[str, NDArray[np.float64]]", wanted: list[Pair]) -> "pd.DataFrame":
+    """Return a row per pair and metric: the difference with the interval of this one comparison, on paired resamples.
+
+    Args:
+        features: the dataset.
+        logits: of each model on the test split, [S, N, C].
+        wanted: models, each with the one that it starts from.
+    """
+    import pandas as pd
+
+    from i2moe.resampling import difference, units_of
+    from i2moe.selection import TASK_METRICS
+    from stages.shared.explanations import EXPLAINED_SPLIT
+
+    labels = features.labels[features.rows(EXPLAINED_SPLIT)]
+    units = units_of(features.task, labels, features.groups(EXPLAINED_SPLIT))
+    rows = []
+    for name, metric in TASK_METRICS[features.task].items():
+        models = {model for pair in wanted for model in pair}
+        scores = {model: scores_of(metric, labels, logits[model], units) for model in models}
+        for pair in wanted:
+            found = difference(scores[pair.model], scores[pair.against], units)
+            rows.append([*pair, name, found.value, found.low, found.high])
+    return pd.DataFrame(rows, columns=[*Pair._fields, "metric", "difference", "low", "high"])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Single figures of a run, as the paper's tables have them: scores, agreement of experts, parameters and times."""
 
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -30,6 +31,20 @@ def score_on_test(dataset: str, model: str, metric: str) -> Ours:
     scores = read_scores(dataset, model)
     row = scores[scores["metric"] == metric]
     return Ours(*(100 * row[["mean", "low", "high"]].iloc[0])) if len(row) else Ours(why="not a metric of this task")
+
+
+def gains_on_test(datasets: Iterable[str]) -> pd.DataFrame:
+    """Return the 95 % intervals in percent of what models gain over the ones that they start from.
+
+    Returns:
+        Columns dataset, model, against, metric, delta_low and delta_high.
+    """
+    columns = ["dataset", "model", "against", "metric", "delta_low", "delta_high"]
+    tables = [pd.read_csv(paths.gains(dataset)).assign(dataset=dataset) for dataset in datasets]
+    if not tables:
+        return pd.DataFrame(columns=columns)
+    found = pd.concat(tables)
+    return found.assign(delta_low=100 * found["low"], delta_high=100 * found["high"])[columns]
 
 
 def agreement_share(dataset: str, model: str, case: str) -> Ours:

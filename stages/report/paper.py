@@ -16,7 +16,7 @@ import pandas as pd
 from i2moe.contract.reading import read_csv
 from i2moe.metrics import arrow
 from stages.report.layout import ReadingTable, records
-from stages.report.own_figures import Ours, agreement_share, cost, devices, score_on_test
+from stages.report.own_figures import Ours, agreement_share, cost, devices, gains_on_test, score_on_test
 from stages.shared.base import paths
 from stages.shared.files import write_whole
 from stages.shared.runs import Run
@@ -39,7 +39,10 @@ COSTS = {
     "parameters": "parameters",
 }
 I2MOE = "i2moe-mult"
-LESS = "Less the model that it starts from: differences of means over seeds, without an interval. "
+LESS = (
+    "Less the model that it starts from: ours with the 95 % interval over test samples, which both share, and seeds; "
+    "not corrected for how many there are. "
+)
 DECIMALS = {"seconds_per_epoch": 2, "seconds_of_inference": 2, "parameters": 0}  # of others: 1
 
 
@@ -133,8 +136,8 @@ def paper_rows(run: Run) -> pd.DataFrame:
 
     Returns:
         Columns table, model, dataset, metric, paper, paper_std, ours, low, high, difference, difference_low,
-        difference_high, why, against, delta, paper_delta; no row where no dataset of the paper runs on real files,
-        but for a rehearsal.
+        difference_high, why, against, delta, paper_delta, delta_low, delta_high; no row where no dataset of the paper
+        runs on real files, but for a rehearsal.
     """
     if not (any(is_real(run, dataset) for dataset in published()[1]["dataset"]) or is_rehearsal(run)):
         return pd.DataFrame()
@@ -151,13 +154,15 @@ def paper_rows(run: Run) -> pd.DataFrame:
 
 
 def with_deltas(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add what each model is better than, and by how much: columns against, delta and paper_delta; none are NaN."""
+    """Add what each model is better than, and by how much: against, delta with its interval, and paper_delta."""
     against = [base_of(TABLES[row["table"]], row["model"]) for row in records(rows)]
     rows = rows.assign(against=against)
     first = rows.loc[rows["table"] == 1, ["dataset", "model", "metric", "ours", "paper"]]
     bases = rows.merge(first, "left", left_on=["dataset", "against", "metric"], right_on=["dataset", "model", "metric"])
     deltas = {"delta": "ours", "paper_delta": "paper"}
-    return rows.assign(**{name: rows[own] - bases[f"{own}_y"].to_numpy() for name, own in deltas.items()})
+    rows = rows.assign(**{name: rows[own] - bases[f"{own}_y"].to_numpy() for name, own in deltas.items()})
+    intervals = gains_on_test(rows.loc[rows["delta"].notna(), "dataset"].unique())
+    return rows.merge(intervals, "left", on=["dataset", "model", "against", "metric"])
 
 
 def base_of(table: PaperTable, model: str) -> str:
@@ -236,17 +241,20 @@ def deltas(row: dict[str, Any]) -> list[str]:
     """Write what a model gains over the one that it starts from, ours and the paper's.
 
     Examples:
-        >>> deltas({"against": "i2moe-mult", "delta": 1.25, "paper_delta": -0.5, "why": ""})
-        ['less i2moe-mult: ours +1.2, paper -0.50']
-        >>> deltas({"against": "i2moe-mult", "delta": float("nan"), "paper_delta": -0.5, "why": "not run"})
+        >>> row = {"against": "i2moe-mult", "paper_delta": -0.5, "why": ""}
+        >>> deltas(row | {"delta": 1.25, "delta_low": -2.0, "delta_high": 4.5})
+        ['less i2moe-mult: ours +1.2 [-2.0, +4.5], paper -0.50']
+        >>> nothing = float("nan")
+        >>> deltas(row | {"delta": nothing, "delta_low": nothing, "delta_high": nothing, "why": "not run"})
         ['less i2moe-mult: paper -0.50']
-        >>> deltas({"against": "", "delta": float("nan"), "paper_delta": float("nan"), "why": ""})
+        >>> deltas({"against": ""})
         []
     """
     if not row["against"]:
         return []
     name = SYNTHETIC if row["why"] == SYNTHETIC else "ours"
-    own = "" if pd.isna(row["delta"]) else f"{name} {row['delta']:+.1f}, "
+    gain = with_interval(row, ("delta", "delta_low", "delta_high"), "+.1f")
+    own = "" if pd.isna(row["delta"]) else f"{name} {gain}, "
     return [f"less {row['against']}: {own}paper {row['paper_delta']:+.2f}"]
 
 

@@ -8,6 +8,7 @@ from stages.settings.params import load_params
 from stages.settings.sources import source_files
 from stages.shared.base import paths
 from stages.shared.base.command import run
+from stages.shared.base.params import read_params
 from stages.shared.files import hash_files
 from stages.shared.runs import Explaining, ModelSettings, Numerics, Training, write_settings
 
@@ -24,7 +25,7 @@ def settings() -> None:
         for model in params.run.models
     }
     shutil.rmtree(paths.SETTINGS, ignore_errors=True)
-    write_settings(paths.run_settings(), params.to_run())
+    write_settings(paths.run_settings(), params.to_run(read_params()))
     write_settings(
         paths.training_settings(),
         Training(seeds=params.run.seeds, numerics=Numerics(**params.train.model_dump(exclude={"num_workers"}))),

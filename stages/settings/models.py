@@ -28,6 +28,19 @@ def resolve_models(raw: dict[str, Any]) -> dict[str, Any]:
     return raw | {"models": {dataset: _resolve_dataset(models, dataset) for dataset in datasets}}
 
 
+def bases(raw: dict[str, Any], dataset: str, names: list[str]) -> dict[str, str]:
+    """Return which model each of a dataset's models starts from, where both are among the names.
+
+    Args:
+        raw: params.yaml as it was read, once it was checked.
+        dataset: whose models.
+        names: of models.
+    """
+    own, shared = (_block(raw["models"], key) for key in (dataset, "shared"))
+    found = {name: _block(own, name).get("base", _block(shared, name).get("base")) for name in names}
+    return {name: base for name, base in found.items() if base in names}
+
+
 def _block(settings: dict[str, Any], key: str) -> dict[str, Any]:
     """Return a block of settings, or an empty one where there is none; validation says so."""
     block = settings.get(key)

@@ -13,7 +13,7 @@ from i2moe.base.strict import OnceEach, Positive, PositiveNumber, Probability, S
 from i2moe.model.config import ModelConfig
 from i2moe.selection import SELECTION, check_selection
 from stages.datasets.tables.settings import TableParams
-from stages.settings.models import resolve_models
+from stages.settings.models import bases, resolve_models
 from stages.shared.base import paths
 from stages.shared.base.params import check, read_params
 from stages.shared.cohort.shares import SplitParams
@@ -177,8 +177,12 @@ class Params(Strict):
         }
         return config.model_copy(update=capped)
 
-    def to_run(self) -> Run:
-        """Return what the report must know of the run."""
+    def to_run(self, raw: dict[str, Any]) -> Run:
+        """Return what the report must know of the run.
+
+        Args:
+            raw: the file that this was read from.
+        """
         return Run(
             datasets={dataset: self.label(dataset) for dataset in self.run.datasets},
             models=self.run.models,
@@ -188,6 +192,7 @@ class Params(Strict):
             stand_ins=[name for name in self.run.datasets if self.is_stand_in(name)] if self.synthetic.training else [],
             split_seed=self.split.seed,
             vanilla={dataset: self.vanilla(dataset) for dataset in self.run.datasets},
+            bases={dataset: bases(raw, dataset, self.run.models) for dataset in self.run.datasets},
         )
 
     def vanilla(self, dataset: str) -> dict[str, str]:

@@ -71,6 +71,7 @@ class Run(Strict):
     stand_ins: list[str]  # the datasets whose models train as synthetic.training says
     split_seed: Seed
     vanilla: dict[str, dict[str, str]]  # by dataset and I2MoE, the model that is its fusion alone, where one runs
+    bases: dict[str, dict[str, str]]  # by dataset and model, the model that it starts from, where that runs
 
 
 class ModelSettings(Strict):

@@ -57,17 +57,19 @@ def score_table(
 
 
 def write_scores(table: pd.DataFrame, table_path: Path, summary_path: Path) -> None:
-    """Write the table, and of its test rows mean and standard deviation as a small JSON of the numbers there are.
+    """Write the table, and the numbers there are in short as JSON: of test mean and standard deviation.
 
-    Single labels are in the table only.
+    A block has the means of the validation split, by which to choose settings. Single labels are in the table only.
     """
-    test = table[(table["split"] == "test") & ~table["metric"].str.startswith(LABEL_PREFIX)]
-    summary = {}
+    rows = table[~table["metric"].str.startswith(LABEL_PREFIX)]
+    test, validation = (rows[rows["split"] == split] for split in ("test", "validation"))
+    summary: dict[str, Any] = {}
     for row in test.to_dict("records"):
         if not np.isnan(row["mean"]):
             summary[row["metric"]] = row["mean"]
         if not np.isnan(row["std"]):
             summary[f"{row['metric']}_std"] = row["std"]
+    summary["validation"] = validation.set_index("metric")["mean"].dropna().to_dict()
     table_path.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(table_path, index=False, lineterminator="\n")
     summary_path.write_text(json.dumps(summary, indent=2) + "\n")

@@ -3,6 +3,7 @@
 - Settings are tiny (`documents.TINY`): a small model, one seed, one epoch, and one dataset where a command names none.
 - An experiment ends with its trained models on the first dataset, and with the features of the others; test_pipeline.py
   shows that evaluation, explanation and report follow.
+- Of a grid the first experiment runs; test_experiments.py runs a whole one.
 - A queued experiment on files of one's own ends with the cohort, which reads them.
 - An experiment that the documents name elsewhere ends with a trained model; test_experiments.py runs whole ones.
 - On a dataset's real files, an experiment ends with the cohort of synthetic files that stand where these would. On its
@@ -35,7 +36,8 @@ from tests.pipeline.test_pipeline import DVC, run
 
 DATASETS = ROOT / "stages/datasets"
 TABLES = "stages/datasets/tables/dvc.yaml"
-TRAIN = "pipelines/train/dvc.yaml:train"
+TRAIN, EVALUATE = (f"pipelines/{name}/dvc.yaml:{name}" for name in ("train", "evaluate"))
+GRID = "pipelines/evaluate/dvc.yaml"  # what an experiment of a grid search ends with
 TINY_SETTINGS = {key: value for key, _, value in (setting.partition("=") for setting in TINY)}
 
 
@@ -85,21 +87,35 @@ class Runner:
                 | ("plots", "diff", "HEAD")
                 | ("plots", "show")
                 | ("queue", "status")
+                | ("exp", "list")
                 | ("repro", "-f", "settings")
             ):
+                self.run(*command.words)
+            case ("exp", "show", *_) | ("stage", "list", "--all") | ("dag", _, *_) | ("repro", "--dry", "--force"):
+                self.view(command)
+            case ("metrics", "diff", "main"):
+                if not self.run("git", "branch", "--list", "main"):
+                    self.run("git", "branch", "main")
                 self.run(*command.words)
             case ("repro", *targets):
                 self.reset()
                 self.run("dvc", "repro", *(targets or ["settings"]))
-            case ("exp", "show", *options):
-                wide = self.environment | {"COLUMNS": "1000"}  # of the terminal; DVC would fold what does not fit
-                shown = run([str(DVC), *command.words[1:]], self.folder, wide)
-                assert not options or max(map(len, shown.splitlines())) <= 200
             case ("exp", "diff", name) | ("exp", "branch", name, _) | ("metrics" | "plots", "diff", "HEAD", name):
                 self.bring_experiment(name)
                 self.run(*command.words)
             case _:
                 self.shared(command)
+
+    def view(self, command: Command) -> None:
+        """Show experiments or the graph, in a terminal of 200 columns where it fits."""
+        self.reset()
+        if "--sort-by" in command.words:
+            self.run("dvc", "repro", f"{EVALUATE}@wdbc-i2moe-mult")
+        wide = self.environment | {"COLUMNS": "1000"}  # of the terminal; DVC would fold what does not fit
+        shown = run([str(DVC), *command.words[1:]], self.folder, wide)
+        assert "workspace" in shown or TRAIN in shown
+        if command.words[1:] != ("exp", "show"):
+            assert max(map(len, shown.splitlines())) <= 200
 
     def program(self, command: Command) -> None:
         """Run a program of the project."""
@@ -226,11 +242,13 @@ class Runner:
     def experiment(self, command: Command) -> None:
         """Run `dvc exp run` as far as the module says."""
         words = [word.replace("$PWD", str(self.folder)) for word in command.words]
-        options = [word for word in words[3:] if word not in ("report", "--queue", "--temp")]
+        options = [word for word in words[3:] if word not in ("report", GRID, "--queue", "--temp")]
         in_workspace = not {"--queue", "--temp"} & set(words)
         assert ("report" in words) == in_workspace, f"{command}: in the workspace it would cost others' results"
         assert set(options[::2]) <= {"-S", "-C", "--name"}, f"{command}: no rule knows its options"
-        words = [word for word in words if word != "report"]
+        if GRID in words:
+            words = [word if word.endswith("]") else word.partition(",")[0] for word in words]
+        words = [word for word in words if word not in ("report", GRID)]
         self.reset(command.document)
         dataset = command.document.parent.name
         if (DATASETS / dataset / "synthetic").is_dir():

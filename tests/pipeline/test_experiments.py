@@ -1,9 +1,11 @@
 """Experiments of one dataset beside another's results, in the real DVC: whatever is run, and fails, nothing is lost."""
 
 import hashlib
+import io
 import json
 import time
 
+import pandas as pd
 import pytest
 
 from tests.pipeline.datasets import set_params
@@ -21,6 +23,7 @@ BOTH = {
     "models.wdbc.defaults.hidden_dim": "8",
     "models.digits.defaults.hidden_dim": "8",
 }
+GRID = {"run.datasets": "[wdbc]", "models.wdbc.defaults.hidden_dim": "12,16", "+models.wdbc.mult.dropout": "0.1,0.5"}
 ONE = {"run.datasets": "[wdbc]", "models.wdbc.defaults.hidden_dim": "12"}
 UNKNOWN = {"run.datasets": "[wdbx]"}
 FOLDERS = ("data", "results/models", "results/curves", "results/predictions", "results/explanations", "results/cards")
@@ -106,16 +109,16 @@ def test_experiments_beside_the_workspace_change_nothing_in_it(project):
     changes = project.changes()
     project.run("dvc", "exp", "run", "--temp", "--name", "small", *set_params(ONE))
     project.fails("dvc", "exp", "run", "--temp", "--name", "wrong", *set_params(UNKNOWN))
-    sweep = set_params({"run.datasets": "[wdbc]", "models.wdbc.defaults.hidden_dim": "12,16"})
-    project.run("dvc", "exp", "run", "--queue", "--name", "sweep", *sweep)
+    project.run("dvc", "exp", "run", "--queue", "--name", "grid", *set_params(GRID), "pipelines/evaluate/dvc.yaml")
     project.run("dvc", "exp", "run", "--queue", "--name", "queued-wrong", *set_params(UNKNOWN))
     project.run("dvc", "queue", "start", "-j", "2")
     deadline = time.monotonic() + 400
     while any(state in (status := project.run("dvc", "queue", "status")) for state in ("Queued", "Running")):
         assert time.monotonic() < deadline, status
         time.sleep(2)
-    ended = {line.split()[1]: line.split()[-1] for line in status.splitlines() if "sweep" in line or "wrong" in line}
-    assert ended == {"sweep-1": "Success", "sweep-2": "Success", "queued-wrong": "Failed"}
+    ended = {line.split()[1]: line.split()[-1] for line in status.splitlines() if "grid" in line or "wrong" in line}
+    grid = [f"grid-{number}" for number in range(1, 5)]
+    assert ended == dict.fromkeys(grid, "Success") | {"queued-wrong": "Failed"}
     assert project.results() == project.before
     assert project.changes() == changes
     project.run("dvc", "exp", "branch", "small", "small-model")
@@ -127,6 +130,32 @@ def test_experiments_beside_the_workspace_change_nothing_in_it(project):
     assert project.results(weights).keys() == project.kept(weights).keys()
     assert project.results(weights) != project.kept(weights)
     assert project.results("digits") == project.kept("digits")
+    check_grid(project, grid)
+
+
+def check_grid(project, grid):
+    """Look whether a grid is shown by its validation scores alone, and whether the best's training is there to take."""
+    score = "results/metrics/wdbc/mult.json:validation.auroc"
+    options = ["--only-changed", "--sort-by", score, "--sort-order", "desc"]
+    options += ["--drop", f"(?!Experiment|models|{score}$)"]
+    shown = project.run("env", "COLUMNS=1000", "dvc", "exp", "show", *options)
+    assert max(map(len, shown.splitlines())) <= 200
+    assert [word for word in shown.split() if ".json:" in word] == [score]
+    rows = [line.split()[2:] for line in shown.splitlines() if "[grid-" in line]
+    assert sorted(row[0].strip("[]") for row in rows) == grid
+    scores = [validation_auroc(project, row[0].strip("[]")) for row in rows]
+    assert [float(row[1]) for row in rows] == pytest.approx(scores, abs=1e-5)
+    assert scores == sorted(scores, reverse=True)
+    best = dict(zip([key for key, value in GRID.items() if "," in value], rows[0][2:], strict=True))
+    assert "> python -m stages.train" not in project.run("dvc", "exp", "run", "report", *set_params(best))
+    assert project.results("digits") == project.kept("digits")
+
+
+def validation_auroc(project, experiment):
+    """Return what an experiment's table has."""
+    commit = project.run("git", "for-each-ref", "--format=%(objectname)", f"refs/exps/*/*/{experiment}").strip()
+    table = pd.read_csv(io.StringIO(project.run("git", "show", f"{commit}:results/metrics/wdbc/mult.csv")))
+    return table.set_index(["split", "metric"])["mean"]["validation", "auroc"]
 
 
 def test_an_experiment_without_a_target_takes_results_away_but_not_for_good(project):

@@ -152,6 +152,19 @@ def test_two_devices_train_every_seed_and_one_process_writes(project, environmen
     assert {path.name for path in (copy / "results/models/wdbc/mult").iterdir()} == files_of(0, 1)
 
 
+def test_the_papers_graph_is_shown_before_anything_has_run(tmp_path, environment):
+    """18 models on five datasets; a plan that is not forced ends at the first file that no stage has written."""
+    folder = clone(tmp_path / "project", environment)
+    run([sys.executable, "-m", "stages.profile", "paper", "paper-smoke"], folder, environment)
+    output = run([str(DVC), "repro", "--dry", "--force"], folder, environment)
+    stages = [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+    assert (stages[0], stages[-1]) == ("settings", "report")
+    for name in ("train", "evaluate", "explain"):
+        assert len([stage for stage in stages if f":{name}@" in stage]) == 18 * 5
+    assert len(stages) == len(set(stages)) >= 300
+    assert not (folder / "results/settings").exists()
+
+
 def test_the_lock_holds_no_stage_that_is_not_in_the_graph():
     pipelines = sorted(ROOT.glob("pipelines/*/dvc.yaml"))
     for pipeline in [ROOT / "dvc.yaml", *pipelines, *sorted(ROOT.glob("stages/datasets/*/dvc.yaml"))]:

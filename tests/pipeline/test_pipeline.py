@@ -328,7 +328,7 @@ def test_own_data_without_code_synthetic_regression_by_family_under_a_sparse_i2m
     assert len(cohort[["group_id", "split"]].drop_duplicates()) == 30  # families, each in one split
     assert json.loads((project / "data/features/own/body.json").read_text())["missing_values"] == {"age": 10}
     metrics = json.loads((project / "results/metrics/own/i2moe-switchgate.json").read_text())
-    assert set(metrics) == {"mae", "pearson", "r2", "acc2_neutral_negative", "acc2_neutral_excluded"}
+    assert set(metrics) == {"mae", "pearson", "r2", "acc2_neutral_negative", "acc2_neutral_excluded", "validation"}
     page = (project / "reports/index.html").read_text()
     assert "No single sample is shown: the dataset's licence is restricted" in page
     assert not (project / "results/explanations/own/i2moe-switchgate/example.parquet").exists()

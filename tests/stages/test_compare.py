@@ -9,9 +9,9 @@ from sklearn.metrics import roc_auc_score
 from i2moe import resampling
 from i2moe.explain.ability import KNOWS, abilities
 from i2moe.explain.gate import read_gate
-from i2moe.resampling import Interval, difference, resampled, units_of
+from i2moe.resampling import Interval, bootstrap_interval, difference, resampled, units_of
 from i2moe.selection import accuracy, auroc
-from stages.compare import Pair, differences, pairs
+from stages.compare import Pair, differences, gains, pairs
 from stages.shared.verdicts import BETTER, NOT_SHOWN, WORSE, verdict
 
 
@@ -54,6 +54,25 @@ def test_a_model_that_knows_the_labels_is_better_than_noise_and_one_like_it_is_n
     assert table["usable"].tolist() == [1, 1, 1]
     assert (table["low"] < table["difference"]).all()
     assert (table["difference"] < table["high"]).all()
+
+
+def test_a_gain_is_of_every_metric_on_the_same_resamples():
+    """A model is right on six samples more than its base, else the same: the interval is narrower than its score's."""
+    generator = np.random.default_rng(0)
+    labels = np.resize([0, 1], 120)
+    right = generator.random(120) < 0.7
+    better = right.copy()
+    better[np.flatnonzero(~right)[:6]] = True
+    base, model = (np.eye(2)[np.where(own, labels, 1 - labels)] for own in (right, better))
+    logits = {"base": base[None], "model": model[None]}
+    table = gains(dataset("multiclass", labels), logits, [Pair("model", "base")]).set_index("metric")
+    assert list(table.index) == ["accuracy", "auroc", "macro_f1"]
+    assert table.loc["accuracy", "difference"] == pytest.approx(6 / 120)
+    assert 0 < table.loc["accuracy", "low"] < 0.05 < table.loc["accuracy", "high"]
+    alone = bootstrap_interval(accuracy, labels, logits["model"], units_of("multiclass", labels))
+    paired = table.loc["accuracy", "high"] - table.loc["accuracy", "low"]
+    assert paired < 0.6 * (alone.high - alone.low)
+    assert gains(dataset("multiclass", labels), logits, []).empty
 
 
 def test_a_constant_that_is_lucky_with_the_test_split_is_no_better_than_guessing():

@@ -145,6 +145,11 @@ def differences(dataset: str) -> Path:
     return Path("results/differences") / f"{dataset}.csv"
 
 
+def gains(dataset: str) -> Path:
+    """Return what each of a dataset's models gains over the one that it starts from."""
+    return differences(dataset).with_suffix(".gains.csv")
+
+
 def explanations(dataset: str, model: str) -> Path:
     """Return the folder of a model's explanations."""
     return Path("results/explanations") / dataset / model

@@ -244,11 +244,11 @@ def test_tables_and_charts_of_scores_mark_the_direction_of_their_metrics():
     assert table["better"].tolist() == ["↑", "↓"]
 
 
-def test_scores_hold_every_seed_and_the_summary_only_the_test_split(tmp_path):
-    labels = {"validation": pd.Series([0, 1]).to_numpy(), "test": pd.Series([0, 1, 1, 0]).to_numpy()}
+def test_scores_hold_every_seed_and_the_summary_keeps_the_splits_apart(tmp_path):
+    labels = {"validation": pd.Series([0, 1, 1]).to_numpy(), "test": pd.Series([0, 1, 1, 0]).to_numpy()}
     right = {split: pd.get_dummies(truth).to_numpy(float) for split, truth in labels.items()}
     wrong = {split: 1 - one for split, one in right.items()}
-    logits = {split: pd.Series([right[split], wrong[split]]) for split in labels}
+    logits = {"validation": [right["validation"]] * 2, "test": [right["test"], wrong["test"]]}
     table = score_table("binary", labels, logits, [0, 7], ["no", "yes"])
     write_scores(table, tmp_path / "a" / "m.csv", tmp_path / "a" / "m.json")
     accuracy = table[(table["split"] == "test") & (table["metric"] == "accuracy")].iloc[0]
@@ -256,4 +256,5 @@ def test_scores_hold_every_seed_and_the_summary_only_the_test_split(tmp_path):
     assert accuracy["std"] == pytest.approx(0.707107)  # ddof 1
     summary = json.loads((tmp_path / "a" / "m.json").read_text())
     assert summary["accuracy"] == 0.5
+    assert summary.pop("validation") == {"auroc": 1.0, "accuracy": 1.0, "macro_f1": 1.0}
     assert set(summary) == {f"{name}{tail}" for name in ("accuracy", "auroc", "macro_f1") for tail in ("", "_std")}

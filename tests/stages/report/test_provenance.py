@@ -11,7 +11,7 @@ from stages.shared.runs import Run
 
 RUN = Run(
     datasets={"tiny": "tiny"}, models=["mult"], seeds=[0], max_epochs=None, max_batch_size=None, stand_ins=[],
-    split_seed=0, vanilla={},
+    split_seed=0, vanilla={}, bases={},
 )  # fmt: skip
 
 

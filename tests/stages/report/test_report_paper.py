@@ -41,7 +41,16 @@ def run(tmp_path, monkeypatch):
         torch.save(mixture("mult").state_dict(), weights / "0.ckpt")
     cases = {"disagree_correct": 0.5, "disagree_wrong": 0.3, "agree_correct": 0.15, "agree_wrong": 0.05}
     write(tmp_path / "results/explanations/adni/i2moe-mult", {"agreement": pd.DataFrame([{"by": "sample"} | cases])})
+    write_gains(tmp_path, [("i2moe-mult", "mult"), ("less-forward", "i2moe-mult")])
     return run_of({"adni": "adni", "imdb": "imdb (synthetic)"}, models, stand_ins=["imdb"])
+
+
+def write_gains(root, pairs):
+    """Write gains of nothing on ADNI, from -0.03 to 0.02."""
+    rows = [(*pair, metric, 0.0, -0.03, 0.02) for pair in pairs for metric in SCORES]
+    path = root / "results/differences/adni.gains.csv"
+    path.parent.mkdir(parents=True)
+    pd.DataFrame(rows, columns=["model", "against", "metric", "difference", "low", "high"]).to_csv(path, index=False)
 
 
 def run_of(datasets, models, stand_ins=()):
@@ -54,6 +63,7 @@ def run_of(datasets, models, stand_ins=()):
         stand_ins=list(stand_ins),
         split_seed=0,
         vanilla={},
+        bases={},
     )
 
 
@@ -96,7 +106,8 @@ def test_an_ablation_without_a_figure_in_the_paper_has_a_dash(run):
 def test_a_variant_shows_what_it_gains_over_what_it_starts_from(run):
     """Ours: 66.0 of both models, so nothing. The paper's: 59.76 less 65.08."""
     tables = paper_tables(run)
-    assert cells(tables[3])["less-forward", "adni accuracy ↑"][-1] == "less i2moe-mult: ours +0.0, paper -5.32"
+    less = "less i2moe-mult: ours +0.0 [-3.0, +2.0], paper -5.32"
+    assert cells(tables[3])["less-forward", "adni accuracy ↑"][-1] == less
     alone = published()[1].set_index(["model", "dataset", "metric"])["value"]["switchgate", "adni", "accuracy"]
     gain = f"less switchgate: paper {67.51 - alone:+.2f}"
     assert cells(tables[1])["i2moe-switchgate", "adni accuracy ↑"] == ["ours: not run", "paper 67.51", gain]
@@ -104,6 +115,10 @@ def test_a_variant_shows_what_it_gains_over_what_it_starts_from(run):
     table = paper_rows(run)
     assert set(table.loc[table["against"] != "", "table"]) == {2, 4, 5}
     assert table.loc[table["against"] != "", "paper_delta"].notna().all()
+    ours = table[table["delta"].notna()]
+    assert set(ours["model"]) == {"less-forward"}
+    assert ours[["delta_low", "delta_high"]].to_numpy().tolist() == [[-3.0, 2.0]] * len(ours)
+    assert table.loc[table["delta"].isna(), "delta_low"].isna().all()
 
 
 def test_a_replacement_shows_the_papers_standard_deviation(run):
@@ -155,6 +170,7 @@ def rehearsal(tmp_path, monkeypatch):
         write_seconds(tmp_path / f"results/.training/adni/{model}/0/key", seconds)
     cases = {"disagree_correct": 0.5, "disagree_wrong": 0.3, "agree_correct": 0.15, "agree_wrong": 0.05}
     write(tmp_path / "results/explanations/adni/i2moe-mult", {"agreement": pd.DataFrame([{"by": "sample"} | cases])})
+    write_gains(tmp_path, [(model, "i2moe-mult") for model in models])
     return run_of({"adni": "adni (synthetic)"}, models, stand_ins=["adni"])
 
 
@@ -170,7 +186,8 @@ def test_a_rehearsal_fills_all_six_tables_and_compares_nothing(rehearsal):
     assert all(table.note.startswith("A rehearsal on synthetic data, ") for table in tables)
     assert cells(tables[0])["early", "adni accuracy ↑"] == ["synthetic 66.0 [60.0, 72.0]", "paper 52.01"]
     assert cells(tables[5])["adni", "mult, training, seconds per epoch"] == ["synthetic 1.50", "paper 8.98"]
-    assert cells(tables[3])["less-forward", "adni accuracy ↑"][-1] == "less i2moe-mult: synthetic +0.0, paper -5.32"
+    less = "less i2moe-mult: synthetic +0.0 [-3.0, +2.0], paper -5.32"
+    assert cells(tables[3])["less-forward", "adni accuracy ↑"][-1] == less
 
 
 def test_only_all_models_on_stand_ins_alone_are_a_rehearsal(rehearsal):

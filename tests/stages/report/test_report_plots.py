@@ -71,6 +71,7 @@ def written(datasets, models):
         stand_ins=[],
         split_seed=0,
         vanilla={},
+        bases={},
     )
     write_plots(run)
     return {name: pd.read_csv(f"results/plots/{name}.csv") for name in COLUMNS}

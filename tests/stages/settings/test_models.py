@@ -9,7 +9,7 @@ import pytest
 from i2moe.base.errors import InputError
 from stages.settings.__main__ import describe
 from stages.settings.__main__ import settings as write_settings
-from stages.settings.models import merge
+from stages.settings.models import bases, merge
 from stages.settings.params import load_params
 from tests.stages.conftest import error_of
 
@@ -107,6 +107,15 @@ def test_global_reweighting_replaces_the_block_and_a_block_replaces_it(load):
     params = load(blocks)
     assert params.model("tiny", "simple").reweighting == "global"
     assert params.model("tiny", "back").reweighting.model_dump() == mlp | {"normalise": False}
+
+
+def test_what_runs_has_the_base_of_each_model_that_runs_too():
+    """A dataset's own base wins over the shared one; a base that does not run is none."""
+    shared = {"mult": {}, "mixed": {"base": "mult"}, "ablated": {"base": "mixed"}}
+    raw = {"models": {"shared": shared, "tiny": {"late": {}, "mixed": {"base": "late"}}}}
+    assert bases(raw, "tiny", ["late", "mixed", "ablated"]) == {"mixed": "late", "ablated": "mixed"}
+    assert bases(raw, "other", ["mult", "mixed"]) == {"mixed": "mult"}
+    assert bases(raw, "other", ["mixed"]) == {}
 
 
 def test_bases_that_lead_back_are_refused(load):

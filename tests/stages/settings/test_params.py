@@ -432,7 +432,7 @@ def test_an_i2moe_s_vanilla_model_is_the_one_of_the_run_with_its_fusion_settings
         "wide-i2moe": over | {"hidden_dim": 64},
         "deep-i2moe": over | {"fusion": fusion | {"num_layers": 2}},
     }
-    settings = load({"models.tiny": models, "run.models": list(models)}).to_run()
+    settings = load({"models.tiny": models, "run.models": list(models)}).to_run({"models": {"tiny": models}})
     assert settings.vanilla == {"tiny": {"i2moe": "mult", "wide-i2moe": "wide"}}
-    alone = load({"models.tiny": models, "run.models": ["i2moe", "wide"]}).to_run()
+    alone = load({"models.tiny": models, "run.models": ["i2moe", "wide"]}).to_run({"models": {"tiny": models}})
     assert alone.vanilla == {"tiny": {"i2moe": "wide"}}
