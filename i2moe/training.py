@@ -6,13 +6,14 @@ import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint, ProgressBar
+from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -25,6 +26,7 @@ from i2moe.model.losses import task_loss, total_loss
 from i2moe.model.multimodal import MultimodalModel
 from i2moe.model.tokens import Tokens, in_place_of, of_modality, sum_over_samples, where_present
 from i2moe.model.whole_batch import gather, shared_batch, whole, whole_tokens
+from i2moe.progress import TrainingBar
 from i2moe.selection import SELECTION, check_selection, compute_metrics
 
 
@@ -184,8 +186,8 @@ class TrainingModule(lightning.LightningModule):
 
         Before the epoch's checkpoint is written, which holds the curves, so that a kill loses none of them.
         """
-        logits = gather(torch.cat(self.validation_logits))
-        rows = gather(torch.cat(self.validation_rows)).cpu().numpy()
+        logits = self._of_all(torch.cat(self.validation_logits))
+        rows = self._of_all(torch.cat(self.validation_rows)).cpu().numpy()
         self.validation_logits.clear()
         self.validation_rows.clear()
         # A process without a sample in the last batch was given one of another's.
@@ -201,8 +203,8 @@ class TrainingModule(lightning.LightningModule):
         self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in validation.items()})
         samples = len(self.features.rows("train"))
         # Every process has the loss of the whole batch, but for the balance of its own part.
-        sums = {name: self.all_gather(total).mean() for name, total in self.train_losses.items()}  # type: ignore[union-attr]
-        train = {f"train_{name}": float(total) / samples for name, total in sums.items()}
+        average = partial(self.trainer.strategy.reduce, reduce_op="mean")
+        train = {f"train_{name}": float(average(total)) / samples for name, total in self.train_losses.items()}
         self.train_losses = {}
         self.curves.append({"epoch": self.current_epoch + 1} | dict(sorted((train | validation).items())))
 
@@ -218,6 +220,10 @@ class TrainingModule(lightning.LightningModule):
         """Return Adam with PyTorch's defaults except for the learning rate; one fused call where the device has it."""
         return torch.optim.Adam(self.parameters(), lr=self.config.learning_rate, fused=True)
 
+    def _of_all(self, own: Tensor) -> Tensor:
+        """Return the rows of every process, from this one's."""
+        return gather(own) if self.sharing.processes > 1 else own
+
     def _scaled(self, labels: Tensor) -> Tensor:
         """Standardise the labels of a regression task."""
         return (labels - self.label_mean) / self.label_std if self.features.task == "regression" else labels
@@ -230,7 +236,7 @@ class TrainingModule(lightning.LightningModule):
 
         The fusion method runs as it does when it is explained, without dropout and without views of its experts.
         """
-        lost = int(gather(torch.randint(len(tokens), (1,)).to(self.device))[0])
+        lost = int(self._of_all(torch.randint(len(tokens), (1,)).to(self.device))[0])
         present = of_modality(presence, lost)
         total, count = sum_over_samples(whole_tokens(tokens[lost]), None if present is None else whole(present))
         mean = in_place_of((total / max(1, count)).detach(), tokens[lost])
@@ -255,49 +261,6 @@ def _class_weights(features: FeatureSet, config: ModelConfig) -> Tensor | None:
             f"class_weights {config.class_weights}: one weight per class is needed, in the order {features.classes}"
         )
     return torch.tensor(config.class_weights)
-
-
-class TrainingBar(ProgressBar):
-    """One line for the whole training: batches done, time left, and the latest validation metrics."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        self.seed = seed
-
-    def disable(self) -> None:
-        """Do nothing where Lightning asks for no bar, on all devices but the first: none is shown there anyway."""
-
-    def on_train_start(self, trainer: lightning.Trainer, *_: object) -> None:
-        """Open the bar where training resumes."""
-        from tqdm import tqdm
-
-        epochs = trainer.max_epochs or 0
-        self.bar = tqdm(
-            total=epochs * int(trainer.num_training_batches),
-            initial=trainer.current_epoch * int(trainer.num_training_batches),
-            unit="batch",
-            mininterval=1.0,
-            dynamic_ncols=True,
-            disable=not trainer.is_global_zero,
-            desc=f"seed {self.seed}",
-        )
-
-    def on_train_batch_end(self, *_: object) -> None:
-        """Count a batch."""
-        self.bar.update()
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: object) -> None:
-        """Show the epoch and its validation metrics."""
-        metrics = {
-            name.removeprefix("validation_"): f"{float(value):.3f}" for name, value in trainer.callback_metrics.items()
-        }
-        epoch = f"seed {self.seed}, epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-        self.bar.set_description(epoch, refresh=False)
-        self.bar.set_postfix(metrics, refresh=False)
-
-    def on_train_end(self, *_: object) -> None:
-        """Close the bar, leaving its last state."""
-        self.bar.close()
 
 
 def fit(
@@ -418,7 +381,8 @@ def save(checkpoint: Path, target: Path) -> None:
 
 def _quiet() -> None:
     """Silence what Lightning says about every run; progress and errors stay."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
     warnings.filterwarnings("ignore", message=".*number of training batches.*")

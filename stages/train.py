@@ -32,6 +32,7 @@ CODE = (
     "data.py",
     "inference.py",
     "prepared.py",
+    "progress.py",
     "selection.py",
     "signature.py",
     "training.py",

@@ -67,8 +67,7 @@ def whole_of_some(own: Tensor) -> tuple[Tensor, slice]:
 
 def gather(own: Tensor) -> Tensor:
     """Return the rows of every process, which may differ in number, one process after the other; without gradients."""
-    is_alone = not (distributed.is_available() and distributed.is_initialized())
-    return own if is_alone else _joined(own.detach(), _gathered_sizes(len(own), own.device))
+    return _joined(own.detach(), _gathered_sizes(len(own), own.device))
 
 
 def _gathered_sizes(size: int, device: torch.device) -> list[int]:
