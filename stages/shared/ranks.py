@@ -102,7 +102,7 @@ def _watch(others: "list[subprocess.Popen[bytes]]") -> None:
         if failed:
             for process in others:
                 process.kill()
-            sys.stderr.write("error: " + LOST.format(why=f" (exit status {failed[0]})") + "\n")
+            sys.stderr.write("\nerror: " + LOST.format(why=f" (exit status {failed[0]})") + "\n")
             sys.stderr.flush()
             os._exit(1)
         time.sleep(POLL)
