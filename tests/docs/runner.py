@@ -64,6 +64,10 @@ class Runner:
                 assert self.run("make", "--dry-run", target, *variables).strip()
             case (".", path):
                 self.activate(path)
+            case ("SLURM_JOB_NAME=interactive", *rest):
+                self(command._replace(words=tuple(rest)))
+            case ("torchrun" | "srun", *_):
+                self.on_devices(command)
             case ("python", "-m", *_):
                 self.program(command)
             case _:
@@ -101,6 +105,8 @@ class Runner:
     def program(self, command: Command) -> None:
         """Run a program of the project."""
         match command.words[2:]:
+            case ("stages.workers", *_):  # tests/stages/test_workers.py runs it in a smaller project
+                assert "DEVICES..." in self.run(*command.words, "--help")
             case ("stages.predict",):
                 assert "--raw" in self.run(*command.words, "--help")
             case ("stages.profile", *options):
@@ -119,6 +125,18 @@ class Runner:
                 self.trained_model(command, name, model, options)
             case _:
                 self.benchmark(command)
+
+    def on_devices(self, command: Command) -> None:
+        """Train in two processes, or in a job of SLURM with one; test_scale_pipeline.py has one with two nodes."""
+        devices = {"torchrun": 2, "srun": 1}[command.words[0]]
+        write_params(self.folder / "params.yaml", settings=(*TINY, f"train.devices={devices}", "train.accelerator=cpu"))
+        self.run("dvc", "repro", "settings", f"{TABLES}:features@wdbc")
+        if devices == 1:
+            job = {"SLURM_JOB_NAME": "i2moe", "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"}
+            run([sys.executable, *command.words[2:]], self.folder, self.environment | job)
+        else:
+            self.run(*command.words)
+        assert "seed 0 was trained before" in self.run("python", "-m", "stages.train", *command.words[-2:])
 
     def profile(self, command: Command, options: list[str]) -> None:
         """Lay profiles over the project's own params.yaml, with folders where a dataset's real files belong."""

@@ -143,15 +143,6 @@ def test_fewer_seeds_leave_nothing_stale_and_more_train_nothing_that_was_trained
     run([str(DVC), "repro", f"{TRAIN}@wdbc-mult"], project, environment)
 
 
-def test_two_devices_train_every_seed_and_one_process_writes(project, environment, tmp_path):
-    copy = shutil.copytree(project, tmp_path / "project", symlinks=True)
-    on_two = {"accelerator": "cpu", "devices": 2, "strategy": "ddp"}
-    with edited(copy, lambda params: params["train"].update(on_two)):
-        shutil.rmtree(copy / "results/models/wdbc/mult")
-        run([sys.executable, "-m", "stages.train", "wdbc", "mult"], copy, environment)
-    assert {path.name for path in (copy / "results/models/wdbc/mult").iterdir()} == files_of(0, 1)
-
-
 def test_the_lock_holds_no_stage_that_is_not_in_the_graph():
     pipelines = sorted(ROOT.glob("pipelines/*/dvc.yaml"))
     for pipeline in [ROOT / "dvc.yaml", *pipelines, *sorted(ROOT.glob("stages/datasets/*/dvc.yaml"))]:
