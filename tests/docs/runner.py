@@ -64,10 +64,6 @@ class Runner:
                 assert self.run("make", "--dry-run", target, *variables).strip()
             case (".", path):
                 self.activate(path)
-            case ("SLURM_JOB_NAME=interactive", *rest):
-                self(command._replace(words=tuple(rest)))
-            case ("torchrun" | "srun", *_):
-                self.on_devices(command)
             case ("python", "-m", *_):
                 self.program(command)
             case _:
@@ -128,15 +124,21 @@ class Runner:
 
     def on_devices(self, command: Command) -> None:
         """Train in two processes, or in a job of SLURM with one; test_scale_pipeline.py has one with two nodes."""
-        devices = {"torchrun": 2, "srun": 1}[command.words[0]]
-        write_params(self.folder / "params.yaml", settings=(*TINY, f"train.devices={devices}", "train.accelerator=cpu"))
-        self.run("dvc", "repro", "settings", f"{TABLES}:features@wdbc")
-        if devices == 1:
-            job = {"SLURM_JOB_NAME": "i2moe", "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"}
-            run([sys.executable, *command.words[2:]], self.folder, self.environment | job)
-        else:
-            self.run(*command.words)
-        assert "seed 0 was trained before" in self.run("python", "-m", "stages.train", *command.words[-2:])
+        match command.words:
+            case ("SLURM_JOB_NAME=interactive", *rest):
+                self(command._replace(words=tuple(rest)))
+            case ("torchrun" | "srun" as program, *words, dataset, model):
+                devices, first = (2, program) if program == "torchrun" else (1, words.pop(0))
+                own = ("train.accelerator=cpu", f"train.devices={devices}")
+                write_params(self.folder / "params.yaml", settings=(*TINY, *own))
+                self.run("dvc", "repro", "settings", f"{TABLES}:features@{dataset}")
+                with pytest.MonkeyPatch.context() as job:
+                    for name, value in {"NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}.items():
+                        job.setitem(self.environment, f"SLURM_{name}", value)
+                    self.run(first, *words, dataset, model)
+                assert "seed 0 was trained before" in self.run("python", "-m", "stages.train", dataset, model)
+            case _:
+                pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
 
     def profile(self, command: Command, options: list[str]) -> None:
         """Lay profiles over the project's own params.yaml, with folders where a dataset's real files belong."""
@@ -190,7 +192,7 @@ class Runner:
                 said = {"push": "wdbc: the remote has all", "pull": "wdbc: 12 of 12 outputs are here"}
                 assert said[direction] in self.run(*words)
             case _:
-                pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
+                self.on_devices(command)
 
     def two_runs(self, command: Command, other: str) -> None:
         """Compare a run with itself: committed, under the name of an experiment, or in another folder."""

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import shutil
-import sys
 
 import pytest
 from ruamel.yaml import YAML
