@@ -102,7 +102,7 @@ class Runner:
         """Run a program of the project."""
         match command.words[2:]:
             case ("stages.workers", *_):  # tests/stages/test_workers.py runs it in a smaller project
-                assert "DEVICES..." in self.run(*command.words, "--help")
+                assert "CUDA_VISIBLE_DEVICES" in self.run(*command.words, "--help")
             case ("stages.predict",):
                 assert "--raw" in self.run(*command.words, "--help")
             case ("stages.profile", *options):
