@@ -1,13 +1,14 @@
 """A prepared dataset as a torch dataset. What its files are: `i2moe.prepared`."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, SequentialSampler
 
 from i2moe.prepared import Prepared, Samples
 
@@ -84,7 +85,13 @@ class FeatureSet(Prepared, SampleSet):
         return batch
 
     def loader(
-        self, split: str, batch_size: int, *, shuffle_seed: int | None = None, num_workers: int = 0
+        self,
+        split: str,
+        batch_size: int,
+        *,
+        shuffle_seed: int | None = None,
+        num_workers: int = 0,
+        sharing: "Sharing | None" = None,
     ) -> DataLoader[Batch]:
         """Return batches of a split.
 
@@ -94,13 +101,13 @@ class FeatureSet(Prepared, SampleSet):
             shuffle_seed: give one to shuffle, and to take augmented copies where there are any; both then depend on it
                 and on the epoch alone, so that a resumed run sees the batches that an uninterrupted one sees.
             num_workers: processes that read ahead.
+            sharing: which part of each batch to return; None: all of it.
         """
         view = _View(self, self.rows(split))
         copies = self.num_copies if split == "train" else 0
-        sampler = None if shuffle_seed is None else EpochShuffle(len(view), shuffle_seed, copies)
-        return DataLoader(
-            view, batch_size=batch_size, sampler=sampler, collate_fn=_already_a_batch, num_workers=num_workers
-        )
+        order = SequentialSampler(view) if shuffle_seed is None else EpochShuffle(len(view), shuffle_seed, copies)
+        batches = SharedBatches(order, batch_size, sharing or Sharing())
+        return DataLoader(view, batch_sampler=batches, collate_fn=_already_a_batch, num_workers=num_workers)
 
 
 class EpochShuffle(Sampler[int]):
@@ -130,6 +137,56 @@ class EpochShuffle(Sampler[int]):
         order = generator.permutation(self.size)
         variants = generator.integers(0, self.copies + 1, self.size) if self.copies else 0
         yield from (order + self.size * variants).tolist()
+
+
+class Sharing(NamedTuple):
+    """How a batch is shared out: into pieces one after the other, and each of these among processes."""
+
+    pieces: int = 1
+    processes: int = 1
+    rank: int = 0  # of this process
+
+    def sizes(self, num_samples: int) -> list[int]:
+        """Return how many samples of a piece each process has: as even as can be.
+
+        Examples:
+            >>> Sharing(processes=3).sizes(7)
+            [3, 2, 2]
+        """
+        return _even(num_samples, self.processes)
+
+
+class SharedBatches(Sampler[list[int]]):
+    """The indices of this process in every piece of every batch of a sampler.
+
+    A process that has none in a piece is given the first one of another.
+    """
+
+    def __init__(self, sampler: Sampler[int], batch_size: int, sharing: Sharing) -> None:
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.sharing = sharing
+        size = len(sampler)  # type: ignore[arg-type]
+        batches = [min(batch_size, size - begin) for begin in range(0, size, batch_size)]
+        # By piece: how many samples it has, and its batch.
+        self.pieces = [(piece, batch) for batch in batches for piece in _even(batch, min(sharing.pieces, batch))]
+
+    def __len__(self) -> int:
+        """Return the number of pieces."""
+        return len(self.pieces)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield this process's indices of each piece."""
+        order = iter(self.sampler)
+        for size, _ in self.pieces:
+            piece = list(islice(order, size))
+            sizes = self.sharing.sizes(size)
+            begin = sum(sizes[: self.sharing.rank])
+            yield piece[begin : begin + sizes[self.sharing.rank]] or piece[:1]
+
+
+def _even(total: int, parts: int) -> list[int]:
+    return [(total + parts - 1 - part) // parts for part in range(parts)]
 
 
 class _View(Dataset[Batch]):

@@ -7,36 +7,51 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint, ProgressBar
+from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from i2moe.base.errors import InputError, first_line
-from i2moe.data import Batch, FeatureSet
+from i2moe.data import Batch, FeatureSet, SharedBatches, Sharing
 from i2moe.inference import EVALUATION_BATCH, build_for, mean_tokens, prune, read_tensors
 from i2moe.model.config import ModelConfig
 from i2moe.model.interaction import InteractionMoE, Prediction
 from i2moe.model.losses import task_loss, total_loss
 from i2moe.model.multimodal import MultimodalModel
 from i2moe.model.tokens import Tokens, in_place_of, of_modality, sum_over_samples, where_present
+from i2moe.model.whole_batch import gather, shared_batch, whole, whole_tokens
+from i2moe.progress import TrainingBar
 from i2moe.selection import SELECTION, check_selection, compute_metrics
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where training runs; the names and values are Lightning's."""
+    """Where training runs; the names and values are Lightning's.
+
+    A model's batch size is that of a step of the optimiser, wherever it runs: a batch is cut into
+    `accumulate_grad_batches` pieces one after the other, and each of these is shared out among all devices.
+    """
 
     accelerator: str = "auto"
-    devices: int = 1
+    devices: int = 1  # of each node
+    num_nodes: int = 1
     strategy: str = "auto"
     precision: str = "32-true"
     compile: bool = False  # the fusion's training pass by `torch.compile`, with PyTorch's defaults
+    accumulate_grad_batches: int = 1
     num_workers: int = 0
+
+    @property
+    def num_processes(self) -> int:
+        """Of all nodes, one for each device."""
+        return self.devices * self.num_nodes
 
 
 Curves = list[dict[str, float]]  # a row per epoch: epoch, train_task_loss, validation_accuracy and the like
@@ -50,13 +65,23 @@ class TrainingModule(lightning.LightningModule):
             module, so that checkpoints have the same keys either way.
     """
 
-    def __init__(self, model: MultimodalModel, features: FeatureSet, config: ModelConfig, seed: int) -> None:
+    def __init__(
+        self,
+        model: MultimodalModel,
+        features: FeatureSet,
+        config: ModelConfig,
+        seed: int,
+        hardware: Hardware | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
         self.predict = model.predict
         self.features = features
         self.config = config
         self.seed = seed
+        self.hardware = hardware or Hardware()
+        self.sharing = Sharing()  # of a batch among processes; known once they have started
+        self.piece: tuple[int, int] | None = None  # samples of the current piece of a batch, and of the batch
         self.label_mean, self.label_std = features.label_scale
         self.class_weights: Tensor | None
         weights = _class_weights(features, config)
@@ -65,6 +90,27 @@ class TrainingModule(lightning.LightningModule):
         self.train_losses: dict[str, Tensor] = {}  # sums over the epoch's samples
         self.validation_logits: list[Tensor] = []
         self.validation_rows: list[Tensor] = []
+
+    def setup(self, stage: str) -> None:  # noqa: ARG002 (Lightning's signature)
+        """Find out which part of each batch is this process's."""
+        pieces = self.hardware.accumulate_grad_batches
+        self.sharing = Sharing(pieces, self.trainer.world_size, self.global_rank)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Return this process's part of the train split, in the order of the seed."""
+        return self.features.loader(
+            "train",
+            self.config.batch_size,
+            shuffle_seed=self.seed,
+            num_workers=self.hardware.num_workers,
+            sharing=self.sharing,
+        )
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Return this process's part of the validation split."""
+        sharing = self.sharing._replace(pieces=1)
+        size = EVALUATION_BATCH * sharing.processes
+        return self.features.loader("validation", size, num_workers=self.hardware.num_workers, sharing=sharing)
 
     def on_train_epoch_start(self) -> None:
         """Refresh the mean tokens that replace modalities, if they do, with what the encoders now make of train."""
@@ -77,22 +123,42 @@ class TrainingModule(lightning.LightningModule):
 
         At the first batch, not at the start of the epoch: until then, data loaders draw too, and not always equally.
         """
+        batches = self.trainer.train_dataloader.batch_sampler  # type: ignore[union-attr]
+        assert isinstance(batches, SharedBatches)  # noqa: S101 (of `train_dataloader`)
+        self.piece = batches.pieces[batch_idx]
         if batch_idx == 0:
             stream = np.random.default_rng([self.seed, self.current_epoch, self.global_rank])
             torch.manual_seed(int(stream.integers(2**62)))
 
     def training_step(self, batch: Batch) -> Tensor:
-        """Return the total loss of a batch, and add it and its parts, by expert name, to the epoch's sums."""
+        """Return the total loss of a batch, and add it and its parts, by expert name, to the epoch's sums.
+
+        Of a piece of a batch, the loss is so large that Lightning's mean over pieces is the batch's.
+        """
+        size, batch_size = self.piece or (len(batch.rows), len(batch.rows))
+        with shared_batch(self.sharing.sizes(size)):
+            parts = self._losses(batch, size)
+        for name, value in parts.items():
+            self.train_losses[name] = self.train_losses.get(name, 0) + value.detach() * size
+        total = parts["total_loss"]
+        return total if size == batch_size else total * (self.sharing.pieces * size / batch_size)
+
+    def _losses(self, batch: Batch, size: int) -> dict[str, Tensor]:
+        """Return the losses of a batch, the total one among them, of which this process has a part."""
         batch = batch._replace(labels=self._scaled(batch.labels))
         tokens = self.model.tokens(batch)
         presence = self.model.presence(batch)
         prediction = self.predict(tokens, batch.labels, presence)
         task = self._task_loss(prediction, batch.labels)
+        balance = prediction.balance_loss
+        if balance is not None and self.sharing.processes > 1:  # each process balances its own part
+            own = self.sharing.sizes(size)[self.sharing.rank]
+            balance = balance * (own * self.sharing.processes / size)
         total = total_loss(
             task,
             prediction.interaction_losses,
             self.config.role_weight,
-            prediction.balance_loss,
+            balance,
             getattr(self.config.fusion, "balance_weight", 0.0),
         )
         parts = {"task_loss": task}
@@ -103,12 +169,9 @@ class TrainingModule(lightning.LightningModule):
             parts["decorrelation_loss"] = prediction.decorrelation_loss
             total = total + self.config.decorrelation_weight * prediction.decorrelation_loss
         parts["total_loss"] = total
-        if prediction.balance_loss is not None:
-            parts["balance_loss"] = prediction.balance_loss
-        parts |= {f"{name}_loss": loss for name, loss in prediction.interaction_losses.items()}
-        for name, value in parts.items():
-            self.train_losses[name] = self.train_losses.get(name, 0) + value.detach() * len(batch.rows)
-        return total
+        if balance is not None:
+            parts["balance_loss"] = balance
+        return parts | {f"{name}_loss": loss for name, loss in prediction.interaction_losses.items()}
 
     def on_validation_epoch_start(self) -> None:
         """Drop the parts of a sealed mixture that gain nothing, so that the epoch is judged without them."""
@@ -124,11 +187,11 @@ class TrainingModule(lightning.LightningModule):
 
         Before the epoch's checkpoint is written, which holds the curves, so that a kill loses none of them.
         """
-        logits = self._gather(self.validation_logits)
-        rows = self._gather(self.validation_rows).cpu().numpy()
+        logits = self._of_all(torch.cat(self.validation_logits))
+        rows = self._of_all(torch.cat(self.validation_rows)).cpu().numpy()
         self.validation_logits.clear()
         self.validation_rows.clear()
-        # Under several devices the last batch may repeat samples to make shares equal.
+        # A process without a sample in the last batch was given one of another's.
         rows, first = np.unique(rows, return_index=True)
         logits = logits[torch.from_numpy(first).to(logits.device)].float()
         labels = torch.from_numpy(self.features.labels[rows]).to(self.device)
@@ -140,8 +203,9 @@ class TrainingModule(lightning.LightningModule):
         # What picks the best epoch looks here. Lightning's own logging takes longer than a small model's step.
         self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in validation.items()})
         samples = len(self.features.rows("train"))
-        sums = {name: self.all_gather(total).sum() for name, total in self.train_losses.items()}  # type: ignore[union-attr]
-        train = {f"train_{name}": float(total) / samples for name, total in sums.items()}
+        # Every process has the loss of the whole batch, but for the balance of its own part.
+        average = partial(self.trainer.strategy.reduce, reduce_op="mean")
+        train = {f"train_{name}": float(average(total)) / samples for name, total in self.train_losses.items()}
         self.train_losses = {}
         self.curves.append({"epoch": self.current_epoch + 1} | dict(sorted((train | validation).items())))
 
@@ -157,21 +221,25 @@ class TrainingModule(lightning.LightningModule):
         """Return Adam with PyTorch's defaults except for the learning rate; one fused call where the device has it."""
         return torch.optim.Adam(self.parameters(), lr=self.config.learning_rate, fused=True)
 
+    def _of_all(self, own: Tensor) -> Tensor:
+        """Return the rows of every process, from this one's."""
+        return gather(own) if self.sharing.processes > 1 else own
+
     def _scaled(self, labels: Tensor) -> Tensor:
         """Standardise the labels of a regression task."""
         return (labels - self.label_mean) / self.label_std if self.features.task == "regression" else labels
 
     def _task_loss(self, prediction: Prediction, labels: Tensor) -> Tensor:
-        return task_loss(self.features.task, prediction.logits, labels, self.class_weights)
+        return task_loss(self.features.task, whole(prediction.logits), whole(labels), self.class_weights)
 
     def _missing_loss(self, tokens: list[Tokens], labels: Tensor, presence: Tensor | None) -> Tensor:
         """Return the task loss without one modality, drawn for the batch, whose tokens are at their mean over it.
 
         The fusion method runs as it does when it is explained, without dropout and without views of its experts.
         """
-        lost = int(torch.randint(len(tokens), ()))
+        lost = int(self._of_all(torch.randint(len(tokens), (1,)).to(self.device))[0])
         present = of_modality(presence, lost)
-        total, count = sum_over_samples(tokens[lost], present)
+        total, count = sum_over_samples(whole_tokens(tokens[lost]), None if present is None else whole(present))
         mean = in_place_of((total / max(1, count)).detach(), tokens[lost])
         seen = [*tokens]
         seen[lost] = where_present(mean, tokens[lost], present)
@@ -179,11 +247,6 @@ class TrainingModule(lightning.LightningModule):
         prediction = self.model.predict(seen, presence=presence)
         self.model.fusion.train()
         return self._task_loss(prediction, labels)
-
-    def _gather(self, parts: list[Tensor]) -> Tensor:
-        """Concatenate batches, and those of every device."""
-        gathered: Tensor = self.all_gather(torch.cat(parts))  # type: ignore[assignment]
-        return gathered.flatten(0, 1) if self.trainer.world_size > 1 else gathered
 
 
 def _class_weights(features: FeatureSet, config: ModelConfig) -> Tensor | None:
@@ -199,49 +262,6 @@ def _class_weights(features: FeatureSet, config: ModelConfig) -> Tensor | None:
             f"class_weights {config.class_weights}: one weight per class is needed, in the order {features.classes}"
         )
     return torch.tensor(config.class_weights)
-
-
-class TrainingBar(ProgressBar):
-    """One line for the whole training: batches done, time left, and the latest validation metrics."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        self.seed = seed
-
-    def disable(self) -> None:
-        """Do nothing where Lightning asks for no bar, on all devices but the first: none is shown there anyway."""
-
-    def on_train_start(self, trainer: lightning.Trainer, *_: object) -> None:
-        """Open the bar where training resumes."""
-        from tqdm import tqdm
-
-        epochs = trainer.max_epochs or 0
-        self.bar = tqdm(
-            total=epochs * int(trainer.num_training_batches),
-            initial=trainer.global_step,
-            unit="batch",
-            mininterval=1.0,
-            dynamic_ncols=True,
-            disable=not trainer.is_global_zero,
-            desc=f"seed {self.seed}",
-        )
-
-    def on_train_batch_end(self, *_: object) -> None:
-        """Count a batch."""
-        self.bar.update()
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: object) -> None:
-        """Show the epoch and its validation metrics."""
-        metrics = {
-            name.removeprefix("validation_"): f"{float(value):.3f}" for name, value in trainer.callback_metrics.items()
-        }
-        epoch = f"seed {self.seed}, epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-        self.bar.set_description(epoch, refresh=False)
-        self.bar.set_postfix(metrics, refresh=False)
-
-    def on_train_end(self, *_: object) -> None:
-        """Close the bar, leaving its last state."""
-        self.bar.close()
 
 
 def fit(
@@ -281,7 +301,7 @@ def fit(
     higher_is_better = check_selection(features.task, selection)
     _quiet()
     lightning.seed_everything(seed, workers=True, verbose=False)
-    module = TrainingModule(build_for(features, config), features, config, seed)
+    module = TrainingModule(build_for(features, config), features, config, seed, hardware)
     if hardware.compile:
         module.predict = torch.compile(module.predict)
     best = _checkpoint(
@@ -298,13 +318,7 @@ def fit(
         config.epochs, hardware, [best, last, *bars, _AfterEpoch(on_epoch), *callbacks], progress=progress
     )
     with _going_on_from(unfinished, trainer):
-        trainer.fit(
-            module,
-            features.loader("train", config.batch_size, shuffle_seed=seed, num_workers=hardware.num_workers),
-            features.loader("validation", EVALUATION_BATCH, num_workers=hardware.num_workers),
-            ckpt_path=unfinished if unfinished.exists() else None,
-            weights_only=True,
-        )
+        trainer.fit(module, ckpt_path=unfinished if unfinished.exists() else None, weights_only=True)
     return folder / "best.ckpt"
 
 
@@ -364,8 +378,11 @@ def _trainer(
     return lightning.Trainer(
         accelerator=hardware.accelerator,
         devices=hardware.devices,
+        num_nodes=hardware.num_nodes,
         strategy=hardware.strategy,
         precision=hardware.precision,  # type: ignore[arg-type]
+        accumulate_grad_batches=hardware.accumulate_grad_batches,
+        use_distributed_sampler=False,  # the loaders know which part of a batch is this process's
         max_epochs=epochs,
         num_sanity_val_steps=0,
         logger=False,
@@ -421,7 +438,8 @@ def _anew(checkpoint: Path) -> str:
 
 def _quiet() -> None:
     """Silence what Lightning says about every run; progress and errors stay."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
     warnings.filterwarnings("ignore", message=".*number of training batches.*")

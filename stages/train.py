@@ -11,6 +11,7 @@ from stages.shared.base.command import Dataset, Model, run
 from stages.shared.base.params import load_block
 from stages.shared.files import hash_files, write_whole
 from stages.shared.processes import side_by_side
+from stages.shared.ranks import check_start, end_with_parent, ends_together, lost_process, rank_of
 from stages.shared.runs import Numerics, read_model, read_training
 from stages.shared.seconds import device_name, epoch_timer, now, write_inference
 
@@ -31,6 +32,7 @@ CODE = (
     "data.py",
     "inference.py",
     "prepared.py",
+    "progress.py",
     "selection.py",
     "signature.py",
     "training.py",
@@ -45,14 +47,17 @@ def train(dataset: Dataset, model: Model) -> None:
     """
     settings = read_training()
     numerics, seeds = settings.numerics, settings.seeds
-    if not is_helper():
+    rank = rank_of(numerics.devices, numerics.num_nodes)
+    if rank:
+        end_with_parent()
+    else:
         forget_other_seeds(dataset, model, seeds)
     folders = {seed: paths.training(dataset, model, seed, run_key(numerics, dataset, model, seed)) for seed in seeds}
     trained = [seed for seed, folder in folders.items() if (folder / "weights.ckpt").exists()]
-    for seed in trained:
+    for seed in trained if rank == 0 else []:
         print(f"{dataset} {model}: seed {seed} was trained before, with the same data, settings and code")
     train_seeds(dataset, model, numerics, {seed: folders[seed] for seed in seeds if seed not in trained})
-    if is_helper():
+    if rank:
         return
     for seed, folder in folders.items():
         link(folder / "curves.csv", paths.curves(dataset, model, seed))
@@ -60,11 +65,6 @@ def train(dataset: Dataset, model: Model) -> None:
         for other in set(folder.parent.iterdir()) - {folder}:  # of other settings, finished or killed
             shutil.rmtree(other)
     write_predictions(dataset, model, folders, numerics.accelerator)
-
-
-def is_helper() -> bool:
-    """Return whether Lightning started this process beside the first one, for a further device."""
-    return os.environ.get("LOCAL_RANK", "0") != "0"
 
 
 def forget_other_seeds(dataset: str, model: str, seeds: list[int]) -> None:
@@ -84,17 +84,21 @@ def train_seeds(dataset: str, model: str, numerics: Numerics, folders: dict[int,
     from i2moe.training import Hardware  # imported here once for all processes
 
     hardware = Hardware(**numerics.model_dump(), num_workers=load_block("train.num_workers", int))
+    is_shared = hardware.num_processes > 1
     # Of the machine alone: how many threads sum up decides on the last digits, which must not follow from the seeds.
-    threads = max(1, torch.get_num_threads() // SEEDS_AT_ONCE)
+    # Processes that share a training have as many as Lightning or torchrun gives each.
+    threads = None if is_shared else max(1, torch.get_num_threads() // SEEDS_AT_ONCE)
     calls = [(dataset, model, seed, folder, hardware, threads) for seed, folder in folders.items()]
-    if len(calls) > 1 and hardware.devices == 1 and choose_device(hardware.accelerator).type == "cpu":
+    if is_shared and calls:
+        check_start(hardware.devices, hardware.num_nodes)
+    if len(calls) > 1 and not is_shared and choose_device(hardware.accelerator).type == "cpu":
         side_by_side(train_seed, calls, SEEDS_AT_ONCE)
     else:
         for call in calls:
             train_seed(*call)
 
 
-def train_seed(dataset: str, model: str, seed: int, folder: Path, hardware: "Hardware", threads: int) -> None:
+def train_seed(dataset: str, model: str, seed: int, folder: Path, hardware: "Hardware", threads: int | None) -> None:
     """Leave `weights.ckpt` and `curves.csv` in the folder, in which an unfinished training goes on.
 
     Args:
@@ -103,7 +107,7 @@ def train_seed(dataset: str, model: str, seed: int, folder: Path, hardware: "Har
         seed: of weights, order of samples, dropout and replacement noise.
         folder: of exactly this run.
         hardware: where to train.
-        threads: of PyTorch.
+        threads: of PyTorch; None: as many as it has.
     """
     import torch
 
@@ -111,18 +115,23 @@ def train_seed(dataset: str, model: str, seed: int, folder: Path, hardware: "Har
     from i2moe.inference import choose_device
     from i2moe.training import curves_of, fit, save
 
-    torch.set_num_threads(threads)
+    if threads:
+        torch.set_num_threads(threads)
     live = paths.curves(dataset, model, seed)  # to be looked at meanwhile
-    best = fit(
-        FeatureSet(paths.features(dataset), paths.cohort(dataset)),
-        read_model(dataset, model),
-        seed,
-        folder=folder,
-        hardware=hardware,
-        on_epoch=lambda curves: write_curves(curves, live),
-        callbacks=[epoch_timer(folder, device_name(choose_device(hardware.accelerator).type))],
-    )
-    if is_helper():
+    rank = rank_of(hardware.devices, hardware.num_nodes)
+    try:
+        best = fit(
+            FeatureSet(paths.features(dataset), paths.cohort(dataset)),
+            read_model(dataset, model),
+            seed,
+            folder=folder,
+            hardware=hardware,
+            on_epoch=lambda curves: write_curves(curves, live),
+            callbacks=[epoch_timer(folder, device_name(choose_device(hardware.accelerator).type)), ends_together()],
+        )
+    except RuntimeError as error:
+        raise lost_process(error, rank) from error
+    if rank:
         return
     write_curves(curves_of(best.with_name("last.ckpt")), folder / "curves.csv")
     save(best, folder / "weights.ckpt")

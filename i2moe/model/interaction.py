@@ -19,6 +19,7 @@ from i2moe.model.experts import Experts, Views
 from i2moe.model.fusion import Fused
 from i2moe.model.losses import RoleLosses, Shown, interaction_losses
 from i2moe.model.tokens import Tokens, in_place_of, mean_of, num_samples, values_of, with_values
+from i2moe.model.whole_batch import whole
 
 
 @dataclass(frozen=True)
@@ -160,9 +161,10 @@ class InteractionMoE(Mixture):
         expert_logits = fused.logits[:, :batch]  # [E, B, C]; the intact view comes first
         losses = {}
         if views is not None:
-            compared = torch.unflatten(self._compared(fused), 1, (-1, batch))  # [E, V, B, ·]
-            role_losses = self.losses.given(labels)
-            shown = Shown(views.replaced, None if presence is None else presence.t())
+            compared = whole(torch.unflatten(self._compared(fused), 1, (-1, batch)), 2)  # [E, V, B, ·]
+            role_losses = self.losses.given(None if labels is None else whole(labels))
+            replaced = None if views.replaced is None else whole(views.replaced, 1)
+            shown = Shown(replaced, None if presence is None else whole(presence).t())
             losses = interaction_losses(compared, self.expert_names, len(tokens), role_losses, shown)
         return replace(
             _mix(expert_logits, weights, fused.balance_loss),
@@ -186,7 +188,7 @@ class InteractionMoE(Mixture):
         """Return the penalty on the experts' latents of the intact view, if there is one."""
         if self.config.decorrelate is None:
             return None
-        return PENALTIES[self.config.decorrelate.kind](_latent_of(fused, "decorrelate")[:, :batch])
+        return PENALTIES[self.config.decorrelate.kind](whole(_latent_of(fused, "decorrelate")[:, :batch], 1))
 
     def _views(self, tokens: list[Tokens]) -> Views:
         """Decide what replaces the modalities (Equations 2 and 3; Table 5), and which of them in which view.

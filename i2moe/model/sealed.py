@@ -33,6 +33,7 @@ from i2moe.model.experts import Experts
 from i2moe.model.interaction import Mixture, Prediction, expert_names
 from i2moe.model.losses import best_constant_logits, imitation_losses, sample_losses
 from i2moe.model.tokens import Padded, Tokens
+from i2moe.model.whole_batch import whole
 
 WORDS = 4  # what a modality's module says: belief, echo, own, shadow
 RIDGE = 1e-4  # in the fit of the projection, of a mean diagonal element
@@ -127,7 +128,7 @@ class SealedMixture(Mixture):
         return Prediction(
             logits=self.constant + (parts.sum(dim=0) - parts[-2]).detach() + parts[-2],
             expert_logits=parts.transpose(0, 1),
-            interaction_losses=self._losses(said, labels),
+            interaction_losses=self._losses(_of_whole_batch(said), whole(labels)),
             balance_loss=said.balance_loss,
         )
 
@@ -219,6 +220,11 @@ class SealedMixture(Mixture):
             return losses.mean()
         weights = self.class_weights[labels]
         return (losses if weighted else losses * weights).mean() / weights.mean()
+
+
+def _of_whole_batch(said: Said) -> Said:
+    words = {name: whole(getattr(said, name), 1) for name in ("beliefs", "echoes", "own", "shadows")}
+    return said._replace(**words, joint=whole(said.joint))
 
 
 def _seen_by(tokens: Tokens, seen: Tensor) -> Tokens:

@@ -63,7 +63,7 @@ def print_estimate(params: Params, plan: list[Job], steps: int) -> None:
 
     start_up = time.perf_counter() - started  # what each train stage imports
     hardware = Hardware(**params.train.model_dump())
-    on_cpu = choose_device(hardware.accelerator).type == "cpu" and hardware.devices == 1
+    on_cpu = choose_device(hardware.accelerator).type == "cpu" and hardware.num_processes == 1
     torch.set_num_threads(max(1, torch.get_num_threads() // SEEDS_AT_ONCE))
     print(f"estimate from up to {steps} training steps of each model here; a train stage starts in {start_up:.1f} s")
     total, margin, disk, peak = 0.0, 0.0, 0, 0

@@ -68,7 +68,7 @@ def measure(features: "FeatureSet", job: Job, hardware: "Hardware", num_steps: i
             job.config.model_copy(update={"epochs": 1}),
             0,
             folder=folder,
-            hardware=replace(hardware, devices=1, strategy="auto"),
+            hardware=replace(hardware, devices=1, num_nodes=1, strategy="auto"),
             callbacks=[LambdaCallback(on_train_epoch_start=mark, on_train_batch_end=mark_step)],
             progress=False,
         )

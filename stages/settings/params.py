@@ -143,6 +143,15 @@ class Params(Strict):
             check_selection(block.task, str(config.selection))
         except InputError as error:
             raise ValueError(f"{place}.{error}") from error
+        parts, size = (
+            self.train.num_processes * self.train.accumulate_grad_batches,
+            self.model(dataset, model).batch_size,
+        )
+        if size < parts:
+            raise ValueError(
+                f"{place}.batch_size: {size} samples cannot be cut into {parts} parts (train.devices × train.num_nodes "
+                f"× train.accumulate_grad_batches); allowed: {parts} and more, or fewer parts"
+            )
         if config.class_weights is not None:
             classes = getattr(block, "classes", None)
             if block.task not in ("binary", "multiclass") or (classes and len(classes) != len(config.class_weights)):

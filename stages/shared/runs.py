@@ -1,7 +1,7 @@
 """What the settings stage writes and later stages read: what runs, and each model's settings in full."""
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -18,10 +18,18 @@ class Numerics(Strict):
     """What of `train` may change a number: where and how training runs, with Lightning's and PyTorch's names."""
 
     accelerator: str
-    devices: Positive
-    strategy: str
-    precision: str
+    devices: Positive  # of each node
+    num_nodes: Positive
+    # Others cut the model up, or start processes in a way in which nothing here can follow.
+    strategy: Literal["auto", "ddp", "ddp_find_unused_parameters_true"]
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     compile: bool
+    accumulate_grad_batches: Positive
+
+    @property
+    def num_processes(self) -> int:
+        """Of all nodes, one for each device."""
+        return self.devices * self.num_nodes
 
 
 class HardwareParams(Numerics):

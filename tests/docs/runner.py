@@ -120,6 +120,8 @@ class Runner:
     def program(self, command: Command) -> None:
         """Run a program of the project."""
         match command.words[2:]:
+            case ("stages.workers", *_):  # tests/stages/test_workers.py runs it in a smaller project
+                assert "CUDA_VISIBLE_DEVICES" in self.run(*command.words, "--help")
             case ("stages.predict",):
                 assert "--raw" in self.run(*command.words, "--help")
             case ("stages.profile", *options):
@@ -138,6 +140,24 @@ class Runner:
                 self.trained_model(command, name, model, options)
             case _:
                 self.benchmark(command)
+
+    def on_devices(self, command: Command) -> None:
+        """Train in two processes, or in a job of SLURM with one; test_scale_pipeline.py has one with two nodes."""
+        match command.words:
+            case ("SLURM_JOB_NAME=interactive", *rest):
+                self(command._replace(words=tuple(rest)))
+            case ("torchrun" | "srun" as program, *words, dataset, model):
+                devices, first = (2, program) if program == "torchrun" else (1, words.pop(0))
+                own = ("train.accelerator=cpu", f"train.devices={devices}")
+                write_params(self.folder / "params.yaml", settings=(*TINY, *own))
+                self.run("dvc", "repro", "settings", f"{TABLES}:features@{dataset}")
+                with pytest.MonkeyPatch.context() as job:
+                    for name, value in {"NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}.items():
+                        job.setitem(self.environment, f"SLURM_{name}", value)
+                    self.run(first, *words, dataset, model)
+                assert "seed 0 was trained before" in self.run("python", "-m", "stages.train", dataset, model)
+            case _:
+                pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
 
     def profile(self, command: Command, options: list[str]) -> None:
         """Lay profiles over the project's own params.yaml, with folders where a dataset's real files belong."""
@@ -191,7 +211,7 @@ class Runner:
                 said = {"push": "wdbc: the remote has all", "pull": "wdbc: 12 of 12 outputs are here"}
                 assert said[direction] in self.run(*words)
             case _:
-                pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
+                self.on_devices(command)
 
     def two_runs(self, command: Command, other: str) -> None:
         """Compare a run with itself: committed, under the name of an experiment, or in another folder."""

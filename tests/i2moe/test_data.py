@@ -40,7 +40,7 @@ def test_a_loader_gives_every_row_once_in_an_order_of_seed_and_epoch(synthetic_d
 
     def rows(seed, epoch):
         loader = features.loader("train", 8, shuffle_seed=seed)
-        loader.sampler.set_epoch(epoch)
+        loader.batch_sampler.sampler.set_epoch(epoch)
         return torch.cat([batch.rows for batch in loader]).tolist()
 
     assert sorted(rows(0, 0)) == features.rows("train").tolist()
@@ -214,7 +214,7 @@ def with_copies(folder, features, name, num):
 
 def one_epoch(features, split="train", epoch=0, seed=0):
     loader = features.loader(split, 8, shuffle_seed=seed)
-    loader.sampler.set_epoch(epoch)
+    loader.batch_sampler.sampler.set_epoch(epoch)
     batches = list(loader)
     rows = torch.cat([batch.rows for batch in batches]).numpy()
     return rows, {name: torch.cat([batch.inputs[name] for batch in batches]).numpy() for name in features.modalities}

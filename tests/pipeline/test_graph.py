@@ -143,15 +143,6 @@ def test_fewer_seeds_leave_nothing_stale_and_more_train_nothing_that_was_trained
     run([str(DVC), "repro", f"{TRAIN}@wdbc-mult"], project, environment)
 
 
-def test_two_devices_train_every_seed_and_one_process_writes(project, environment, tmp_path):
-    copy = shutil.copytree(project, tmp_path / "project", symlinks=True)
-    on_two = {"accelerator": "cpu", "devices": 2, "strategy": "ddp"}
-    with edited(copy, lambda params: params["train"].update(on_two)):
-        shutil.rmtree(copy / "results/models/wdbc/mult")
-        run([sys.executable, "-m", "stages.train", "wdbc", "mult"], copy, environment)
-    assert {path.name for path in (copy / "results/models/wdbc/mult").iterdir()} == files_of(0, 1)
-
-
 def test_the_papers_graph_is_shown_before_anything_has_run(tmp_path, environment):
     """18 models on five datasets; a plan that is not forced ends at the first file that no stage has written."""
     folder = clone(tmp_path / "project", environment)

@@ -14,7 +14,15 @@ from stages.shared.runs import Numerics
 from stages.train import run_key
 from tests.stages.conftest import GOOD
 
-NUMERICS = Numerics(accelerator="cpu", devices=1, strategy="auto", precision="32-true", compile=False)
+NUMERICS = Numerics(
+    accelerator="cpu",
+    devices=1,
+    num_nodes=1,
+    strategy="auto",
+    precision="32-true",
+    compile=False,
+    accumulate_grad_batches=1,
+)
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
+from i2moe.model.whole_batch import whole_of_some
+
 MAXOUT_POOL = 2  # linear maps of which a maxout unit takes the largest
 MAXOUT_DROPOUT = 0.3  # whatever a model's dropout
 BATCH_NORM_EPS = 1e-4
@@ -25,15 +27,21 @@ class PatchEmbedding(nn.Module):
 
 
 class BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation that takes its running statistics for a batch of one sample, which has no deviation."""
+    """Batch normalisation that takes its running statistics for a batch of one sample, which has no deviation.
+
+    A batch that several processes share is normalised as a whole.
+    """
 
     def forward(self, features: Tensor) -> Tensor:
         """Normalise features [B, F]."""
-        if self.training and len(features) == 1:
-            return functional.batch_norm(
-                features, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-            )
-        return super().forward(features)
+        if not self.training:
+            return super().forward(features)
+        batch, own = whole_of_some(features)
+        if len(batch) > 1:
+            return super().forward(batch)[own]
+        return functional.batch_norm(
+            features, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+        )
 
 
 class Maxout(nn.Module):

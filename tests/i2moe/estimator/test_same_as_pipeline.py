@@ -66,9 +66,11 @@ def project(tmp_path_factory):
             "train": {
                 "accelerator": "cpu",
                 "devices": 1,
+                "num_nodes": 1,
                 "strategy": "auto",
                 "precision": "32-true",
                 "compile": False,
+                "accumulate_grad_batches": 1,
                 "num_workers": 0,
             },
             "explain": {

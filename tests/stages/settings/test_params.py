@@ -71,6 +71,28 @@ MISTAKES = {
     ),
     "text for a number": ("split.train", "most", ["split.train: ", "valid number", "not 'most'"]),
     "text for an integer": ("train.devices", "two", ["train.devices: ", "valid integer", "not 'two'"]),
+    "no device": ("train.devices", 0, ["train.devices: ", "greater than 0", "not 0"]),
+    "no node": ("train.num_nodes", 0, ["train.num_nodes: ", "greater than 0", "not 0"]),
+    "batches cut into no piece": (
+        "train.accumulate_grad_batches",
+        0,
+        ["train.accumulate_grad_batches: ", "greater than 0", "not 0"],
+    ),
+    "unknown strategy": (
+        "train.strategy",
+        "dpp",
+        ["train.strategy: ", "'dpp'", "auto, ddp, ddp_find_unused_parameters_true", "did you mean 'ddp'?"],
+    ),
+    "unknown precision": (
+        "train.precision",
+        "bf16",
+        ["train.precision: ", "'bf16'", "allowed: 32-true, bf16-mixed, 16-mixed", "did you mean 'bf16-mixed'?"],
+    ),
+    "more devices than samples of a batch": (
+        "train.devices",
+        9,
+        ["models.tiny.mult.batch_size: 8 samples cannot be cut into 9 parts", "allowed: 9 and more, or fewer parts"],
+    ),
     "fraction for an integer": (
         "models.defaults.epochs",
         1.5,
@@ -263,6 +285,12 @@ def test_a_wrong_setting_is_one_line_that_names_key_value_and_remedy(load, key, 
 def test_classes_for_a_regression_are_refused(load):
     message = error_of(load, {f"{TINY}.task": "regression", f"{TINY}.classes": ["no", "yes"]})
     assert f"{TINY}: classes have no meaning for task 'regression'; allowed: for binary and multiclass only" in message
+
+
+def test_all_parts_of_a_batch_count_and_so_does_its_cap(load):
+    parts = {"train.devices": 2, "train.num_nodes": 2, "train.accumulate_grad_batches": 2}
+    assert load(parts).train.num_processes == 4
+    assert "4 samples cannot be cut into 8 parts" in error_of(load, parts | {"run.max_batch_size": 4})
 
 
 def test_several_mistakes_are_reported_together(load):

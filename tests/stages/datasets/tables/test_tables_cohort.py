@@ -12,7 +12,15 @@ from stages.datasets.tables.cohort import cohort
 SETTINGS = """
 run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null, max_batch_size: null}
 split: {train: 0.6, validation: 0.2, test: 0.2, seed: 0}
-train: {accelerator: cpu, devices: 1, strategy: auto, precision: 32-true, compile: false, num_workers: 0}
+train:
+  accelerator: cpu
+  devices: 1
+  num_nodes: 1
+  strategy: auto
+  precision: 32-true
+  compile: false
+  accumulate_grad_batches: 1
+  num_workers: 0
 models:
   tiny:
     mult: {encoder: mlp, encoder_dim: 8, num_patches: 2, hidden_dim: 8, dropout: 0.5, learning_rate: 1e-3,

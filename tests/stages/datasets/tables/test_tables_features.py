@@ -18,7 +18,15 @@ from stages.datasets.tables.source import Source
 SETTINGS = """
 run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null, max_batch_size: null}
 split: {train: 0.6, validation: 0.2, test: 0.2, seed: 0}
-train: {accelerator: cpu, devices: 1, strategy: auto, precision: 32-true, compile: false, num_workers: 0}
+train:
+  accelerator: cpu
+  devices: 1
+  num_nodes: 1
+  strategy: auto
+  precision: 32-true
+  compile: false
+  accumulate_grad_batches: 1
+  num_workers: 0
 data:
   tables:
     tiny: {raw: own.csv, id: sample, label: outcome, task: binary,
