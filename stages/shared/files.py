@@ -29,7 +29,7 @@ def naming(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is None and "requested and" in str(error):  # NumPy's words for a write that was cut short
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
-        if error.errno is not None and error.filename is None:
+        if error.errno is not None and error.filename in (None, f"{path}.partial"):
             error.filename = str(path)
         raise
 

@@ -26,6 +26,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 Dataset = Annotated[str, typer.Argument(help="a name of run.datasets")]
 Model = Annotated[str, typer.Argument(help="a name under models.DATASET")]
 
+PARENT = os.getppid()  # of a stage DVC, asked for before it can be gone
 INTERRUPTED = 130  # exit code of a program that Ctrl-C stopped
 WATCH_SECONDS = 0.5  # between looks at whether DVC still runs
 DVC_FOLDER = Path(".dvc")
@@ -43,8 +44,11 @@ REMEDIES = {
     errno.EPERM: "this user may not do that: give the right to read and write there, then run again",
 }
 # How PyTorch and others word it in errors without a type of their own.
-NO_MEMORY = re.compile(r"(not enough|can't allocate|cannot allocate|out of) memory|bad.alloc", re.IGNORECASE)
-NO_ROOM = re.compile(r"PytorchStreamWriter failed|file write failed")
+NO_MEMORY = re.compile(
+    r"(not enough|can't allocate|cannot allocate|out of) memory|bad.alloc|failed to map segment|can't start new thread",
+    re.IGNORECASE,
+)
+NO_ROOM = re.compile(r"PytorchStreamWriter failed|file write failed|unexpected pos")
 
 
 def run(stage: Callable[..., None]) -> None:
@@ -57,20 +61,24 @@ def run(stage: Callable[..., None]) -> None:
         app()
     except BaseException as error:
         if interrupted.is_set():
-            print("stopped by Ctrl-C: run again, it goes on where it was", file=sys.stderr)
+            print(f"{_new_line()}stopped by Ctrl-C: run again, it goes on where it was", file=sys.stderr)
             sys.exit(INTERRUPTED)
         if (words := _in_words(error)) is None:
             raise
-        sys.exit(f"error: {words}")
+        sys.exit(f"{_new_line()}error: {words}")
+
+
+def _new_line() -> str:
+    """Return what ends the line of a bar, where there may be one."""
+    return "\n" if "tqdm" in sys.modules else ""
 
 
 def _in_words(error: BaseException) -> str | None:
     """Say what a user can mend; nothing of an error of the code."""
     if isinstance(error, InputError):
         return str(error)
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and NO_MEMORY.search(str(error))):
-        return MEMORY.format(first_line(error))
-    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+    is_worded = isinstance(error, RuntimeError | ImportError) and NO_MEMORY.search(str(error))
+    if isinstance(error, MemoryError) or is_worded or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return MEMORY.format(first_line(error))
     if isinstance(error, OSError) and error.errno in REMEDIES:
         return f"{error.filename or Path.cwd()}: {error.strerror}: {REMEDIES[error.errno]}"
@@ -142,10 +150,9 @@ def _end_with_dvc() -> None:
     """End this process once the DVC that started it is gone: who runs DVC again must not meet it."""
     if "DVC_STAGE" not in os.environ:
         return
-    parent = os.getppid()
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == PARENT:
             time.sleep(WATCH_SECONDS)
         os._exit(1)  # `sys.exit` would only end this thread
 
@@ -160,8 +167,7 @@ def _dependencies() -> list[Path]:
     """
     try:
         locks = json.loads((DVC_FOLDER / "tmp/rwlock").read_bytes())
-        parent = os.getppid()
-        read = {path for path, readers in locks["read"].items() if any(one["pid"] == parent for one in readers)}
+        read = {path for path, readers in locks["read"].items() if any(one["pid"] == PARENT for one in readers)}
         return [Path(path) for path in read - set(locks["write"])]
     except (OSError, ValueError, KeyError, TypeError):
         return []
