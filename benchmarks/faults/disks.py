@@ -10,7 +10,7 @@ from benchmarks.faults.again import COHORT, FEATURES, TRAIN, forgotten
 from benchmarks.faults.outcomes import Outcome, judge, message
 from benchmarks.faults.project import Done, Project
 
-STEP = 1.5  # by which a disk grows after each refusal
+STEP = 2  # by which a disk grows after each refusal
 WHOLE = "."  # of the project
 
 

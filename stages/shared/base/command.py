@@ -77,6 +77,8 @@ def _in_words(error: BaseException) -> str | None:
     """Say what a user can mend; nothing of an error of the code."""
     if isinstance(error, InputError):
         return str(error)
+    if not isinstance(error, Exception):
+        return None
     is_worded = isinstance(error, RuntimeError | ImportError) and NO_MEMORY.search(str(error))
     if isinstance(error, MemoryError) or is_worded or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return MEMORY.format(first_line(error))
