@@ -127,7 +127,7 @@ def is_first_process() -> bool:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Keep a command of a stage from running twice at once in a project, since both would write the same files.
+    """Keep a command from running twice at once in a project, since both would write the same files.
 
     Raises:
         InputError: where it runs.
@@ -135,7 +135,7 @@ def _alone() -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     spec = sys.modules["__main__"].__spec__
-    if spec is None or not spec.name.startswith("stages.") or not DVC_FOLDER.is_dir():
+    if spec is None or not DVC_FOLDER.is_dir():
         yield
         return
     command = " ".join([spec.name.removesuffix(".__main__"), *sys.argv[1:]])
