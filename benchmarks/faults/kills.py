@@ -5,16 +5,19 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.faults.outcomes import Outcome, judge
+from benchmarks.faults.outcomes import Outcome, judge, message
 from benchmarks.faults.project import Done, Project, end, kill_all, stages_of
 
 if TYPE_CHECKING:
     import subprocess
 
+CUT_OFF = "Unable to read RWLock-file"
 RUNS_ALREADY = "runs here already: wait until it has ended"
 LONGEST = 30.0  # seconds that a stage may take before it is killed anyway
 Strike = Callable[["subprocess.Popen[str]", Project, float], None]
@@ -32,8 +35,21 @@ def durations(project: Project) -> dict[str, float]:
     return {name: stop - start for (name, start), stop in zip(starts, ends, strict=True)}
 
 
-def kill_each(project: Project, seconds: dict[str, float], strike: Strike, seed: int) -> Iterator[str]:
-    """Run the pipeline until each stage was killed once; yield the names of the stages."""
+def kill_each(
+    project: Project, seconds: dict[str, float], strike: Strike, seed: int, said_after: list[str]
+) -> Iterator[str]:
+    """Run the pipeline until each stage was killed once; yield the names of the stages.
+
+    Args:
+        project: where to.
+        seconds: of each stage.
+        strike: kills.
+        seed: of the moments.
+        said_after: gets what a repetition asks for, if it asks for anything.
+
+    Raises:
+        RuntimeError: when a run fails that was not killed.
+    """
     rng = random.Random(seed)  # noqa: S311
     killed: set[str] = set()
     while True:
@@ -47,12 +63,22 @@ def kill_each(project: Project, seconds: dict[str, float], strike: Strike, seed:
                 break
         else:
             done = end(process, said)
-            if RUNS_ALREADY in done.said:  # what DVC left ends by itself
-                time.sleep(1)
-                continue
-            if done.code:
+            if not done.code:
+                return
+            if not mend(done, project):
                 raise RuntimeError(f"after kills in {sorted(killed)}:\n{done.said[-3000:]}")
-            return
+            said_after.append(message(done, str(project.folder)))
+
+
+def mend(done: Done, project: Project) -> bool:
+    """Do what a message asks for that a kill can leave; return whether there was such a message."""
+    if RUNS_ALREADY in done.said:  # what DVC left ends by itself
+        time.sleep(1)
+    elif CUT_OFF in done.said:  # DVC was killed while it wrote this file
+        (project.folder / ".dvc/tmp/rwlock").unlink()
+    else:
+        return False
+    return True
 
 
 def at_random(process: "subprocess.Popen[str]", project: Project, delay: float) -> None:  # noqa: ARG001 (as all)
@@ -105,13 +131,12 @@ def kills(new: Project, undisturbed: Project, folder: Path, seconds: dict[str, f
     for number, (way, strike) in enumerate(STRIKES.items()):
         project = new.copy(folder / f"killed-{number}")
         wrong: set[str] = set()
-        stages = []
-        for stage in kill_each(project, seconds, strike, seed=number):
+        stages, asked = [], list[str]()
+        for stage in kill_each(project, seconds, strike, number, asked):
             stages.append(stage)
             right = undisturbed.done()
             wrong |= {name for name, text in project.done().items() if text != right.get(name)}
-        outcome = judge(
-            f"kill -9 {way} of each of {len(stages)} stages", project, undisturbed, Done(-9, ""), said="(killed)"
-        )
+        said = "(killed)" + "".join(f"; then {count} x {words}" for words, count in Counter(asked).items())
+        outcome = judge(f"kill -9 {way} of each of {len(stages)} stages", project, undisturbed, Done(-9, ""), said=said)
         note = f"wrong: {sorted(wrong)}" if wrong else outcome.note
-        yield Outcome(outcome.fault, outcome.said, outcome.code, len(wrong) + outcome.accepted, outcome.same, note)
+        yield replace(outcome, accepted=len(wrong) + outcome.accepted, note=note)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from i2moe.base.errors import InputError
 from stages.shared.base import paths
 
 DATA = ("cohorts", "features", "interim", "synthetic", "examples")  # folders of data/ that hold outputs
@@ -114,8 +115,12 @@ def _outputs(stage: dict[str, Any]) -> list[Output]:
 
 def _parse(text: str) -> dict[str, Any]:
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
-    return YAML(typ="safe").load(io.StringIO(text)) or {}
+    try:
+        return YAML(typ="safe").load(io.StringIO(text)) or {}
+    except YAMLError as error:
+        raise InputError("a lock file is not whole: `dvc repro` names it; remove it") from error
 
 
 def _added() -> Iterator[str]:

@@ -46,3 +46,18 @@ def test_a_broken_object_is_found_where_dvc_trusts_it_and_made_again(ran, spoil)
     assert finish(start([DVC, "repro"], ran))[0] == 0
     assert (ran / "out.txt").read_text() == CONTENT
     assert finish(start(VERIFY, ran))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "message"),
+    [
+        (".dvc/tmp/rwlock", "{", "error: Unable to read RWLock-file '.dvc/tmp/rwlock'"),
+        ("dvc.lock", "stages:\n  only:\n    cmd: a\n    de", "error: a lock file is not whole: `dvc repro` names it"),
+    ],
+)
+def test_what_a_kill_cut_off_of_dvcs_own_files_is_named(ran, path, content, message):
+    (ran / path).write_text(content)
+    code, said = finish(start(VERIFY, ran))
+    assert code == 1
+    assert said.startswith(message)
+    assert "Traceback" not in said
