@@ -15,6 +15,7 @@ import numpy as np
 import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -360,6 +361,18 @@ def _checkpoint(path: Path, **settings: Any) -> ModelCheckpoint:  # noqa: ANN401
     )
 
 
+class _WholeCheckpoints(TorchCheckpointIO):
+    """Moves a complete file into place. Lightning's own comes from the temporary folder, maybe on another disk."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:  # noqa: ANN401, ARG002 (Lightning's)
+        """Write a checkpoint whole or not at all."""
+        partial = Path(f"{path}.partial")
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as stream:
+            torch.save(checkpoint, stream)
+        partial.replace(path)
+
+
 class _AfterEpoch(lightning.Callback):
     def __init__(self, call: Callable[[Curves], object]) -> None:
         self.call = call
@@ -389,6 +402,7 @@ def _trainer(
         callbacks=callbacks,
         enable_model_summary=False,
         enable_progress_bar=progress,
+        plugins=[_WholeCheckpoints()],
     )
 
 

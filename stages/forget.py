@@ -83,7 +83,7 @@ def held() -> Iterator["Repo"]:
     Raises:
         InputError: when it runs.
     """
-    from dvc.exceptions import NotDvcRepoError
+    from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.lock import LockError
     from dvc.repo import Repo, lock_repo
     from dvc.rwlock import rwlock
@@ -101,6 +101,8 @@ def held() -> Iterator["Repo"]:
         raise InputError("there is no .dvc here: run this in the project's root") from error
     except LockError as error:
         raise InputError("DVC runs, here or in an experiment: try again when it has ended") from error
+    except DvcException as error:  # a file of DVC's own, which a kill cut off
+        raise InputError(f"{error}: docs/faults.md has the remedy") from error
 
 
 def workers() -> list[Path]:

@@ -38,6 +38,7 @@ from i2moe.model.config import ModelConfig
 from i2moe.model.multimodal import MultimodalModel
 from i2moe.resampling import Units, units_of
 from stages.shared.explanations import EXPLAINED_SPLIT
+from stages.shared.files import naming
 from stages.shared.runs import TokenParams
 
 
@@ -149,7 +150,8 @@ def _find_all(probe: Probe, folder: Path, title: str) -> dict[str, Found]:
         own = kept(path)
         if own is None:
             own = probe.of(name)
-            keep(path, own)
+            with naming(path):
+                keep(path, own)
         found[name] = own
     return found
 

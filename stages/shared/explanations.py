@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from i2moe.contract.reading import Columns, check_columns
+from stages.shared.files import naming
 from stages.shared.parquet import read_parquet
 
 EXPLAINED_SPLIT = "test"  # what explanations and the report are about
@@ -20,7 +21,9 @@ def write(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name, table in tables.items():
-        table.to_parquet(_file(folder, name), index=False)
+        path = _file(folder, name)
+        with naming(path):
+            table.to_parquet(path, index=False)
 
 
 def read(folder: Path, name: str, columns: Columns) -> pd.DataFrame | None:

@@ -3,6 +3,7 @@
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -33,11 +34,17 @@ def side_by_side(function: Callable[..., None], calls: Sequence[tuple[Any, ...]]
                 future.result()
         except BrokenProcessPool as error:
             raise InputError(
-                "a process was ended from outside, perhaps for want of memory: run again, it goes on where it was"
+                "a process was ended from outside, perhaps for want of memory: run again, it goes on where it was; if "
+                "that ends too, lower run.max_batch_size or the number of run.seeds"
             ) from error
+        except KeyboardInterrupt:
+            for process in multiprocessing.active_children():
+                process.kill()  # what they keep, they write whole
+            raise
 
 
 def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent, which Ctrl-C reaches too, ends them
     put_off(LATER)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from i2moe.base.errors import InputError
 from stages.shared.base import paths
+from stages.shared.files import naming
 from stages.shared.images.decoding import content, opened
 from stages.shared.prefetch import read_ahead
 
@@ -85,9 +86,9 @@ class Store:
 
     def append(self, keys: list[str], features: NDArray[np.floating]) -> None:
         """Append features [n, F]; names come last, since they tell what is complete."""
-        with self.features.open("ab") as stream:
+        with naming(self.features), self.features.open("ab") as stream:
             stream.write(np.ascontiguousarray(features, dtype=self.dtype).tobytes())
-        with self.names.open("a") as stream:
+        with naming(self.names), self.names.open("a") as stream:
             stream.write("".join(f"{key}\n" for key in keys))
         self.keys += keys
 

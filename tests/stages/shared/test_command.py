@@ -1,0 +1,194 @@
+"""Stages under faults, in a DVC project of one stage: what a user sees, and what DVC takes for done."""
+
+import contextlib
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from i2moe.base.errors import InputError
+from stages.shared.base.command import run
+from stages.shared.features import save
+from stages.shared.files import naming, write_whole
+
+ROOT = Path(__file__).parents[3]
+DVC = Path(sys.executable).with_name("dvc")
+STAGE = """
+import sys, time
+from pathlib import Path
+from stages.shared.base.command import run
+
+def stage():
+    Path("out.txt").write_text(Path("raw.txt").read_text())
+    Path("started").touch()
+    if Path("change").exists():
+        Path("change").unlink()
+        Path("raw.txt").write_text("new")
+    while Path("wait").exists():
+        time.sleep(0.02)
+
+if __name__ == "__main__":
+    run(stage)
+"""
+PIPELINE = "stages: {only: {cmd: python -m probe, deps: [raw.txt], outs: [out.txt]}}"
+BY_HAND = [sys.executable, "-m", "probe"]
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "probe.py").write_text(STAGE)
+    (tmp_path / "dvc.yaml").write_text(PIPELINE)
+    (tmp_path / "raw.txt").write_text("old")
+    assert start([DVC, "init", "--no-scm", "--quiet"], tmp_path).wait() == 0
+    return tmp_path
+
+
+def start(command, folder):
+    path = f"{DVC.parent}{os.pathsep}{os.environ['PATH']}"
+    own = {"PATH": path, "PYTHONPATH": f"{ROOT}{os.pathsep}.", "DVC_SITE_CACHE_DIR": str(folder / "site")}
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=folder, env=os.environ | own, start_new_session=True, **pipe)
+
+
+def finish(process):
+    said = process.communicate(timeout=100)[0]
+    return process.returncode, said
+
+
+def until(condition):
+    deadline = time.monotonic() + 100
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def nothing_runs(process):
+    """Return whether a process group has ended."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, 0)
+        return False
+    return True
+
+
+def test_a_file_that_changes_under_a_stage_is_not_taken_for_the_one_that_was_read(project):
+    (project / "change").touch()
+    code, said = finish(start([DVC, "repro"], project))
+    assert code != 0
+    assert "error: raw.txt changed while the stage ran" in said
+    assert "Traceback" not in said
+    assert not (project / "dvc.lock").exists()
+    code, said = finish(start([DVC, "repro"], project))
+    assert code == 0, said
+    assert (project / "out.txt").read_text() == "new"
+
+
+def test_ctrl_c_ends_in_one_line_and_leaves_no_process(project):
+    (project / "wait").touch()
+    process = start([DVC, "repro"], project)
+    until((project / "started").exists)
+    os.killpg(process.pid, signal.SIGINT)
+    code, said = finish(process)
+    assert code != 0
+    assert said.count("stopped by Ctrl-C: run again") == 1
+    assert "exited with 130" in said
+    assert "Traceback" not in said
+    until(lambda: nothing_runs(process))
+
+
+def test_a_stage_ends_with_the_dvc_that_started_it(project):
+    (project / "wait").touch()
+    process = start([DVC, "repro"], project)
+    until((project / "started").exists)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    until(lambda: nothing_runs(process))
+    (project / "wait").unlink()
+    code, said = finish(start([DVC, "repro"], project))
+    assert code == 0, said
+
+
+def test_the_same_stage_does_not_run_twice_at_once(project):
+    (project / "wait").touch()
+    first = start(BY_HAND, project)
+    until((project / "started").exists)
+    code, said = finish(start(BY_HAND, project))
+    assert (code, said) == (1, "error: `python -m probe` runs here already: wait until it has ended, then run again\n")
+    (project / "wait").unlink()
+    assert finish(first) == (0, "")
+    assert finish(start(BY_HAND, project)) == (0, "")
+
+
+def ended(stage, monkeypatch):
+    """Run a function as a stage; return the message with which it ends."""
+    monkeypatch.setattr(sys, "argv", ["stage"])
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit) as raised:
+            run(stage)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return str(raised.value.code).strip()
+
+
+def full(write):
+    """Return a stage that writes to a full disk."""
+
+    def stage():
+        with naming(Path("own.npy")):
+            write(Path("/dev/full"))
+
+    return stage
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: path.write_text("a"),
+        lambda path: save(path, np.zeros(10_000)),  # whose error has no number
+    ],
+)
+def test_a_full_disk_is_named_with_the_file(write, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    said = ended(full(write), monkeypatch)
+    assert said == "error: own.npy: No space left on device: the disk has no room left: free some, then run again"
+
+
+def test_a_folder_that_may_not_be_written_is_named(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def refuse(partial):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(partial))
+
+    said = ended(lambda: write_whole(Path("own.csv"), refuse), monkeypatch)
+    assert said.startswith("error: own.csv: Read-only file system: the folder is read-only")
+
+
+@pytest.mark.parametrize("allocate", [lambda: np.empty(10**17), lambda: torch.empty(10**16)])
+def test_too_little_memory_ends_in_a_remedy(allocate, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    said = ended(allocate, monkeypatch)
+    assert said.startswith("error: not enough memory (")
+    assert "lower run.max_batch_size" in said
+
+
+def raise_error(error):
+    raise error
+
+
+def test_an_error_of_the_code_keeps_its_traceback(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["stage"])
+    before = signal.getsignal(signal.SIGINT)
+    for error in (KeyError("a"), RuntimeError("shapes differ"), FileNotFoundError(errno.ENOENT, "no such file", "a")):
+        with pytest.raises(type(error)):
+            run(lambda error=error: raise_error(error))
+    signal.signal(signal.SIGINT, before)
+    assert ended(lambda: raise_error(InputError("own.csv is wrong")), monkeypatch) == "error: own.csv is wrong"
