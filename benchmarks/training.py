@@ -20,12 +20,13 @@ import typer
 from benchmarks.planted.cases import Sizes
 from benchmarks.planted.training import prepare
 from benchmarks.speed import forget_peak, process_megabytes
+from i2moe.checkpoints import save
 from i2moe.data import FeatureSet
 from i2moe.inference import choose_device, load, predict
 from i2moe.metrics import lead_metric
 from i2moe.model.config import ModelConfig
 from i2moe.selection import compute_metrics
-from i2moe.training import Hardware, fit, save
+from i2moe.training import Hardware, fit
 from stages.datasets.planted.generators import composite, terms
 from stages.settings.params import load_params
 from stages.shared.base import paths

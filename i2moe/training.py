@@ -2,10 +2,8 @@
 
 import logging
 import os
-import shutil
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,14 +12,13 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from i2moe.base.errors import InputError, first_line
+from i2moe.base.errors import InputError
+from i2moe.checkpoints import Curves, WholeCheckpoints, going_on_from, kept_in
 from i2moe.data import Batch, FeatureSet, SharedBatches, Sharing
-from i2moe.inference import EVALUATION_BATCH, build_for, mean_tokens, prune, read_tensors
+from i2moe.inference import EVALUATION_BATCH, build_for, mean_tokens, prune
 from i2moe.model.config import ModelConfig
 from i2moe.model.interaction import InteractionMoE, Prediction
 from i2moe.model.losses import task_loss, total_loss
@@ -53,9 +50,6 @@ class Hardware:
     def num_processes(self) -> int:
         """Of all nodes, one for each device."""
         return self.devices * self.num_nodes
-
-
-Curves = list[dict[str, float]]  # a row per epoch: epoch, train_task_loss, validation_accuracy and the like
 
 
 class TrainingModule(lightning.LightningModule):
@@ -305,7 +299,7 @@ def fit(
     module = TrainingModule(build_for(features, config), features, config, seed, hardware)
     if hardware.compile:
         module.predict = torch.compile(module.predict)
-    best = _checkpoint(
+    best = kept_in(
         folder / "best.ckpt",
         monitor=f"validation_{selection}",
         mode="max" if higher_is_better else "min",
@@ -313,64 +307,14 @@ def fit(
     # A callback of its own: `save_last=True` writes nothing after an epoch that is not the best. After the best one, in
     # order to know of it.
     unfinished = folder / "last.ckpt"
-    last = _checkpoint(unfinished)
+    last = kept_in(unfinished)
     bars = [TrainingBar(seed)] if progress else []
     trainer = _trainer(
         config.epochs, hardware, [best, last, *bars, _AfterEpoch(on_epoch), *callbacks], progress=progress
     )
-    with _going_on_from(unfinished, trainer):
+    with going_on_from(unfinished, trainer):
         trainer.fit(module, ckpt_path=unfinished if unfinished.exists() else None, weights_only=True)
     return folder / "best.ckpt"
-
-
-@contextmanager
-def _going_on_from(checkpoint: Path, trainer: lightning.Trainer) -> Iterator[None]:
-    """Name the checkpoint, if there is one, where training fails before it begins.
-
-    Raises:
-        InputError: for a checkpoint that is broken, or of another model.
-    """
-    started = _Started()
-    trainer.callbacks.append(started)  # type: ignore[attr-defined]
-    is_there = checkpoint.exists()
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # Lightning and PyTorch name many kinds of broken or foreign file
-        if not is_there or started.is_set:
-            raise
-        raise InputError(
-            f"training cannot go on from {checkpoint} ({first_line(error)}): {_anew(checkpoint)}"
-        ) from error
-
-
-class _Started(lightning.Callback):
-    """Knows whether training has begun, with everything that a checkpoint holds in its place."""
-
-    is_set = False
-
-    def on_train_start(self, *_: object) -> None:
-        """Note it."""
-        self.is_set = True
-
-
-def _checkpoint(path: Path, **settings: Any) -> ModelCheckpoint:  # noqa: ANN401 (Lightning's)
-    return ModelCheckpoint(
-        path.parent, filename=path.stem, save_on_train_epoch_end=True, enable_version_counter=False, **settings
-    )
-
-
-class _WholeCheckpoints(TorchCheckpointIO):
-    """Moves a complete file into place. Lightning's own comes from the temporary folder, maybe on another disk."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:  # noqa: ANN401, ARG002 (Lightning's)
-        """Write a checkpoint whole or not at all."""
-        partial = Path(f"{path}.partial")
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
-            torch.save(checkpoint, stream)
-        partial.replace(path)
 
 
 class _AfterEpoch(lightning.Callback):
@@ -402,7 +346,7 @@ def _trainer(
         callbacks=callbacks,
         enable_model_summary=False,
         enable_progress_bar=progress,
-        plugins=[_WholeCheckpoints()],
+        plugins=[WholeCheckpoints()],
     )
 
 
@@ -411,43 +355,6 @@ def _be_deterministic() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
     torch.set_deterministic_debug_mode("error")
-
-
-def curves_of(checkpoint: Path) -> Curves:
-    """Return the curves of all epochs up to a training checkpoint's.
-
-    Raises:
-        InputError: for a checkpoint that is missing or broken.
-    """
-    curves: Curves = _part(checkpoint, "curves", list)
-    if not all(isinstance(row, dict) for row in curves):
-        raise InputError(f"{checkpoint} holds no learning curves: {_anew(checkpoint)}")
-    return curves
-
-
-def save(checkpoint: Path, target: Path) -> None:
-    """Keep only the model's weights of a training checkpoint, written whole or not at all.
-
-    Raises:
-        InputError: for a checkpoint that is missing or broken.
-    """
-    state = _part(checkpoint, "state_dict", dict)
-    prefix = "model."
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".partial")
-    torch.save({str(name).removeprefix(prefix): value for name, value in state.items()}, partial)
-    shutil.move(partial, target)
-
-
-def _part(checkpoint: Path, name: str, kind: type) -> Any:  # noqa: ANN401 (of any type)
-    found = read_tensors(checkpoint).get(name)
-    if not isinstance(found, kind):
-        raise InputError(f"{checkpoint} has no {name}: {_anew(checkpoint)}")
-    return found
-
-
-def _anew(checkpoint: Path) -> str:
-    return f"delete the folder {checkpoint.parent}, and train again"
 
 
 def _quiet() -> None:

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 
 from stages.shared.base import paths
 from stages.shared.base.command import Dataset, Model, run
+from stages.shared.base.guard import end_with_parent
 from stages.shared.base.params import load_block
 from stages.shared.files import hash_files, write_whole
 from stages.shared.processes import side_by_side
-from stages.shared.ranks import check_start, end_with_parent, ends_together, lost_process, rank_of
+from stages.shared.ranks import check_start, ends_together, lost_process, rank_of
 from stages.shared.runs import Numerics, read_model, read_training
 from stages.shared.seconds import device_name, epoch_timer, now, write_inference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from i2moe.checkpoints import Curves
     from i2moe.data import FeatureSet
     from i2moe.model.multimodal import MultimodalModel
-    from i2moe.training import Curves, Hardware
+    from i2moe.training import Hardware
 
 SEEDS_AT_ONCE = 3  # of a model on a CPU, each with a third of the threads
 
@@ -29,6 +31,7 @@ CODE = (
     "base",
     "contract",
     "model",
+    "checkpoints.py",
     "data.py",
     "inference.py",
     "prepared.py",
@@ -111,9 +114,10 @@ def train_seed(dataset: str, model: str, seed: int, folder: Path, hardware: "Har
     """
     import torch
 
+    from i2moe.checkpoints import curves_of, save
     from i2moe.data import FeatureSet
     from i2moe.inference import choose_device
-    from i2moe.training import curves_of, fit, save
+    from i2moe.training import fit
 
     if threads:
         torch.set_num_threads(threads)

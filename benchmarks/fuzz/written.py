@@ -159,10 +159,10 @@ def read_checkpoints() -> None:
     """Read curves and weights of a training, and build its model."""
     import torch
 
+    from i2moe.checkpoints import curves_of, save
     from i2moe.data import FeatureSet
     from i2moe.inference import load
     from i2moe.model.config import ModelConfig
-    from i2moe.training import curves_of, save
     from stages.train import write_curves
 
     write_curves(curves_of(Path("training/last.ckpt")), Path("curves.csv"))

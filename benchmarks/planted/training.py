@@ -12,11 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.planted.cases import Sizes
+from i2moe.checkpoints import save
 from i2moe.data import FeatureSet
 from i2moe.inference import load, predict
 from i2moe.model.config import ModelConfig
 from i2moe.model.multimodal import MultimodalModel
-from i2moe.training import Hardware, fit, save
+from i2moe.training import Hardware, fit
 from stages.datasets.planted.generators import Drawn
 from stages.explain.explained import Explained
 from stages.shared.predictions import SplitPredictions

@@ -128,8 +128,9 @@ class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         return self
 
     def _train(self, features: FeatureSet, config: Any, seed: int, folder: Path) -> None:
+        from i2moe.checkpoints import curves_of, save
         from i2moe.inference import load
-        from i2moe.training import Hardware, curves_of, fit, save
+        from i2moe.training import Hardware, fit
 
         with undisturbed():
             best = fit(

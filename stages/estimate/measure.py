@@ -49,7 +49,8 @@ def measure(features: "FeatureSet", job: Job, hardware: "Hardware", num_steps: i
     """
     from pytorch_lightning.callbacks import LambdaCallback
 
-    from i2moe.training import fit, save
+    from i2moe.checkpoints import save
+    from i2moe.training import fit
 
     marks: list[float] = []
 

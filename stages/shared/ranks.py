@@ -69,18 +69,6 @@ def _started() -> tuple[str, int, int] | None:
     return None
 
 
-def end_with_parent() -> None:
-    """Let this process end when the one that started it does, even if that is killed."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(POLL)
-        os._exit(1)  # `sys.exit` would only end this thread
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def ends_together() -> "Callback":
     """Return what ends the first process, with one message, when one that Lightning started for it fails.
 

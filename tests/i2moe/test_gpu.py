@@ -7,10 +7,11 @@ from small_models import METHODS, SPARSE, mixture, tokens
 from test_training import METHODS as SETTINGS
 from test_training import VARIANTS, config, weights
 
+from i2moe.checkpoints import save
 from i2moe.data import FeatureSet
 from i2moe.explain.coalitions import coalition_logits
 from i2moe.inference import choose_device, load, predict
-from i2moe.training import Hardware, fit, save
+from i2moe.training import Hardware, fit
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 

@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from i2moe.base.errors import InputError
+from i2moe.checkpoints import save
 from i2moe.data import FeatureSet, SampleSet
 from i2moe.inference import load, predict, predict_samples
 from i2moe.model.config import ModelConfig
 from i2moe.signature import Signature
-from i2moe.training import Hardware, fit, save
+from i2moe.training import Hardware, fit
 
 CONFIG = ModelConfig.model_validate(
     {

@@ -16,8 +16,8 @@ import torch
 from test_training import ALONE, METHODS, config
 from two_processes import train
 
+from i2moe.checkpoints import curves_of
 from i2moe.data import EpochShuffle, FeatureSet, SharedBatches, Sharing
-from i2moe.training import curves_of
 from tests.conftest import write_synthetic
 from tests.i2moe.model.test_presence import leave_out
 

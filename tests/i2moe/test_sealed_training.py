@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 import torch
 
+from i2moe.checkpoints import save
 from i2moe.data import FeatureSet
 from i2moe.inference import listen, load, predict, prune, scaled_labels
 from i2moe.model.config import ModelConfig
-from i2moe.training import Hardware, fit, save
+from i2moe.training import Hardware, fit
 from stages.explain.explained import Explained
 from stages.explain.methods import METHODS
 from stages.explain.tokens import TOKEN_METHODS

@@ -8,6 +8,7 @@ import pytest
 import torch
 from sklearn.datasets import load_breast_cancer
 
+from i2moe.checkpoints import curves_of, save
 from i2moe.data import FeatureSet
 from i2moe.explain.additive import additive_projection
 from i2moe.explain.coalitions import REPLACEMENTS, coalition_logits
@@ -18,7 +19,7 @@ from i2moe.inference import build_for, load, mean_tokens, predict
 from i2moe.model.config import ModelConfig
 from i2moe.model.tokens import values_of
 from i2moe.selection import compute_metrics
-from i2moe.training import Hardware, curves_of, fit, save
+from i2moe.training import Hardware, fit
 
 CPU = Hardware("cpu")
 STEPS = 6

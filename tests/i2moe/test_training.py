@@ -8,11 +8,12 @@ import torch
 from small_models import SETTINGS, SPARSE
 
 from i2moe.base.errors import InputError
+from i2moe.checkpoints import curves_of, save
 from i2moe.data import FeatureSet
 from i2moe.inference import build_for, load, predict
 from i2moe.model.config import ModelConfig
 from i2moe.selection import compute_metrics
-from i2moe.training import Hardware, TrainingModule, curves_of, fit, save
+from i2moe.training import Hardware, TrainingModule, fit
 
 CPU = Hardware(accelerator="cpu")
 

@@ -49,6 +49,7 @@ EDITS = {
     "stages/inputs/draw.py": {"inputs"},
     "i2moe/metrics.py": {"reference", "evaluate", "explain", "compare", "report"},
     "i2moe/training.py": {"train"},
+    "i2moe/checkpoints.py": {"train"},
     "stages/datasets/tables/features.py": {"features"},
     "stages/datasets/adni/genetic/pruning.py": set(),
     "i2moe/fusion/switchgate.py": set(),

@@ -227,6 +227,7 @@ EDITS = {
     "stages/inputs/draw.py": {"inputs"},
     "stages/datasets/imdb/inputs.py": {"inputs"},
     "i2moe/training.py": {"train"},
+    "i2moe/checkpoints.py": {"train"},
     "i2moe/model/multimodal.py": {"train", "explain"},
     "i2moe/fusion/early.py": {"settings"},
     "own/gated_sum.py": {"settings"},

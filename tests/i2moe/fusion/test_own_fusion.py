@@ -12,12 +12,13 @@ from ruamel.yaml import YAML
 from small_models import tokens
 
 from i2moe.base.errors import InputError
+from i2moe.checkpoints import save
 from i2moe.data import FeatureSet
 from i2moe.inference import load, predict
 from i2moe.model.config import AnyFusionConfig, ModelConfig
 from i2moe.model.fusion import Sizes, build_fusion, import_fusion
 from i2moe.model.multimodal import build_model
-from i2moe.training import Hardware, fit, save
+from i2moe.training import Hardware, fit
 
 ROOT = Path(__file__).parents[3]
 OWN = """

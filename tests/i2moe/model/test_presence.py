@@ -6,6 +6,7 @@ import torch
 from torch.testing import assert_close
 
 from i2moe.base.errors import InputError
+from i2moe.checkpoints import curves_of, save
 from i2moe.data import Batch, FeatureSet
 from i2moe.explain.additive import additive_projection
 from i2moe.explain.coalitions import coalition_logits
@@ -14,7 +15,7 @@ from i2moe.inference import load, mean_tokens, predict
 from i2moe.model.config import ModelConfig
 from i2moe.model.multimodal import build_model
 from i2moe.model.tokens import Padded, values_of
-from i2moe.training import Hardware, curves_of, fit, save
+from i2moe.training import Hardware, fit
 
 SHAPES = {"vector": (6,), "sequence": (4, 3), "image": (2, 3, 3)}
 

@@ -1,0 +1,105 @@
+"""What is kept of a training: the best and the last epoch, written whole, and read back as nothing but tensors."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from i2moe.base.errors import InputError, first_line
+from i2moe.inference import read_tensors
+
+Curves = list[dict[str, float]]  # a row per epoch: epoch, train_task_loss, validation_accuracy and the like
+
+
+def kept_in(path: Path, **settings: Any) -> ModelCheckpoint:  # noqa: ANN401 (Lightning's)
+    """Return what writes a checkpoint to this path after every epoch, or after the best ones where settings say so."""
+    return ModelCheckpoint(
+        path.parent, filename=path.stem, save_on_train_epoch_end=True, enable_version_counter=False, **settings
+    )
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Moves a complete file into place. Lightning's own comes from the temporary folder, maybe on another disk."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:  # noqa: ANN401, ARG002 (Lightning's)
+        """Write a checkpoint whole or not at all."""
+        partial = Path(f"{path}.partial")
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as stream:
+            torch.save(checkpoint, stream)
+        partial.replace(path)
+
+
+@contextmanager
+def going_on_from(checkpoint: Path, trainer: lightning.Trainer) -> Iterator[None]:
+    """Name the checkpoint, if there is one, where training fails before it begins.
+
+    Raises:
+        InputError: for a checkpoint that is broken, or of another model.
+    """
+    started = _Started()
+    trainer.callbacks.append(started)  # type: ignore[attr-defined]
+    is_there = checkpoint.exists()
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # Lightning and PyTorch name many kinds of broken or foreign file
+        if not is_there or started.is_set:
+            raise
+        raise InputError(
+            f"training cannot go on from {checkpoint} ({first_line(error)}): {_anew(checkpoint)}"
+        ) from error
+
+
+class _Started(lightning.Callback):
+    """Knows whether training has begun, with everything that a checkpoint holds in its place."""
+
+    is_set = False
+
+    def on_train_start(self, *_: object) -> None:
+        """Note it."""
+        self.is_set = True
+
+
+def curves_of(checkpoint: Path) -> Curves:
+    """Return the curves of all epochs up to a training checkpoint's.
+
+    Raises:
+        InputError: for a checkpoint that is missing or broken.
+    """
+    curves: Curves = _part(checkpoint, "curves", list)
+    if not all(isinstance(row, dict) for row in curves):
+        raise InputError(f"{checkpoint} holds no learning curves: {_anew(checkpoint)}")
+    return curves
+
+
+def save(checkpoint: Path, target: Path) -> None:
+    """Keep only the model's weights of a training checkpoint, written whole or not at all.
+
+    Raises:
+        InputError: for a checkpoint that is missing or broken.
+    """
+    state = _part(checkpoint, "state_dict", dict)
+    prefix = "model."
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial")
+    torch.save({str(name).removeprefix(prefix): value for name, value in state.items()}, partial)
+    shutil.move(partial, target)
+
+
+def _part(checkpoint: Path, name: str, kind: type) -> Any:  # noqa: ANN401 (of any type)
+    found = read_tensors(checkpoint).get(name)
+    if not isinstance(found, kind):
+        raise InputError(f"{checkpoint} has no {name}: {_anew(checkpoint)}")
+    return found
+
+
+def _anew(checkpoint: Path) -> str:
+    return f"delete the folder {checkpoint.parent}, and train again"

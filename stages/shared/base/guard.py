@@ -1,0 +1,126 @@
+"""What guards a stage's command: one run at a time, none without the DVC that started it, one version of its files."""
+
+import functools
+import json
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from i2moe.base.errors import InputError
+
+PARENT = os.getppid()  # asked for before it can be gone
+WATCH_SECONDS = 0.5  # between looks at whether it still runs
+DVC_FOLDER = Path(".dvc")
+
+
+def guarded(stage: Callable[..., None]) -> Callable[..., None]:
+    """Let a stage run alone, and of one version of its files."""
+
+    @functools.wraps(stage)
+    def call(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 (as the stage's)
+        if not is_first_process():
+            stage(*arguments, **options)
+            return
+        with _alone():
+            if "DVC_STAGE" in os.environ:
+                end_with_parent()  # who runs DVC again must not meet this process
+            paths = _dependencies()
+            before = _states(paths)
+            stage(*arguments, **options)
+            _require_unchanged(before, _states(paths))
+
+    return call
+
+
+def is_first_process() -> bool:
+    """Return whether no other process of the same run started this one, for a further device or machine."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep a command from running twice at once in a project, since both would write the same files.
+
+    Raises:
+        InputError: where it runs.
+    """
+    from filelock import FileLock, Timeout
+
+    spec = sys.modules["__main__"].__spec__
+    if spec is None or not DVC_FOLDER.is_dir():
+        yield
+        return
+    command = " ".join([spec.name.removesuffix(".__main__"), *sys.argv[1:]])
+    lock = DVC_FOLDER / "tmp/stages" / f"{re.sub(r'[^A-Za-z0-9]+', '-', command)[:200]}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, timeout=0):
+            yield
+    except Timeout as error:
+        raise InputError(f"`python -m {command}` runs here already: wait until it has ended, then run again") from error
+
+
+def end_with_parent() -> None:
+    """Let this process end when the one that started it does, even if that is killed."""
+
+    def watch() -> None:
+        while os.getppid() == PARENT:
+            time.sleep(WATCH_SECONDS)
+        os._exit(1)  # `sys.exit` would only end this thread
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _dependencies() -> list[Path]:
+    """Return the files and folders that the running stage depends on; none of a stage run by hand.
+
+    DVC hashes them again when the stage has ended, and takes the result for what its outputs were made of. It lists
+    them in the file by which it keeps two runs apart.
+    """
+    try:
+        locks = json.loads((DVC_FOLDER / "tmp/rwlock").read_bytes())
+        read = {path for path, readers in locks["read"].items() if any(one["pid"] == PARENT for one in readers)}
+        return [Path(path) for path in read - set(locks["write"])]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _states(paths: list[Path]) -> dict[str, tuple[int, ...]]:
+    """Return what tells a version of each file, by its path."""
+    return {str(file): _state(file) for path in paths for file in _files(path)}
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        yield from (Path(folder) / name for name in names)
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:  # removed, or a link to nothing
+        return ()
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def _require_unchanged(before: dict[str, tuple[int, ...]], after: dict[str, tuple[int, ...]]) -> None:
+    """Refuse a result that may be of two versions of a file.
+
+    Raises:
+        InputError: naming the first file that changed, came or went.
+    """
+    changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    if changed:
+        raise InputError(
+            f"{os.path.relpath(changed[0])} changed while the stage ran, so that what it wrote may be of neither "
+            "version: run again"
+        )
