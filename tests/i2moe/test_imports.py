@@ -55,6 +55,7 @@ MAY_IMPORT = {
     "trained": {"base", "contract", "data", "inference", "model", "preparation", "selection", "signature"},
     "estimator": {
         "base",
+        "checkpoints",
         "contract",
         "data",
         "explain",
@@ -66,8 +67,9 @@ MAY_IMPORT = {
         "trained",
         "training",
     },
-    "explain": {"data", "inference", "metrics", "model", "resampling", "selection"},
-    "training": {"base", "data", "inference", "model", "selection"},
+    "explain": {"base", "data", "inference", "metrics", "model", "resampling", "selection"},
+    "checkpoints": {"base", "inference"},
+    "training": {"base", "checkpoints", "data", "inference", "model", "progress", "selection"},
 }
 
 
