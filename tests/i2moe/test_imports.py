@@ -67,7 +67,7 @@ MAY_IMPORT = {
         "trained",
         "training",
     },
-    "explain": {"base", "data", "inference", "metrics", "model", "resampling", "selection"},
+    "explain": {"base", "contract.reading", "data", "inference", "metrics", "model", "resampling", "selection"},
     "checkpoints": {"base", "inference"},
     "training": {"base", "checkpoints", "data", "inference", "model", "progress", "selection"},
 }
