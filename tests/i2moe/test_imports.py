@@ -67,7 +67,8 @@ MAY_IMPORT = {
         "training",
     },
     "explain": {"data", "inference", "metrics", "model", "resampling", "selection"},
-    "training": {"base", "data", "inference", "model", "selection"},
+    "progress": set(),
+    "training": {"base", "data", "inference", "model", "progress", "selection"},
 }
 
 
