@@ -69,6 +69,7 @@ MAY_IMPORT = {
     },
     "explain": {"base", "contract.reading", "data", "inference", "metrics", "model", "resampling", "selection"},
     "checkpoints": {"base", "inference"},
+    "progress": set(),
     "training": {"base", "checkpoints", "data", "inference", "model", "progress", "selection"},
 }
 

@@ -7,6 +7,7 @@ two processes, for to start these takes longest.
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -84,8 +85,14 @@ def root(tmp_path_factory):
     for name in SPARSE:
         model = {"fusion": {"method": name, **METHODS[name]}}
         cases.append(on_two(case(root, name, "two", model=model, hardware={"precision": "bf16-mixed"})))
+    train_on_two(root, cases)
+    return root
+
+
+def train_on_two(root, cases):
+    """Train cases in the same two processes."""
     (root / "cases.json").write_text(json.dumps(cases))
-    main = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(23_000 + os.getpid() % 5000)}
+    main = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     common = os.environ | main | {"NODE_RANK": "0", "WORLD_SIZE": "2", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, HERE / "two_processes.py", root / "cases.json"]
     processes = [
@@ -94,7 +101,12 @@ def root(tmp_path_factory):
     ]
     said = [process.communicate(timeout=300)[0].decode() for process in processes]
     assert not any(process.returncode for process in processes), said[0][-3000:]
-    return root
+
+
+def free_port():
+    with socket.socket() as own:
+        own.bind(("127.0.0.1", 0))
+        return own.getsockname()[1]
 
 
 def trained(root, where, name):
@@ -125,6 +137,14 @@ def test_two_processes_train_as_one(root, name):
 def test_two_processes_resume_as_one(root):
     train(case(root, RESUMED, "one", hardware=SINGLE))
     assert_same(trained(root, "two", RESUMED), trained(root, "one", RESUMED), 1e-5)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_two_gpus_train_as_one(tmp_path):
+    hardware = {"accelerator": "gpu"}
+    train_on_two(tmp_path, [on_two(case(tmp_path, "gpus", "two", hardware=hardware))])
+    train(case(tmp_path, "gpus", "one", hardware=hardware))
+    assert_same(trained(tmp_path, "two", "gpus"), trained(tmp_path, "one", "gpus"), 1e-9)
 
 
 @pytest.mark.parametrize("name", SPARSE)

@@ -152,8 +152,8 @@ def test_one_lost_process_ends_all_with_one_message_and_a_repetition_gives_the_s
         path.unlink()
     first = subprocess.Popen(TRAIN, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     wait_until(lambda: list(project.glob("results/.training/wdbc/small/0/*/last.ckpt")))
-    helper = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()[-1]
-    os.kill(int(helper), signal.SIGKILL)
+    second = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()[-1]
+    os.kill(int(second), signal.SIGKILL)
     said = first.communicate(timeout=60)[0].decode()
     assert first.returncode == 1
     message = "a process of a training on several devices was lost (exit status -9): run again, it goes on where it was"
