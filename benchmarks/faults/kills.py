@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import signal
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import subprocess
 
 CUT_OFF = "Unable to read RWLock-file"
+LOCK_FILE = re.compile(r"^'(\S*dvc\.lock)' (?:is invalid|validation failed)", re.MULTILINE)
 RUNS_ALREADY = "runs here already: wait until it has ended"
 LONGEST = 30.0  # seconds that a stage may take before it is killed anyway
 Strike = Callable[["subprocess.Popen[str]", Project, float], None]
@@ -76,6 +78,8 @@ def mend(done: Done, project: Project) -> bool:
         time.sleep(1)
     elif CUT_OFF in done.said:  # DVC was killed while it wrote this file
         (project.folder / ".dvc/tmp/rwlock").unlink()
+    elif found := LOCK_FILE.search(done.said):  # likewise
+        (project.folder / found[1]).unlink()
     else:
         return False
     return True

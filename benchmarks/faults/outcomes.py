@@ -8,7 +8,7 @@ from benchmarks.faults.project import Done, Project
 # What a user reads: of ours, else of DVC's.
 MESSAGES = [
     re.compile(rf"(?:^|\]){words}.*$", re.MULTILINE)  # after a bar, which ends so
-    for words in ("error: ", "stopped by ", "ERROR: ")
+    for words in ("error: ", "stopped by ", "ERROR: ", r"'\S*dvc\.lock' (?:is invalid|validation failed)")
 ]
 HEADER = (
     "| fault | what a user sees | exit code | wrong outputs accepted | same bytes after repetition |\n"

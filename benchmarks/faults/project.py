@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 ROOT = Path(__file__).parents[2]
 DVC = str(Path(sys.executable).with_name("dvc"))
@@ -113,11 +114,12 @@ class Project:
     def done(self) -> dict[str, str]:
         """Return what the lock files have of each stage, as text: what DVC takes for done."""
         paths = [path for pattern in LOCKS for path in sorted(self.folder.glob(pattern))]
-        stages = {path: YAML(typ="safe").load(path.read_text()).get("stages") or {} for path in paths}
+        stages = {path: locked(path) for path in paths}
         return {
             f"{path.relative_to(self.folder)}:{name}": json.dumps([stage.get("deps"), stage.get("outs")])
             for path, own in stages.items()
             for name, stage in own.items()
+            if isinstance(stage, dict) and stage.get("outs")
         }
 
     def change_params(self, change: Callable[[dict[str, Any]], None]) -> None:
@@ -131,6 +133,14 @@ class Project:
         """Copy the project as it stands."""
         shutil.copytree(self.folder, folder, symlinks=True)
         return Project(folder)
+
+
+def locked(path: Path) -> dict[str, Any]:
+    """Return the stages of a lock file; none of one that a kill cut off, for DVC refuses it."""
+    try:
+        return (YAML(typ="safe").load(path.read_text()) or {}).get("stages") or {}
+    except YAMLError:
+        return {}
 
 
 def new_project(folder: Path, settings: Iterable[str] = SETTINGS) -> Project:

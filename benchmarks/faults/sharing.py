@@ -13,7 +13,7 @@ MOMENTS = 4  # of a transfer
 def transfers(undisturbed: Project, folder: Path) -> Iterator[Outcome]:
     """Kill a push to a folder and a pull from it, each at several moments."""
     project, remote = undisturbed.copy(folder / "push"), folder / "remote"
-    project.must("dvc", "remote", "add", "--default", "team", str(remote))
+    project.must("dvc", "remote", "add", "--local", "--default", "team", str(remote))
     push = ("python", "-m", "stages.share", "push", "team")
     for number in range(MOMENTS):
         _kill_after(project, push, remote, number)
@@ -22,7 +22,7 @@ def transfers(undisturbed: Project, folder: Path) -> Iterator[Outcome]:
 
     whole = folder / "whole"
     other = undisturbed.copy(folder / "whole-push")
-    other.must("dvc", "remote", "add", "--default", "team", str(whole))
+    other.must("dvc", "remote", "add", "--local", "--default", "team", str(whole))
     other.must(*push)
     yield pushed if _contents(whole) == _contents(remote) else _differs(pushed)
 
@@ -30,7 +30,7 @@ def transfers(undisturbed: Project, folder: Path) -> Iterator[Outcome]:
     for name in ("data/cohorts", "data/features", "data/synthetic", "data/examples", ".dvc/cache", "reports"):
         clone.must("rm", "-r", name)
     clone.must("bash", "-c", "rm -r results/[bcdeips]* results/m[eo]dels results/predictions 2>/dev/null; true")
-    clone.must("dvc", "remote", "add", "--default", "team", str(remote))
+    clone.must("dvc", "remote", "add", "--local", "--default", "team", str(remote))
     pull = ("python", "-m", "stages.share", "pull", "team")
     for number in range(MOMENTS):
         _kill_after(clone, pull, clone.folder / ".dvc/cache", number)

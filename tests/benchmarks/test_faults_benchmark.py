@@ -14,6 +14,7 @@ LINES = "seed 0:  33%|### | 13/39 [00:01<00:02]ERROR: failed to run\n"
         (f"error: own.csv is wrong\n{LINES}", "error: own.csv is wrong"),
         (f"Running\n{LINES}", "ERROR: failed to run"),
         ("stopped by Ctrl-C: run again\nERROR: failed", "stopped by Ctrl-C: run again"),
+        ("'./dvc.lock' validation failed.\n\nrequired key", "'./dvc.lock' validation failed."),
         ("Traceback\nKeyError: 'a'\n", ""),
     ],
 )

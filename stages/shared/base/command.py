@@ -3,8 +3,10 @@
 import errno
 import os
 import re
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -77,10 +79,16 @@ def _in_words(error: BaseException) -> str | None:
     if isinstance(error, MemoryError) or is_worded or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return MEMORY.format(first_line(error))
     if isinstance(error, OSError) and error.errno in REMEDIES:
-        return f"{error.filename or Path.cwd()}: {error.strerror}: {REMEDIES[error.errno]}"
+        return f"{error.filename or _fullest()}: {error.strerror}: {REMEDIES[error.errno]}"
     if isinstance(error, RuntimeError) and NO_ROOM.search(str(error)):
-        return f"{Path.cwd()}: {first_line(error)}: {FULL}"
+        return f"{_fullest()}: {first_line(error)}: {FULL}"
     return None
+
+
+def _fullest() -> Path:
+    """Return the folder with the least room of those that a stage writes to, where an error names no file."""
+    folders = [Path.cwd(), *map(Path, ("data", "results", "reports")), Path(tempfile.gettempdir())]
+    return min(filter(Path.is_dir, folders), key=lambda folder: shutil.disk_usage(folder).free)
 
 
 def _catch_interrupts() -> threading.Event:
