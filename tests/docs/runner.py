@@ -185,7 +185,7 @@ class Runner:
                 self.reset()
                 stages = (f"pipelines/{name}/dvc.yaml:{name}@wdbc-i2moe-mult" for name in ("evaluate", "explain"))
                 self.run("dvc", "repro", *stages, *(f"{name}@wdbc" for name in ("reference", "inputs", "compare")))
-                said = {"push": "wdbc: the remote has all", "pull": "wdbc: 12 of 12 outputs are here"}
+                said = {"push": "wdbc: the remote has all", "pull": "wdbc: 13 of 13 outputs are here"}
                 assert said[direction] in self.run(*words)
             case _:
                 pytest.fail(f"{command}: no rule runs this; add one in tests/docs/runner.py")
