@@ -85,6 +85,7 @@ class Runner:
                 | ("plots", "show")
                 | ("queue", "status")
                 | ("exp", "list")
+                | ("dag",)
                 | ("repro", "-f", "settings")
             ):
                 self.run(*command.words)
