@@ -88,6 +88,7 @@ class Runner:
                 | ("plots", "show")
                 | ("queue", "status")
                 | ("exp", "list")
+                | ("dag",)
                 | ("repro", "-f", "settings")
             ):
                 self.run(*command.words)
@@ -212,7 +213,7 @@ class Runner:
                 self.reset()
                 stages = (f"pipelines/{name}/dvc.yaml:{name}@wdbc-i2moe-mult" for name in ("evaluate", "explain"))
                 self.run("dvc", "repro", *stages, *(f"{name}@wdbc" for name in ("reference", "inputs", "compare")))
-                said = {"push": "wdbc: the remote has all", "pull": "wdbc: 12 of 12 outputs are here"}
+                said = {"push": "wdbc: the remote has all", "pull": "wdbc: 13 of 13 outputs are here"}
                 assert said[direction] in self.run(*words)
             case _:
                 self.on_devices(command)
