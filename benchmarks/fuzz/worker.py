@@ -32,6 +32,7 @@ class Outcome:
     what: str  # an error's type, message and place
     seconds: float
     memory: int  # bytes beyond what the process held before
+    allowed: int = MEMORY  # bytes that the file may take
 
 
 def fuzz(parser: Parser, seed: int, cases: range) -> Iterator[Outcome]:
@@ -125,10 +126,11 @@ def run_case(parser: Parser, seed: int, case: int, kept: dict[Path, bytes]) -> O
     before, begin = _status("VmRSS"), time.perf_counter()
     kind, what = judge(parser)
     seconds, memory = time.perf_counter() - begin, _status("VmHWM") - before
-    if kind in (READ, REFUSED) and memory > 10 * len(content) + MEMORY:
+    allowed = 10 * len(content) + MEMORY
+    if kind in (READ, REFUSED) and memory > allowed:
         kind, what = FAT, f"{memory / 1e6:.0f} MB for a file of {len(content)} bytes"
     path.write_bytes(kept[path])
-    return Outcome(case, kind, what, seconds, memory)
+    return Outcome(case, kind, what, seconds, memory, allowed)
 
 
 def judge(parser: Parser) -> tuple[str, str]:
