@@ -7,6 +7,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -16,7 +17,7 @@ from benchmarks.fuzz.mutations import mutate
 from benchmarks.fuzz.parsers import Parser
 from i2moe.base.errors import InputError
 
-HANG = 5.0  # seconds that a file may take
+HANG = 5.0  # seconds of the processor that a file may take: other programs do not count
 MEMORY = 200_000_000  # bytes that a file may take besides ten times its size
 ADDRESSES = 6_000_000_000  # bytes more than the child has at first: what protects the machine
 READ, REFUSED, FAILED, HUNG, CRASHED, FAT, UNNAMED = "read", "refused", "failed", "hung", "crashed", "memory", "no name"
@@ -31,6 +32,7 @@ class Outcome:
     what: str  # an error's type, message and place
     seconds: float
     memory: int  # bytes beyond what the process held before
+    allowed: int = MEMORY  # bytes that the file may take
 
 
 def fuzz(parser: Parser, seed: int, cases: range) -> Iterator[Outcome]:
@@ -54,10 +56,11 @@ def _until_killed(parser: Parser, seed: int, cases: range) -> Iterator[Outcome]:
             if not receiver.poll(120) or receiver.recv() != "ready":
                 raise RuntimeError(f"{parser.name}: the files that are to be mutated cannot be read")
             for case in cases:
-                begin = time.perf_counter()
-                if not receiver.poll(HANG):
-                    yield Outcome(case, HUNG, f"after {HANG:g} s", time.perf_counter() - begin, 0)
-                    return
+                begin, before = time.perf_counter(), _spent(child.pid)
+                while not receiver.poll(HANG):
+                    if _is_idle(child.pid) or _spent(child.pid) - before > HANG:
+                        yield Outcome(case, HUNG, f"after {HANG:g} s", time.perf_counter() - begin, 0)
+                        return
                 try:
                     outcome: Outcome = receiver.recv()
                 except EOFError:
@@ -70,6 +73,25 @@ def _until_killed(parser: Parser, seed: int, cases: range) -> Iterator[Outcome]:
         finally:
             child.kill()
             child.join()
+
+
+def _family(pid: int | None) -> Iterator[list[str]]:
+    """Yield what Linux says of a process and of those that it started: state, and further on ticks of the processor."""
+    with suppress(FileNotFoundError):  # it has ended
+        yield Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            yield from _family(int(child))
+
+
+def _spent(pid: int | None) -> float:
+    """Return the seconds of the processor that a process and those that it started, ended ones too, have taken."""
+    ticks = sum(int(ticks) for own in _family(pid) for ticks in own[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _is_idle(pid: int | None) -> bool:
+    """Return whether a process and all that it started wait for something else than the processor."""
+    return all(own[0] == "S" for own in _family(pid))
 
 
 def _work(parser: Parser, seed: int, cases: range, folder: str, sender: Connection) -> None:
@@ -104,10 +126,11 @@ def run_case(parser: Parser, seed: int, case: int, kept: dict[Path, bytes]) -> O
     before, begin = _status("VmRSS"), time.perf_counter()
     kind, what = judge(parser)
     seconds, memory = time.perf_counter() - begin, _status("VmHWM") - before
-    if kind in (READ, REFUSED) and memory > 10 * len(content) + MEMORY:
+    allowed = 10 * len(content) + MEMORY
+    if kind in (READ, REFUSED) and memory > allowed:
         kind, what = FAT, f"{memory / 1e6:.0f} MB for a file of {len(content)} bytes"
     path.write_bytes(kept[path])
-    return Outcome(case, kind, what, seconds, memory)
+    return Outcome(case, kind, what, seconds, memory, allowed)
 
 
 def judge(parser: Parser) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from i2moe.base.errors import InputError, first_line
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_UNPACKED, SPARE = 10, 200_000_000  # bytes of arrays for each byte of a foreign file, and besides
 Columns = dict[str, type]  # of a table, and the type of their values: str, int, float or bool
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # one of the two halves as which JSON may write a sign
 # NumPy reads an array's header with Python's own tokenizer, and trusts its sizes.
@@ -89,6 +90,19 @@ def _is_text(array: NDArray[Any]) -> bool:
     if array.dtype.kind != "U" or not array.nbytes:
         return True
     return int(np.ascontiguousarray(array).reshape(-1).view(np.uint32).max()) <= sys.maxunicode
+
+
+def check_unpacked(path: Path, size: int) -> None:
+    """Refuse a file that says it holds far more bytes than it has: to read them would take the machine's memory.
+
+    Raises:
+        InputError: naming both.
+    """
+    stored = path.stat().st_size
+    if size > MOST_UNPACKED * stored + SPARE:
+        raise InputError(
+            f"{path} has {stored / 1e6:.0f} MB, and arrays of {size / 1e6:.0f} MB: save it again, without compression"
+        )
 
 
 def read_npz(path: Path, what: str) -> dict[str, NDArray[Any]]:

@@ -141,7 +141,7 @@ def without_each(folder: Path) -> pd.DataFrame | None:
         return None
     found = table[table["kind"] == "without"]
     if found.duplicated(["sample_id", "seed", "name"]).any():
-        raise InputError(f"{folder} has a sample twice in `local`: rerun the explain stage")
+        raise InputError(f"{folder / 'local.parquet'} has a sample twice: rerun the explain stage")
     return found
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from i2moe.base.errors import InputError
+from i2moe.contract.reading import check_unpacked
 from stages.shared.processes import START
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 SECONDS = 0.5  # of the processor, for a file of any size
 BYTES_PER_SECOND = 2**20  # and one more for so many bytes, of which it reads and unpacks a hundred times as many
-MOST_UNPACKED, SPARE = 10, 200_000_000  # bytes of arrays for each byte of the file, and besides
 
 
 def try_out(path: Path, read: Callable[[], object]) -> None:
@@ -67,8 +67,4 @@ def check_stored(path: Path, datasets: "Mapping[str, h5py.Dataset]") -> None:
     for name, own in datasets.items():
         if own.file.filename != str(path) or own.external or own.is_virtual:
             raise InputError(f"{path}: {name} is in another file: save the array itself")
-    size, stored = sum(own.nbytes for own in datasets.values()), path.stat().st_size
-    if size > MOST_UNPACKED * stored + SPARE:
-        raise InputError(
-            f"{path} has {stored / 1e6:.0f} MB, and arrays of {size / 1e6:.0f} MB: save it again, without compression"
-        )
+    check_unpacked(path, sum(own.nbytes for own in datasets.values()))

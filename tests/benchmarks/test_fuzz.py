@@ -1,5 +1,6 @@
 """Every parser on mutated files: it reads them, or refuses them by name; and what the benchmark counts as a failure."""
 
+import itertools
 import os
 import signal
 import time
@@ -70,6 +71,7 @@ HELD = []
         (partial(raise_error, SystemExit(1)), worker.FAILED),
         (lambda: os.kill(os.getpid(), signal.SIGSEGV), worker.CRASHED),
         (lambda: time.sleep(60), worker.HUNG),
+        (lambda: sum(itertools.repeat(0)), worker.HUNG),
         (lambda: HELD.append(b"\x01" * 300_000_000), worker.FAT),
     ],
 )

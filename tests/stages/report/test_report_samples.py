@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from i2moe.base.errors import InputError
 from i2moe.contract.descriptions import CohortDescription
-from stages.report.samples import Packer, pack_samples, token_findings
+from stages.report.samples import Packer, pack_samples, token_findings, without_each
 from stages.shared.inputs import Inputs
 from stages.shared.predictions import SplitPredictions
 
@@ -129,3 +130,10 @@ def test_what_was_found_of_the_tokens_of_single_samples_is_of_the_whole_model(tm
     found = token_findings(tmp_path)
     assert found["tokens"] == {"p": {"7": {"a": [["tea", 0.25], ["war", 0.5]]}}}
     assert found["pairs"] == {"p": {"7": ["tea + x: -0.50 ± 0.10", "(tea + x: +0.05 ± 0.10)"]}}
+
+
+def test_a_sample_that_is_twice_in_the_explanations_is_refused(tmp_path):
+    row = {"sample_id": "p", "name": "a", "value": 0.5, "kind": "without", "seed": 0}
+    pd.DataFrame([row, row | {"value": 0.25}]).to_parquet(tmp_path / "local.parquet")
+    with pytest.raises(InputError, match=r"local.parquet has a sample twice: rerun the explain stage"):
+        without_each(tmp_path)

@@ -192,7 +192,7 @@ def read_list(path: Path) -> set[str]:
     """
     if not path.is_file():
         raise InputError(f"data.adni.genetic.variants: {path} is missing: put the list there, or set it to null")
-    rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    rows = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     if not rows or any(len(row) != 1 for row in rows):
         raise InputError(f"data.adni.genetic.variants: {path} is not a list of ids: put one id in each row")
     return {row[0] for row in rows}

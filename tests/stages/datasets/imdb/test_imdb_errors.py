@@ -225,6 +225,24 @@ def test_an_hdf5_whose_tables_are_broken(hdf5, mark):
     fails(r"is not a complete HDF5 file: download it again|attribute 'target_names' does not name", movies)
 
 
+def test_an_hdf5_that_the_library_never_returns_from(hdf5):
+    path = hdf5()
+    content = bytearray(path.read_bytes())
+    content[content.index(b"GCOL") + 24] = 255  # the size of a text's place in the heap
+    path.write_bytes(content)
+    fails(
+        re.escape(f"{path} is broken: it crashes the HDF5 library, or keeps it busy for more than 1 s: download"),
+        movies,
+    )
+
+
+def test_an_hdf5_that_claims_more_than_it_holds(hdf5):
+    path = hdf5(features=None)
+    with h5py.File(path, "a") as file:
+        file.create_dataset("features", (12, 10**8), "f4")  # nothing is stored of it
+    fails(re.escape(f"{path} has 0 MB, and arrays of 4800 MB: save it again, without compression"), movies)
+
+
 def test_an_hdf5_with_ids_of_no_text_or_a_group_for_an_array(hdf5):
     path = hdf5(imdb_ids=np.array([b"\x80%d" % row for row in range(12)]))
     fails(re.escape(f"{path} is not a complete HDF5 file: download it again"), movies)

@@ -92,6 +92,19 @@ def no_array(path, content):
             archive.writestr(name, b"hello" if name == "train/vision.npy" else own)
 
 
+def bomb(path, content):
+    """Write an .npz with an array of zeros, which takes a thousandth of its size."""
+    write_npz(path, content)
+    kind = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(path, "a", kind, compresslevel=1) as archive, archive.open("more.npy", "w") as stream:
+        for _ in range(250):
+            stream.write(bytes(10**6))
+
+
+def endless(file, own, folder):  # noqa: ARG001 (as the others)
+    file.create_dataset("train/vision", (10**9, 3), "f4")  # nothing is stored of it
+
+
 FILES = {
     "another format": (
         "own.mat",
@@ -134,6 +147,11 @@ FILES = {
         lambda path, content: write_pickle(path, change("test", "text", lambda own: own.astype(object))(content)),
         r"raw/own.pkl: test/text has dtype object, not numbers",
     ),
+    "npz that unpacks to far more": (
+        "own.npz",
+        bomb,
+        r"raw/own.npz has 1 MB, and arrays of 250 MB: save it ag",
+    ),
     "npz cut off": ("own.npz", cut_file(write_npz), r"raw/own.npz is not a complete .npz file: download it again"),
     "npz corrupt": ("own.npz", corrupt, r"raw/own.npz cannot be read as .npz \(Bad CRC-32.*\): save it again"),
     "empty npz": ("own.npz", raw_bytes(b""), r"raw/own.npz is not a complete .npz file"),
@@ -145,6 +163,11 @@ FILES = {
     "HDF5 cut off": ("own.hdf5", cut_file(write_hdf5), r"raw/own.hdf5 cannot be read as HDF5 \(.*\): download or save"),
     "no HDF5": ("own.h5", raw_bytes(b"hello"), r"raw/own.h5 cannot be read as HDF5 \("),
     "group for an array": ("own.h5", hdf5(group), r"raw/own.h5: train/vision is not a dataset: save the array as one"),
+    "array of more than the file": (
+        "own.h5",
+        hdf5(endless),
+        r"raw/own.h5 has 0 MB, and arrays of 12000 MB: save it again, without compression",
+    ),
     "link to nowhere": ("own.h5", hdf5(dangle), r"raw/own.h5 cannot be read as HDF5 \("),
     "link to another file": ("own.h5", hdf5(link), r"raw/own.h5: train/vision is in another file: save the array"),
     "bytes of another file": ("own.h5", hdf5(external), r"raw/own.h5: train/vision is in another file"),
