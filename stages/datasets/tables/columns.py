@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest
 from stages.datasets.tables.settings import Modality, TableParams
-from stages.datasets.tables.source import SHOWN_COLUMNS, Source, require_columns
+from stages.datasets.tables.source import Source, require_columns
+
+SHOWN_COLUMNS = 40  # a message lists up to this many
 
 
 def select_columns(source: Source, params: TableParams) -> dict[str, list[str]]:

@@ -211,7 +211,7 @@ def test_named_columns_keep_their_order():
 WRONG_COLUMNS = {
     "absent": (
         {"mine": {"columns": ["aeg"]}},
-        "own.csv has no column 'aeg', named as feature of modality 'mine'; allowed: .*did you mean 'age'",
+        "own.csv has no column 'aeg', named as feature of modality 'mine'; it has .*did you mean 'age'",
     ),
     "in two modalities": (
         {"mine": {"columns": ["age", "blood_a"]}, "blood": {"prefix": "blood_"}},

@@ -197,7 +197,7 @@ def test_samples_that_lack_a_modality_are_dropped_or_kept_and_counted(project):
 WRONG = {
     "no such picture": (
         spoil_table("picture", "pictures/none.png"),
-        "pictures/none.png cannot be read .* put it there",
+        "raw column 'picture', sample .* by id: its file cannot be read .* put it there",
     ),
     "no picture": (
         lambda: Path("raw/pictures/s05.png").write_bytes(b"text"),
