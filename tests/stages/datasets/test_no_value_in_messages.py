@@ -144,7 +144,7 @@ def test_tables_that_libraries_complain_of(tmp_path, monkeypatch, capfd):
     write_tables(own_table(), modalities={"a": {"array": {"file": "own.npy"}}})
     np.save("raw/own.npy", np.zeros((ROWS, 2)))
     content = Path("raw/own.npy").read_bytes()
-    Path("raw/own.npy").write_bytes(content.replace(b"{'descr'", WORD.encode()))
+    Path("raw/own.npy").write_bytes(content.replace(b"'descr': '<f8'", b"'qzcanary': 12"))
     nothing_shown(capfd, [lambda: both("mine")])
 
 
@@ -205,6 +205,7 @@ ADNI = {
     "a row cut short": (in_place_of(DXSUM_FILE, "001_S_0002,2,m12,m12", f"{WORD},{NUMBER}"), [adni_cohort]),
     "a person twice": (in_place_of("plink/first.fam", "001_S_0003", "001_S_0002"), [adni_cohort]),
     "a position in words": (in_place_of("plink/first.bim", "\t300\t", f"\t{WORD}\t"), [adni_cohort]),
+    "a year in words": (in_place_of("PTDEMOG_09May2024.csv", ",2,1926,", f",2,{WORD},"), [adni_cohort, clinical]),
     "a roster id in words": (in_place_of(DXSUM_FILE, "001_S_0002,2,m12", f"001_S_0002,{WORD},m12"), [adni_cohort]),
 }
 
@@ -218,7 +219,7 @@ def test_adni(change, stages, adni, tmp_path, capfd):
 
 def test_values_of_adni_outside_the_codebook(adni, tmp_path, capfd):
     adni()
-    in_place_of("PTDEMOG_09May2024.csv", ",2,1926,", f",{NUMBER},{WORD},")(tmp_path / "raw")
+    in_place_of("PTDEMOG_09May2024.csv", ",2,1926,", f",{NUMBER},1926,")(tmp_path / "raw")
     said = nothing_shown(capfd, [adni_cohort, clinical], error=False)
     assert "PTDEMOG.PTGENDER: 1 values outside codes or range count as missing" in said
 
@@ -237,7 +238,9 @@ MIMIC = {
     "labs without a header": {
         "hosp/labevents": f"{NUMBER}," + ",".join(f"{WORD}{place}" for place in range(10)) + "\n",
     },
-    "a name twice in what is no header": {"hosp/labevents": mimic_files.LABEVENTS.replace("storetime", "value", 1)},
+    "a name twice in what is no header": {
+        "hosp/labevents": mimic_files.LABEVENTS.replace("storetime", WORD, 1).replace("specimen_id", WORD, 1)
+    },
     "a value in words": {"hosp/labevents": mimic_files.LABEVENTS.replace("3.0,3,", f"{NUMBER},{WORD},", 1)},
     "a time in words": {"icu/chartevents": mimic_files.CHARTEVENTS.replace("102,2150-06-02", f"102,{WORD}", 1)},
     "a row cut short": {"hosp/labevents": mimic_files.LABEVENTS + f"{NUMBER},6,62,{WORD}\n"},

@@ -170,22 +170,13 @@ def png(**change):
 
 
 BROKEN = {
-    "cut off": (
-        png()[:60],
-        r"raw/wireframes: file \d+ of .* cannot be decoded \(.*\): unpack it again from wiref",
-    ),
+    "cut off": (png()[:60], r"raw/wireframes/2\.png cannot be decoded \(.*\): unpack it again from wireframes.zip, or"),
     "empty": (
         b"",
-        r"raw/wireframes: file \d+ of \d+ by name is not a JPEG or PNG image: unpack it again from wireframes.zip",
+        r"raw/wireframes/2\.png is not a JPEG or PNG image: unpack it again from wireframes.zip",
     ),
-    "a page": (
-        b"<html>404</html>",
-        r"raw/wireframes: file \d+ of .* is not a JPEG or PNG image: .*data.enrico.exclude",
-    ),
-    "gone": (
-        None,
-        r"raw/wireframes: a file .* by name cannot be read \(No such file or directory\)",
-    ),
+    "a page": (b"<html>404</html>", r"raw/wireframes/2\.png is not a JPEG or PNG image: .*under data.enrico.exclude"),
+    "gone": (None, r"raw/wireframes/2\.png cannot be read \(No such file or directory\)"),
 }
 
 
