@@ -166,7 +166,7 @@ def test_a_network_that_gives_nan_is_refused_by_file_and_nothing_is_kept(items):
     network = tiny_network()
     network[0].weight.data[0] = np.nan
     with pytest.raises(
-        InputError, match=r"0\.png: tiny network returns NaN or infinity: are these the right weights\?"
+        InputError, match=r"file 1 of 12 by name: tiny network returns NaN or infinity: are these the right weights\?"
     ):
         embed(items, extractor(network))
     assert Store(paths.image_features("tiny"), 40).keys == []
@@ -367,7 +367,7 @@ def test_a_missing_file_is_refused_by_name(items):
 
 def test_a_bad_file_stops_the_stage_but_what_was_computed_stays(items, count):
     items[9].path.write_bytes(b"no image")
-    with pytest.raises(InputError, match=r"9\.png is not a JPEG or PNG image"):
+    with pytest.raises(InputError, match=r"file \d+ of 12 by name is not a JPEG or PNG image"):
         embed(items, extractor())
     assert len(Store(paths.image_features("tiny"), 40).keys) == 8
     items[9].path.write_bytes(items[0].path.read_bytes())

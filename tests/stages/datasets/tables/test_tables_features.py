@@ -220,7 +220,7 @@ WRONG_COLUMNS = {
     "named twice": ({"mine": {"columns": ["age", "age"]}}, "own.csv: column 'age'"),
     "no prefix matches": (
         {"mine": {"prefix": "blod_"}},
-        "own.csv: modality 'mine' has no column: none matches prefix 'blod_'; allowed: .*did you mean 'blood_",
+        "own.csv: modality 'mine' has no column: none matches prefix 'blod_'; it has .*did you mean 'blood_",
     ),
     "no regex matches": ({"mine": {"regex": "blood"}}, "modality 'mine' has no column: none matches regex 'blood'"),
     "only the label matches": ({"mine": {"prefix": "blood_o"}}, "modality 'mine' has no column"),

@@ -201,7 +201,7 @@ WRONG = {
     ),
     "no picture": (
         lambda: Path("raw/pictures/s05.png").write_bytes(b"text"),
-        "s05.png is not a JPEG or PNG image: bring the file again, or leave its path empty",
+        "raw column 'picture', sample 6 by id: its file is not a JPEG or PNG image: bring the file again, or",
     ),
     "no series": (lambda: Path("raw/heart.csv").unlink(), "raw/heart.csv is not a file: put it there"),
     "no time": (
