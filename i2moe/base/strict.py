@@ -47,6 +47,36 @@ def nearest(name: object, valid: Iterable[str]) -> str:
     return f"allowed: {', '.join(names)}" + (f"; did you mean {close[0]!r}?" if close else "")
 
 
+def nearest_column(name: str, header: Iterable[object]) -> str:
+    """Return a hint for a column that a file lacks, without its other names: it may have no header, but a row of data.
+
+    Examples:
+        >>> nearest_column("aeg", ["sample", "age"])
+        "it has 2 others; did you mean 'age'?"
+        >>> nearest_column("sample", ["anna", "63"])
+        'it has 2 others: is its first row the header?'
+    """
+    names = [str(own) for own in header]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    hint = f"; did you mean {close[0]!r}?" if close else ": is its first row the header?"
+    return f"it has {len(names)} others{hint}"
+
+
+def same_columns(header: list[str]) -> str | None:
+    """Return which two columns have the same name, by their place; None where each has its own.
+
+    Examples:
+        >>> same_columns(["sample", "age", "age"])
+        'columns 2 and 3 have the same name'
+    """
+    seen: dict[str, int] = {}
+    for place, name in enumerate(header, start=1):
+        if name.strip() and name in seen:
+            return f"columns {seen[name]} and {place} have the same name"
+        seen[name] = place
+    return None
+
+
 def once_each(values: list[T]) -> list[T]:
     """Return a list unchanged if no value is in it twice."""
     if len(set(values)) < len(values):

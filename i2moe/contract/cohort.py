@@ -24,7 +24,7 @@ def read_cohort(path: Path) -> "pd.DataFrame":
     table = read_csv(path, "run the dataset's cohort stage, which writes it", dtype=str, keep_default_na=False)
     for column in ("sample_id", "group_id", "split"):
         if column not in table:
-            raise InputError(f"{path} has no column {column!r}, only {list(table.columns)}: rerun the cohort stage")
+            raise InputError(f"{path} has no column {column!r}: rerun the cohort stage")
     duplicate = table["sample_id"].duplicated()
     if duplicate.any():
         row = int(np.flatnonzero(duplicate)[0])
@@ -34,7 +34,7 @@ def read_cohort(path: Path) -> "pd.DataFrame":
     unknown = ~table["split"].isin(SPLITS)
     if unknown.any():
         row = int(np.flatnonzero(unknown)[0])
-        raise InputError(f"{path} row {row + 2}: split {table['split'][row]!r} is not one of {', '.join(SPLITS)}")
+        raise InputError(f"{path} row {row + 2}: its split is not one of {', '.join(SPLITS)}: rerun the cohort stage")
     return table
 
 
@@ -55,13 +55,13 @@ def labels_of(table: "pd.DataFrame", task: str, classes: list[str], path: Path) 
     columns = [f"label_{name}" for name in classes] if task == "multilabel" else ["label"]
     for column in columns:
         if column not in table:
-            raise InputError(f"{path} has no column {column!r}, only {list(table.columns)}: rerun the cohort stage")
+            raise InputError(f"{path} has no column {column!r}: rerun the cohort stage")
     if task in ("binary", "multiclass"):
         index = {name: position for position, name in enumerate(classes)}
         codes = table["label"].map(index)
         if codes.isna().any():
             row = int(np.flatnonzero(codes.isna())[0])
-            raise InputError(f"{path} row {row + 2}: unknown label {table['label'].iloc[row]!r}, not in {classes}")
+            raise InputError(f"{path} row {row + 2}: its label is not in {classes}: rerun the cohort stage")
         indices: NDArray[np.int64] = codes.to_numpy(np.int64)
         return indices
     values: NDArray[np.float32]

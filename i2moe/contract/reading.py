@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2moe.base.errors import InputError, first_line
+from i2moe.base.errors import InputError, unquoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,7 @@ def open_npy(path: Path, remedy: str) -> NDArray[Any]:
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: {remedy}") from error
     except NPY_ERRORS as error:
-        raise InputError(f"{path} is not a readable NPY array ({first_line(error)}): {remedy}") from error
+        raise InputError(f"{path} is not a readable NPY array ({unquoted(error)}): {remedy}") from error
     if not array.dtype.isnative:
         raise InputError(f"{path} holds {array.dtype.str}, numbers in another byte order than this machine's: {remedy}")
     if not _is_text(array):
@@ -160,7 +160,7 @@ def check_columns(path: Path, table: "pd.DataFrame", columns: Columns, remedy: s
     """
     for column, kind in columns.items():
         if column not in table:
-            raise InputError(f"{path} has no column {column!r}, only {list(table.columns)}: {remedy}")
+            raise InputError(f"{path} has no column {column!r}: {remedy}")
         if not _holds(table[column], kind):
             raise InputError(f"{path} column {column!r} does not hold {kind.__name__}: {remedy}")
 

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
-from i2moe.base.strict import nearest
+from i2moe.base.strict import nearest_column
 from i2moe.preparation.fitted import Fitted, expect, refuse
 
 Floats = NDArray[np.float64]
@@ -163,7 +163,7 @@ class ColumnEncoder:
         """Refuse rows that do not have the columns of train, or other kinds of values in them."""
         for name in self.columns:
             if name not in table:
-                raise InputError(f"{source} has no column {name!r}; {nearest(name, map(str, table.columns[:40]))}")
+                raise InputError(f"{source} has no column {name!r}; {nearest_column(name, table.columns)}")
         _check(table[self.columns], source)
         for name in self.numbers.names:
             if not (_holds_numbers(table[name]) or table[name].isna().all()):

@@ -94,7 +94,7 @@ def show_modality(
     """Return a modality of samples [N] as its raw files have it, or else by its features; None for a network's maps."""
     kind, is_there = features.kinds[modality], present(features, modality, rows)
     if isinstance(raw, Images):
-        return show_images(raw.paths, is_there)
+        return show_images(raw.paths, is_there, raw.source)
     if isinstance(raw, Texts):
         texts = iter(raw.texts)
         return ShownTexts(texts=[cut(next(texts)) if own else None for own in is_there])

@@ -22,25 +22,31 @@ QUALITY = 80  # of WebP, 0 to 100
 DEVIATIONS = 3  # of a volume's values, which are scaled, that are black and white
 
 
-def show_images(paths: list[Path], present: "NDArray[np.bool_]") -> ShownImages:
+def show_images(paths: list[Path], present: "NDArray[np.bool_]", source: str = "") -> ShownImages:
     """Return thumbnails of the samples that have an image, None for the others [N].
+
+    Args:
+        paths: of the images.
+        present: which samples have one, [N].
+        source: where the paths are written, for errors; empty where they have one folder.
 
     Raises:
         InputError: for the first file that is missing or cannot be decoded.
     """
-    made = iter(read_ahead(of_file, paths, ahead=64))
+    places = [f"{source}: the file of image {number}" if source else "" for number in range(1, len(paths) + 1)]
+    made = iter(read_ahead(lambda own: of_file(*own), zip(paths, places, strict=True), ahead=64))
     return ShownImages(images=[next(made) if is_there else None for is_there in present])
 
 
-def of_file(path: Path) -> str:
-    """Return the thumbnail of an image file."""
+def of_file(path: Path, place: str = "") -> str:
+    """Return the thumbnail of an image file; an error calls it by its place."""
     size = (LONGEST, LONGEST)
 
     def shrink(image: Image.Image) -> Image.Image:
         image.thumbnail(size, Image.Resampling.LANCZOS)
         return image
 
-    return data_url(opened(path, size, shrink, "bring the file again"))
+    return data_url(opened(path, size, shrink, "bring the file again", place))
 
 
 def data_url(image: Image.Image) -> str:

@@ -34,6 +34,7 @@ class Images:
     """The image files of samples, in their order."""
 
     paths: list[Path]
+    source: str = ""  # where they are written, for errors; empty where they have one folder
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from i2moe.base.errors import InputError, first_line
+from i2moe.base.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,4 +25,4 @@ def read_parquet(path: Path, remedy: str, columns: list[str] | None = None) -> "
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: {remedy}") from error
     except (pa.ArrowException, ValueError, OSError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise InputError(f"{path} cannot be read as Parquet ({first_line(error)}): {remedy}") from error
+        raise InputError(f"{path} cannot be read as Parquet ({type(error).__name__}): {remedy}") from error

@@ -180,8 +180,8 @@ def setting(column, row, value):
         (spoil_cohort(lambda table: table.drop(columns="label")), r"has no column 'label'"),
         (spoil_cohort(setting("sample_id", 1, "s000")), r"row 3: its sample_id is in an earlier row too"),
         (spoil_cohort(lambda table: table.iloc[::-1]), r"is not sorted by sample_id"),
-        (spoil_cohort(setting("split", 2, "dev")), r"row 4: split 'dev' is not one of train, validation, test"),
-        (spoil_cohort(setting("label", 5, "z")), r"row 7: unknown label 'z', not in \['a', 'b', 'c'\]"),
+        (spoil_cohort(setting("split", 2, "dev")), r"row 4: its split is not one of train, validation, test"),
+        (spoil_cohort(setting("label", 5, "z")), r"row 7: its label is not in \['a', 'b', 'c'\]"),
         (spoil_cohort(lambda table: table.assign(split="train")), r"the validation split is empty"),
         (
             spoil_cohort(lambda table: table.assign(label=table["label"].where(table["split"] != "train", "a"))),

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from i2moe.base.errors import InputError
-from i2moe.base.strict import nearest
+from i2moe.base.strict import nearest_column, same_columns
 
 CLASSES = ["CN", "MCI", "Dementia"]
 DIAGNOSES = {1.0: 0, 2.0: 1, 3.0: 2}  # DXSUM's DIAGNOSIS: 1 CN, 2 MCI, 3 Dementia
@@ -45,8 +45,8 @@ class Table:
         for column in columns:
             if column not in self.rows:
                 raise InputError(
-                    f"{self.path} has no column {column!r}; {nearest(column, self.rows.columns)}: is this the table "
-                    "as downloaded?"
+                    f"{self.path} has no column {column!r}; {nearest_column(column, self.rows.columns)} Is this the "
+                    "table as downloaded?"
                 )
 
     def rid(self) -> "pd.Series[int]":
@@ -148,9 +148,8 @@ def read_table(name: str, path: Path) -> Table:
             lines, rows = _rows(path, reader, len(header))
     except (OSError, EOFError, zlib.error, csv.Error) as error:
         raise InputError(f"{path} cannot be read ({type(error).__name__}): download it again") from error
-    twice = [name for name in header if header.count(name) > 1]
-    if twice or not rows:
-        raise InputError(f"{path} {f'has column {twice[0]!r} twice' if twice else 'has no rows'}: download it again")
+    if (twice := same_columns(header)) or not rows:
+        raise InputError(f"{path}: {twice or 'it has no rows'}: download it again")
     table = pd.DataFrame(rows, columns=header, index=pd.Index(lines, name="row"), dtype=object)
     return Table(name, path, table.mask(table.isin(MISSING)))
 

@@ -43,7 +43,8 @@ def image(modality: Annotated[str, typer.Argument(help="screenshot or wireframe"
     present = np.ones(len(table), bool)
     if settings.incomplete == "keep":
         present = having_images(settings.raw, modality, table["sample_id"].tolist())
-    items = [Item(image_path(settings.raw, modality, own), own) for own in table["sample_id"][present]]
+    paths_of = [(image_path(settings.raw, modality, own), own) for own in table["sample_id"][present]]
+    items = [Item(path, own, place=str(path)) for path, own in paths_of]  # ENRICO is open: an error may name a screen
     train = [item for item, own in zip(items, is_train[present], strict=True) if own]
     copies = [item._replace(copy=1 + number) for item in train for number in range(settings.image.copies)]
     extractor = build_extractor(settings.image, modality)

@@ -30,7 +30,8 @@ def prepare(dataset: str, raw: Path, folder: Path) -> NewSamples:
         folders = " and ".join(IMAGES[modality][0] for modality in settings.modalities)
         raise InputError(f"{raw}: no screen has an image in {folders}")
     for modality, own in zip(settings.modalities, found, strict=True):
-        items = [Item(image_path(str(raw), modality, screen), screen) for screen in screens if screen in own]
+        files = [(image_path(str(raw), modality, screen), screen) for screen in screens if screen in own]
+        items = [Item(path, screen, place=str(path)) for path, screen in files]
         present = np.isin(screens, sorted(own))
         extractor = image_stage.build_extractor(settings.image, modality)
         write_new_images(dataset, modality, items, present, extractor, folder, {"kind": "image"})

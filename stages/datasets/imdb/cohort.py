@@ -40,8 +40,8 @@ def cohort() -> None:
             presence=presence_of(movies, settings) if settings.incomplete == "keep" else None,
         )
     )
-    for genre, number in sorted(others.items()):
-        print(f"  genre {genre!r} of {number} movies is not one of the {len(GENRES)}: not a label")
+    if others:
+        print(f"  {len(others)} genres, named {others.total()} times, are none of the {len(GENRES)}: not labels")
 
 
 def select(table: pd.DataFrame, settings: Settings) -> tuple[pd.DataFrame, list[Step]]:

@@ -18,8 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from i2moe.base.errors import InputError
-from i2moe.contract.reading import read_json
+from i2moe.base.errors import InputError, numbered
+from i2moe.contract.reading import load_json, read_json
 from stages.shared.hdf5 import check_stored, try_out
 from stages.shared.prefetch import read_ahead
 
@@ -100,9 +100,14 @@ def read_folder(raw: str, *, official: bool) -> Movies:
 
 def _read_json(path: Path) -> tuple[list[str], str]:
     """Return genres and the longest plot of a movie; none where its file has none."""
-    content = read_json(path, "unpack the archive again")
+    try:
+        content = load_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{numbered(path)} cannot be read ({error.strerror}): unpack the archive again") from error
+    except (ValueError, RecursionError) as error:  # not JSON, or not UTF-8
+        raise InputError(f"{numbered(path)} is not a JSON file: unpack the archive again") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path} holds no JSON object: unpack the archive again")
+        raise InputError(f"{numbered(path)} holds no JSON object: unpack the archive again")
     return _texts(path, content, "genres"), max(_texts(path, content, "plot"), key=len, default="")
 
 
@@ -110,7 +115,7 @@ def _texts(path: Path, content: dict[str, Any], key: str) -> list[str]:
     values = content.get(key) or []
     values = [values] if isinstance(values, str) else values
     if not (isinstance(values, list) and all(isinstance(value, str) for value in values)):
-        raise InputError(f"{path}: key {key!r} is not a list of texts: unpack the archive again")
+        raise InputError(f"{numbered(path)}: key {key!r} is not a list of texts: unpack the archive again")
     return [text for value in values if (text := value.strip())]
 
 
@@ -128,9 +133,9 @@ def read_folds(path: Path) -> dict[str, str]:
         raise InputError(f"{path} does not hold the lists {', '.join(FOLDS)}: {remedy}") from error
     split_of: dict[str, str] = {}
     for name, movies in folds.items():
-        for movie in movies:
+        for place, movie in enumerate(movies, start=1):
             if movie in split_of:
-                raise InputError(f"{path}: movie {movie} is in it twice: {remedy}")
+                raise InputError(f"{path}: movie {place} of {name} is in it twice: {remedy}")
             split_of[movie] = FOLDS[name]
     return split_of
 

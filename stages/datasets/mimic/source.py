@@ -20,7 +20,7 @@ import pyarrow.parquet
 from tqdm import tqdm
 
 from i2moe.base.errors import InputError
-from i2moe.base.strict import nearest
+from i2moe.base.strict import nearest_column, same_columns
 from stages.datasets.mimic.settings import Settings
 
 SUFFIXES = (".csv.gz", ".csv", ".parquet")
@@ -104,12 +104,12 @@ class Source:
         path = self.path(table)
         columns = TABLES[table].columns
         header = _columns(path)
-        if twice := [name for name in header if header.count(name) > 1]:
-            raise InputError(f"{path} has column {twice[0]!r} twice: is this the {table} table as downloaded?")
+        if twice := same_columns(header):
+            raise InputError(f"{path}: {twice}: is this the {table} table as downloaded?")
         for column in columns:
             if column not in header:
                 raise InputError(
-                    f"{path} has no column {column!r}; {nearest(column, header)}: is this the {table} table as "
+                    f"{path} has no column {column!r}; {nearest_column(column, header)} Is this the {table} table as "
                     "downloaded?"
                 )
         quoted = str(path).replace("'", "''")

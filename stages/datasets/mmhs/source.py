@@ -7,7 +7,6 @@ import html
 import itertools
 import os
 import re
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from i2moe.base.errors import InputError
+from i2moe.base.errors import InputError, numbered
 from i2moe.contract.reading import load_json
 from stages.shared.prefetch import read_ahead
 
@@ -48,9 +47,9 @@ def read_ground_truth(raw: str, *, labelled: bool = True) -> tuple[pd.DataFrame,
     records = _read_records(path)
     names = sorted(records)
     labels: list[Any] = [records[name].get("labels") if labelled else [] for name in names]
-    for name, own in zip(names, labels, strict=True):
+    for place, own in enumerate(labels, start=1):
         if not (isinstance(own, list) and all(label in range(len(LABELS)) for label in own)):
-            raise InputError(f"{path}: tweet {name}: 'labels' is not a list of numbers from 0 to 5: {AGAIN}")
+            raise InputError(f"{path}: tweet {place} by id: 'labels' is not a list of numbers from 0 to 5: {AGAIN}")
     urls, texts = (_texts(path, records, names, key) for key in ("img_url", "tweet_text"))
     table = pd.DataFrame({"tweet_id": names, "image_url": urls} | dict(zip(LABELS, count_votes(labels).T, strict=True)))
     return table, [clean(text) for text in texts]
@@ -63,8 +62,7 @@ def _read_records(path: Path) -> dict[str, dict[str, Any]]:
     def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
-            raise InputError(f"{path}: key {twice!r} is in it twice: {AGAIN}")
+            raise InputError(f"{path}: {len(pairs) - len(found)} of the keys of an object are in it twice: {AGAIN}")
         return found
 
     try:
@@ -81,9 +79,9 @@ def _read_records(path: Path) -> dict[str, dict[str, Any]]:
 def _texts(path: Path, records: dict[str, dict[str, Any]], names: list[str], key: str) -> list[str]:
     """Return what each tweet has under a key, empty where it has nothing."""
     values = [records[name].get(key) for name in names]
-    for name, value in zip(names, values, strict=True):
+    for place, value in enumerate(values, start=1):
         if not isinstance(value, str | None):
-            raise InputError(f"{path}: tweet {name}: {key!r} is not a text: {AGAIN}")
+            raise InputError(f"{path}: tweet {place} by id: {key!r} is not a text: {AGAIN}")
     return [value or "" for value in values]
 
 
@@ -122,7 +120,8 @@ def read_folds(raw: str, tweets: "pd.Series[str]") -> NDArray[np.str_]:
         path = Path(raw) / SPLITS / file
         if not path.is_file():
             raise InputError(f"{path} is missing: {remedy}")
-        parts.append(pd.DataFrame({"tweet_id": path.read_text(errors="replace").split(), "fold": fold, "file": path}))
+        ids = path.read_text(errors="replace").split()
+        parts.append(pd.DataFrame({"tweet_id": ids, "fold": fold, "file": path, "place": range(1, len(ids) + 1)}))
     listed = pd.concat(parts, ignore_index=True)
     for bad, problem in (
         (listed["tweet_id"].duplicated(), "is in it twice, or in another split too"),
@@ -130,7 +129,7 @@ def read_folds(raw: str, tweets: "pd.Series[str]") -> NDArray[np.str_]:
     ):
         if bad.any():
             first = listed[bad].iloc[0]
-            raise InputError(f"{first['file']}: id {first['tweet_id']!r} {problem}: {remedy}")
+            raise InputError(f"{first['file']}: id {first['place']} {problem}: {remedy}")
     folds: NDArray[np.str_] = tweets.map(listed.set_index("tweet_id")["fold"]).fillna("").to_numpy(str)
     return folds
 
@@ -168,12 +167,14 @@ def read_image_texts(raw: str, tweets: "pd.Series[str]") -> list[str]:
 
 def _read_image_text(path: Path) -> str:
     try:
-        content = load_json(path.read_bytes())
+        found = load_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{numbered(path)} cannot be read ({error.strerror}): {AGAIN}") from error
     except (ValueError, RecursionError) as error:  # not JSON, or not UTF-8
-        raise InputError(f"{path} is not a complete JSON file: {AGAIN}") from error
-    if not (isinstance(content, dict) and isinstance(content.get("img_text"), str)):
-        raise InputError(f"{path} has no text 'img_text': {AGAIN}")
-    return clean(content["img_text"])
+        raise InputError(f"{numbered(path)} is not a complete JSON file: {AGAIN}") from error
+    if not (isinstance(found, dict) and isinstance(found.get("img_text"), str)):
+        raise InputError(f"{numbered(path)} has no text 'img_text': {AGAIN}")
+    return clean(found["img_text"])
 
 
 def _files(folder: Path) -> set[str]:

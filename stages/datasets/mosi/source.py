@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2moe.base.errors import InputError, first_line
+from i2moe.base.errors import InputError, unquoted
 from i2moe.contract.reading import check_unpacked
 from stages.datasets.mosi.settings import MODALITIES
 from stages.datasets.mosi.unpickle import Array, unpickle
@@ -26,7 +26,6 @@ KEYS = (*MODALITIES, "labels", "id")
 ID_PARTS = 3  # video, start, end
 AXES = ("utterances", "steps", "features")
 SEQUENCE, SHAPES = f"[{', '.join(AXES)}]", {"labels": "[utterances, 1, 1]", "id": "[utterances, 3]"}
-MAX_NAMES = 30  # of arrays that a message lists
 NUMBERS, TEXTS = "fiu", "SUO"  # kinds of NumPy's dtypes
 
 Arrays = dict[str, NDArray[Any]]
@@ -71,7 +70,7 @@ def _require(path: Path, present: list[str], labelled: bool) -> list[str]:  # no
     for name in wanted:
         if name not in present:
             raise InputError(
-                f"{path} has no array {name!r}, only {sorted(present)[:MAX_NAMES]}: CMU-MOSI's file has "
+                f"{path} has no array {name!r}, and {len(present)} others: CMU-MOSI's file has "
                 f"{', '.join(KEYS)} in each of {', '.join(FOLDS)}"
             )
     return wanted
@@ -101,7 +100,7 @@ def _read_npz(path: Path, labelled: bool) -> Arrays:  # noqa: FBT001
         raise
     except Exception as error:  # a broken archive raises many kinds
         raise InputError(
-            f"{path} cannot be read as .npz ({first_line(error)}): save it again with numpy.savez, ids as an array of "
+            f"{path} cannot be read as .npz ({unquoted(error)}): save it again with numpy.savez, ids as an array of "
             "strings"
         ) from error
 
@@ -113,7 +112,7 @@ def _read_hdf5(path: Path, labelled: bool) -> Arrays:  # noqa: FBT001
     except InputError:
         raise
     except Exception as error:  # a broken file raises many kinds
-        raise InputError(f"{path} cannot be read as HDF5 ({first_line(error)}): download or save it again") from error
+        raise InputError(f"{path} cannot be read as HDF5 ({unquoted(error)}): download or save it again") from error
 
 
 def _read_all(path: Path, labelled: bool) -> Arrays:  # noqa: FBT001

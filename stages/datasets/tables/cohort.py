@@ -8,6 +8,7 @@ import typer
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
+from i2moe.contract.cohort import SPLITS
 from stages.datasets.tables.rows import presence_of, raw_rows
 from stages.datasets.tables.settings import TableParams, load_table_params
 from stages.datasets.tables.source import as_text, read_source, require_columns
@@ -81,14 +82,22 @@ def _labels(table: pd.DataFrame, params: TableParams) -> tuple[NDArray[Any], lis
 def _class_labels(names: "pd.Series[Any]", params: TableParams) -> tuple[NDArray[np.int64], list[str]]:
     found = sorted(names.unique(), key=_number_then_name)
     classes = params.classes or found
-    for name in found:
-        if name not in classes:
-            raise InputError(
-                f"{params.raw} column {params.label!r}: unknown label {name!r}; allowed by `classes`: {classes}"
-            )
-    if params.task == "binary" and len(classes) != 2:  # noqa: PLR2004
+    place = f"{params.raw} column {params.label!r}"
+    shows = params.licence == "open" or params.classes is not None
+    is_unknown = ~names.isin(classes)
+    if is_unknown.any():
+        shown = f" {names[is_unknown].iloc[0]!r}" if params.licence == "open" else ""
         raise InputError(
-            f"{params.raw} column {params.label!r}: task binary needs 2 classes, found {len(classes)}: {classes[:20]}"
+            f"{place}: unknown label{shown} in {int(is_unknown.sum())} samples; allowed by `classes`: {classes}"
+        )
+    if params.task == "binary" and len(classes) != 2:  # noqa: PLR2004
+        shown = f" {classes[:20]}" if shows else " name them under `classes`"
+        raise InputError(f"{place}: task binary needs 2 classes, found {len(classes)}:{shown}")
+    few = int((names.value_counts() < len(SPLITS)).sum())
+    if few and not shows:  # later errors name classes
+        raise InputError(
+            f"{place}: {few} of {len(classes)} labels are of fewer than {len(SPLITS)} samples, one for each split: is "
+            "this the label's column? Leave them out of the data, or bring more samples"
         )
     positions = {name: index for index, name in enumerate(classes)}
     return names.map(positions).to_numpy(np.int64), list(classes)

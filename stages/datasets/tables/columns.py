@@ -8,9 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
-from i2moe.base.strict import nearest
+from i2moe.base.strict import nearest_column
 from stages.datasets.tables.settings import Modality, TableParams
-from stages.datasets.tables.source import SHOWN_COLUMNS, Source, require_columns
+from stages.datasets.tables.source import Source, require_columns
+
+SHOWN_COLUMNS = 40  # a message lists up to this many
 
 
 def select_columns(source: Source, params: TableParams) -> dict[str, list[str]]:
@@ -74,7 +76,7 @@ def _match(modality: str, own: Modality, candidates: list[str], source: Source, 
     else:
         rule, found = f"regex {own.regex!r}", [name for name in candidates if re.fullmatch(own.regex or "", name)]
     if not found:
-        hint = nearest(own.prefix or own.regex, candidates[:SHOWN_COLUMNS])
+        hint = nearest_column(own.prefix or own.regex or own.file or modality, candidates)
         raise InputError(f"{params.raw}: modality {modality!r} has no column: none matches {rule}; {hint}")
     taken = {other.own_column for other in params.modalities.values() if other.own_column}
     return [name for name in found if name not in taken]

@@ -13,6 +13,7 @@ import pandas as pd
 from pandas.api.types import infer_dtype
 
 from i2moe.base.errors import InputError
+from i2moe.base.strict import same_columns
 from stages.datasets.tables.settings import TableParams
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -149,11 +150,8 @@ def _header(path: Path, encoding: str, delimiter: str) -> list[str]:
     """
     with _open_text(path, encoding) as stream:
         names = next(csv.reader(stream, delimiter=delimiter), [])
-    seen: set[str] = set()
-    for name in names:
-        if name.strip() and name in seen:
-            raise InputError(f"{path}: column {name!r} is there twice: rename or remove one")
-        seen.add(name)
+    if twice := same_columns(names):
+        raise InputError(f"{path}: {twice}: rename or remove one")
     return names
 
 

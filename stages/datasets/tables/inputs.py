@@ -33,7 +33,7 @@ def cells_of(own: Modality, source: Source, params: TableParams, samples: list[s
         raw = raw_rows(source.of(ids), params)
         if own.image:
             paths, present = image_paths(raw, own.image.column)
-            found: Images | Texts = Images(paths)
+            found: Images | Texts = Images(paths, f"{params.raw} column {own.image.column!r}")
         else:
             texts, present = texts_of(raw, str(own.own_column))
             found = Texts(texts)

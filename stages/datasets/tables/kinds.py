@@ -101,11 +101,15 @@ class OfImages(Kind):
         from stages.shared.images.images import Item, embed
 
         extractor = self._extractor()
-        items = [Item(path, name) for path, name in zip(self.paths, self.raw.table.index[self.present], strict=True)]
+        source = f"{self.raw.params.raw} column {self.settings.column!r}"
+        rows = np.flatnonzero(self.present)
+        items = [
+            Item(path, self.raw.table.index[row], place=f"{source}, sample {row + 1} by id: its file")
+            for path, row in zip(self.paths, rows, strict=True)
+        ]
         features, found = embed(items, extractor)
         rows = np.full(len(self.present), -1)
         rows[self.present] = found
-        source = f"{self.raw.params.raw} column {self.settings.column!r}"
         return Images(lambda part: features[part].astype(np.float32), extractor.shape, source), rows, extractor
 
     def _extractor(self) -> Any:  # noqa: ANN401 (imported where it is used)

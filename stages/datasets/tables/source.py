@@ -13,15 +13,14 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from i2moe.base.errors import InputError, first_line
-from i2moe.base.strict import nearest
+from i2moe.base.errors import InputError, unquoted
+from i2moe.base.strict import nearest_column
 from i2moe.contract.reading import open_npy
 from stages.datasets.tables.delimited import read_delimited
 from stages.datasets.tables.settings import TableParams
 from stages.shared.parquet import read_parquet
 
 WHOLE_NUMBER = re.compile(r"^(-?\d+)\.0+$")
-SHOWN_COLUMNS = 40  # a message lists all columns of a table up to this many
 DELIMITED = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 READERS = (*DELIMITED, ".parquet", ".npy")
 ARRAY_KINDS = "biufU"  # of NumPy's dtypes: truth values, whole numbers, numbers, text
@@ -145,7 +144,7 @@ def read_table(path: Path, params: TableParams, as_written: list[str]) -> pd.Dat
     except InputError:
         raise
     except (ValueError, EOFError, OSError, zlib.error, csv.Error, OverflowError, pd.errors.ParserWarning) as error:
-        raise InputError(f"{path} cannot be read ({first_line(error)}): {UNREADABLE}") from error
+        raise InputError(f"{path} cannot be read ({unquoted(error)}): {UNREADABLE}") from error
 
 
 def _read_parquet(path: Path, params: TableParams) -> pd.DataFrame:
@@ -202,15 +201,14 @@ def _indexed(path: Path, table: pd.DataFrame, ids: pd.Index, params: TableParams
 
 
 def require_columns(path: Path | str, table: pd.DataFrame, columns: list[str], role: str) -> None:
-    """Refuse columns that a table lacks, naming the nearest ones.
+    """Refuse columns that a table lacks, naming the nearest one.
 
     Raises:
         InputError: naming file, column, what it was wanted for and the nearest name.
     """
     for column in columns:
         if column not in table:
-            shown = [str(name) for name in table.columns]
-            hint = nearest(column, shown) if len(shown) <= SHOWN_COLUMNS else f"it has {len(shown)} others"
+            hint = nearest_column(column, table.columns)
             raise InputError(f"{path} has no column {column!r}, named as {role}; {hint}")
 
 

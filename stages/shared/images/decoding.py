@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from i2moe.base.errors import InputError, first_line
+from i2moe.base.errors import InputError, numbered, unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +17,12 @@ WHITE = (255, 255, 255, 255)
 MAX_PIXELS = 2**26  # of an image: more is neither poster nor screen
 
 
-def content(path: Path) -> bytes:
+def content(path: Path, place: str = "") -> bytes:
     """Read a file.
+
+    Args:
+        path: of the file.
+        place: what an error calls it; empty for its number in its folder, since its name may be a sample's id.
 
     Raises:
         InputError: for one that is missing or cannot be read.
@@ -26,11 +30,15 @@ def content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): put it there") from error
+        raise InputError(f"{place or numbered(path)} cannot be read ({error.strerror}): put it there") from error
 
 
 def opened(
-    path: Path, size: tuple[int, int], prepare: "Callable[[Image.Image], Image.Image]", remedy: str
+    path: Path,
+    size: tuple[int, int],
+    prepare: "Callable[[Image.Image], Image.Image]",
+    remedy: str,
+    place: str = "",
 ) -> "Image.Image":
     """Return what `prepare` makes of an image, which it gets as RGB on white ground.
 
@@ -39,22 +47,23 @@ def opened(
         size: width and height that are needed; a JPEG much larger is decoded at a fraction.
         prepare: what is wanted of the image.
         remedy: for a file that cannot be decoded.
+        place: what an error calls the file; see `content`.
 
     Raises:
         InputError: for a file that is not a complete JPEG or PNG image.
     """
     from PIL import Image, UnidentifiedImageError
 
-    read = content(path)
+    read = content(path, place)
     try:
         with Image.open(io.BytesIO(read), formats=["JPEG", "PNG"]) as image:
             _check_size(image)
             image.draft("RGB", size)
             return prepare(_flatten(image))
     except UnidentifiedImageError as error:
-        raise InputError(f"{path} is not a JPEG or PNG image: {remedy}") from error
+        raise InputError(f"{place or numbered(path)} is not a JPEG or PNG image: {remedy}") from error
     except Exception as error:  # Pillow's decoders raise many kinds
-        raise InputError(f"{path} cannot be decoded ({first_line(error)}): {remedy}") from error
+        raise InputError(f"{place or numbered(path)} cannot be decoded ({unquoted(error)}): {remedy}") from error
 
 
 def _check_size(image: "Image.Image") -> None:

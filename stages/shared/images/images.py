@@ -17,7 +17,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from i2moe.base.errors import InputError
+from i2moe.base.errors import InputError, numbered
 from stages.shared.base import paths
 from stages.shared.files import naming
 from stages.shared.images.decoding import content, opened
@@ -41,6 +41,7 @@ class Item(NamedTuple):
     path: Path
     sample_id: str
     copy: int = 0
+    place: str = ""  # what an error calls it; empty for the file's number in its folder
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def _compute(new: dict[str, Item], extractor: Extractor, store: Store) -> None:
 
 def _key(item: Item, extractor: Extractor) -> str:
     """Name what the network sees by the file's content, and of a copy also by what it is made of."""
-    digest = hashlib.blake2b(content(item.path), digest_size=16)
+    digest = hashlib.blake2b(content(item.path, item.place), digest_size=16)
     if item.copy:
         digest.update(repr((extractor.augmentation, item.sample_id, item.copy)).encode())
     return digest.hexdigest()
@@ -148,8 +149,9 @@ def _key(item: Item, extractor: Extractor) -> str:
 def _check_finite(features: NDArray[np.floating], items: list[Item], extractor: Extractor) -> None:
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
-        path = items[int(np.flatnonzero(~finite)[0])].path
-        raise InputError(f"{path}: {extractor.name} returns NaN or infinity: are these the right weights?")
+        own = items[int(np.flatnonzero(~finite)[0])]
+        place = own.place or numbered(own.path)
+        raise InputError(f"{place}: {extractor.name} returns NaN or infinity: are these the right weights?")
 
 
 def forward(new: dict[str, Item], extractor: Extractor) -> Iterator[tuple[list[str], Floats]]:
@@ -188,5 +190,5 @@ def decode(item: Item, extractor: Extractor) -> NDArray[np.uint8]:
         InputError: for a file that is not a complete JPEG or PNG image.
     """
     size = (extractor.width, extractor.height)
-    prepared = opened(item.path, size, lambda image: extractor.prepare(image, item), extractor.remedy)
+    prepared = opened(item.path, size, lambda image: extractor.prepare(image, item), extractor.remedy, item.place)
     return np.asarray(prepared, dtype=np.uint8)

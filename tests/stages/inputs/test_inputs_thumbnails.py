@@ -51,7 +51,7 @@ def test_a_file_that_is_no_image_is_named(tmp_path, content):
     path = tmp_path / "own.png"
     if content:
         path.write_bytes(content)
-    with pytest.raises(InputError, match=r"own\.png (cannot be read|is not a JPEG or PNG image)"):
+    with pytest.raises(InputError, match=r"by name (cannot be read|is not a JPEG or PNG image)"):
         show_images([path], np.array([True]))
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from i2moe.base.errors import InputError
+from i2moe.base.errors import InputError, numbered
 from i2moe.contract.masks import pack_mask
 from i2moe.preparation.fitted import read_fitted
 from stages.datasets.adni.image.freesurfer import write_freesurfer
@@ -162,7 +162,7 @@ def _scaled(
         too_far = np.abs(scaled).max(axis=1) > np.finfo(np.float16).max
         if too_far.any():
             path = files[done + int(too_far.argmax())]
-            raise InputError(f"{path} has a value too far from those of the train maps: make it again")
+            raise InputError(f"{numbered(path)} has a value too far from those of the train maps: make it again")
         done += len(block)
         yield scaled
 

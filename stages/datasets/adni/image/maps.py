@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from i2moe.base.errors import InputError
+from i2moe.base.errors import InputError, numbered
 from i2moe.preparation.fitted import Fitted
 from stages.datasets.adni.settings import ImageSettings
 
@@ -20,8 +20,12 @@ DIMENSIONS = 3
 AFFINE_TOLERANCE = 1e-3  # mm; headers hold affines as 32-bit floats
 
 
-def read_nifti(path: Path) -> "SpatialImage":
+def read_nifti(path: Path, place: str = "") -> "SpatialImage":
     """Read a NIfTI-1 or NIfTI-2 file into memory; a compressed one to its end, where its checksum is.
+
+    Args:
+        path: of the file.
+        place: what an error calls it; empty for its number in its folder, since a map's name has its subject's id.
 
     Raises:
         InputError: for a missing, truncated or corrupt file, or one of another kind.
@@ -34,17 +38,17 @@ def read_nifti(path: Path) -> "SpatialImage":
         if path.suffix == ".gz":
             content = gzip.decompress(content)
     except FileNotFoundError as error:
-        raise InputError(f"{path} is missing: put it there, or correct data.adni.raw") from error
+        raise InputError(f"{place or numbered(path)} is missing: put it there, or correct data.adni.raw") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is not a complete gzip file: make or download it again") from error
+        raise InputError(f"{place or numbered(path)} is not a complete gzip file: make or download it again") from error
     for kind in (Nifti1Image, Nifti2Image):
         if kind.header_class.may_contain_header(content):
-            image: SpatialImage = _parse(path, content, kind)
+            image: SpatialImage = _parse(path, place, content, kind)
             return image
-    raise InputError(f"{path} is not a NIfTI file: make or download it again")
+    raise InputError(f"{place or numbered(path)} is not a NIfTI file: make or download it again")
 
 
-def _parse(path: Path, content: bytes, kind: Any) -> Any:  # noqa: ANN401 (nibabel's classes have no common type)
+def _parse(path: Path, place: str, content: bytes, kind: Any) -> Any:  # noqa: ANN401 (nibabel's classes have no common type)
     from nibabel.orientations import aff2axcodes
     from nibabel.spatialimages import HeaderDataError, ImageDataError
 
@@ -52,11 +56,16 @@ def _parse(path: Path, content: bytes, kind: Any) -> Any:  # noqa: ANN401 (nibab
         image = kind.from_bytes(content)
         needed = int(image.dataobj.offset) + int(np.prod(image.shape)) * image.get_data_dtype().itemsize
     except (HeaderDataError, ImageDataError, ValueError, TypeError, OverflowError) as error:
-        raise InputError(f"{path} has no readable NIfTI header: make or download it again") from error
+        raise InputError(
+            f"{place or numbered(path)} has no readable NIfTI header: make or download it again"
+        ) from error
     if len(content) < needed:
-        raise InputError(f"{path} is cut off: {len(content)} of {needed} bytes: make or download it again")
+        size = f"{len(content)} of {needed} bytes"
+        raise InputError(f"{place or numbered(path)} is cut off: {size}: make or download it again")
     if not np.isfinite(image.affine).all() or None in aff2axcodes(image.affine):
-        raise InputError(f"{path} has an affine that gives its axes no direction: make or download it again")
+        raise InputError(
+            f"{place or numbered(path)} has an affine that gives its axes no direction: make or download it again"
+        )
     return image
 
 
@@ -83,13 +92,15 @@ class Grid:
         """
         image = read_nifti(path)
         if len(image.shape) != DIMENSIONS:
-            raise InputError(f"{path} is {len(image.shape)}-D, of shape {image.shape}: bring one 3-D map per scan")
+            raise InputError(
+                f"{numbered(path)} is {len(image.shape)}-D, of shape {image.shape}: bring one 3-D map per scan"
+            )
         if self.resample:
             image = self._resampled(image)
         self._check_grid(path, image)
         values = np.asarray(image.dataobj, dtype=np.float32)[self.mask]
         if not np.isfinite(values).all():
-            raise InputError(f"{path} holds NaN or infinity in grey matter: make it again")
+            raise InputError(f"{numbered(path)} holds NaN or infinity in grey matter: make it again")
         if self.coarse.shape == self.mask.shape:
             return values
         sums = np.bincount(self.block, weights=values)
@@ -117,13 +128,13 @@ class Grid:
 
         remedy = "bring maps on the atlas's grid, or set data.adni.image.resample to true"
         if image.shape != self.mask.shape:
-            raise InputError(f"{path} has shape {image.shape}, the atlas {self.mask.shape}: {remedy}")
+            raise InputError(f"{numbered(path)} has shape {image.shape}, the atlas {self.mask.shape}: {remedy}")
         own, expected = ("".join(aff2axcodes(affine)) for affine in (image.affine, self.affine))
         if own != expected:
-            raise InputError(f"{path} has orientation {own}, the atlas {expected}: {remedy}")
+            raise InputError(f"{numbered(path)} has orientation {own}, the atlas {expected}: {remedy}")
         if not self._is_close(image):
             far = float(np.abs(image.affine - self.affine).max())
-            raise InputError(f"{path} has an affine that differs from the atlas's by up to {far:g}: {remedy}")
+            raise InputError(f"{numbered(path)} has an affine that differs from the atlas's by up to {far:g}: {remedy}")
 
 
 def read_grid(raw: str, settings: ImageSettings) -> Grid:
@@ -133,7 +144,7 @@ def read_grid(raw: str, settings: ImageSettings) -> Grid:
         InputError: for an atlas that cannot be read, is not 3-D, or lacks the label.
     """
     path = Path(raw) / settings.atlas
-    image = read_nifti(path)
+    image = read_nifti(path, str(path))
     if len(image.shape) != DIMENSIONS:
         raise InputError(f"{path} is {len(image.shape)}-D, of shape {image.shape}: bring a 3-D label map")
     mask = np.asarray(image.dataobj) == settings.grey_matter

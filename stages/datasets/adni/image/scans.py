@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from i2moe.base.errors import InputError
+from i2moe.base.errors import InputError, numbered
 from stages.datasets.adni.settings import Settings
 from stages.datasets.adni.source import needed_table
 
@@ -42,12 +42,17 @@ def _read_maps(folder: Path) -> pd.DataFrame:
         match = MAP_NAME.match(path.name)
         date = pd.to_datetime(match["date"], errors="coerce") if match else pd.NaT
         if match is None or pd.isna(date):
-            raise InputError(f"{path} is not named <PTID>_<date>….nii.gz: rename it, or move it out of this folder")
+            raise InputError(
+                f"{numbered(path)} is not named <PTID>_<date>….nii.gz: rename it, or move it out of this folder"
+            )
         rows.append((int(match["rid"]), date, path.name))
     twice = [key for key, count in Counter(row[:2] for row in rows).items() if count > 1]
     if twice:
-        names = [row[2] for row in rows if row[:2] == twice[0]]
-        raise InputError(f"{folder}: {', '.join(names)} are maps of the same subject and day: leave one of them there")
+        numbers = [place for place, row in enumerate(rows, start=1) if row[:2] == twice[0]]
+        raise InputError(
+            f"{folder}: of its {len(rows)} maps by name, {' and '.join(map(str, numbers))} are of the same subject and "
+            "day: leave one of them there"
+        )
     return pd.DataFrame(rows, columns=["rid", "date", "scan"])
 
 

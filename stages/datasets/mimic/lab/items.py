@@ -36,6 +36,6 @@ def check_labels(source: Source, items: pd.DataFrame, table: str) -> None:
             raise InputError(f"{name} is missing, {ITEMS.name} calls it {item['label']!r}: correct {ITEMS}")
         if labels[item["itemid"]] != item["label"]:
             raise InputError(
-                f"{name} is labelled {labels[item['itemid']]!r}, {ITEMS.name} calls it {item['label']!r}: "
+                f"{name} has another label, {ITEMS.name} calls it {item['label']!r}: "
                 f"correct the itemid or the label in {ITEMS}"
             )

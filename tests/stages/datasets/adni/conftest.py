@@ -179,8 +179,8 @@ SETTINGS = {
 }
 
 
-# Of the hand-written rows; no message may quote it. File names, which hold ids, are named.
-SUBJECT_DATA = ("Aspirin", "memory", "2006-01-12", "1946", "someday", "high", "sub-2")
+# Of the hand-written rows; no message may quote it.
+SUBJECT_DATA = ("Aspirin", "memory", "2006-01-12", "1946", "someday", "high", "sub-2", "001_S_0", "002_S_0", "003_S_0")
 
 
 def text(name, content):

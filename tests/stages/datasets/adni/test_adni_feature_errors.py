@@ -28,8 +28,8 @@ from tests.stages.datasets.adni.conftest import (
     write_map,
 )
 
-NAME = "001_S_0003_20060115.nii.gz"
-MAP = f"ravens/{NAME}"
+MAP = "ravens/001_S_0003_20060115.nii.gz"
+NAME = "raw/ravens: file 3 of 13 by name"
 ZEROS = np.zeros(LABELS.shape, np.float32)
 SHIFTED = AFFINE + np.array([[0, 0, 0, 4], [0] * 4, [0] * 4, [0] * 4])
 
@@ -39,7 +39,7 @@ def nifti(values, affine=AFFINE):
 
 
 IN_THE_IMAGE_STAGE = {
-    "map gone": (remove(MAP), rf"{NAME} is missing"),
+    "map gone": (remove(MAP), "raw/ravens: a file that would be number 3 by name is missing"),
     "map cut off": (
         content(MAP, lambda own: own[:-20]),
         rf"{NAME} is not a complete gzip file: make or download it again",
@@ -84,7 +84,7 @@ IN_THE_IMAGE_STAGE = {
     ),
     "a value far out": (
         lambda raw: write_map(raw / "ravens" / "003_S_0012_2006-01-15.nii.gz", 1e30, mask=LABELS == 150),
-        r"003_S_0012_2006-01-15.nii.gz has a value too far from those of the train maps: make it again",
+        r"raw/ravens: file 10 of 13 by name has a value too far from those of the train maps: make it again",
     ),
 }
 IN_THE_TABLES = {
@@ -116,7 +116,7 @@ IN_THE_TABLES = {
         clinical,
         {},
         text("PTDEMOG_09May2024.csv", PTDEMOG.replace("PTEDUCAT", "PTEDUC")),
-        r"PTDEMOG_09May2024.csv has no column 'PTEDUCAT'; allowed: .*did you mean 'PTEDUC'\?",
+        r"PTDEMOG_09May2024.csv has no column 'PTEDUCAT'; it has 15 others; did you mean 'PTEDUC'\?",
     ),
     "no unit": (
         clinical,

@@ -46,12 +46,15 @@ def test_a_folder_without_json(project):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", r"0000002.json is not a JSON file: unpack the archive again"),
-        (b"\xff\xfe", r"0000002.json is not a JSON file"),
-        ("[" * 100_000, r"0000002.json is not a JSON file"),
-        ("[]", r"0000002.json holds no JSON object"),
-        ('{"genres": 3, "plot": ["war"]}', r"0000002.json: key 'genres' is not a list of texts"),
-        ('{"genres": ["Drama"], "plot": [1]}', r"0000002.json: key 'plot' is not a list of texts"),
+        ("{", r"^raw/dataset: file 4 of \d+ by name is not a JSON file: unpack the archive again"),
+        (b"\xff\xfe", r"^raw/dataset: file 4 of \d+ by name is not a JSON file"),
+        ("[" * 100_000, r"^raw/dataset: file 4 of \d+ by name is not a JSON file"),
+        ("[]", r"^raw/dataset: file 4 of \d+ by name holds no JSON object"),
+        ('{"genres": 3, "plot": ["war"]}', r"^raw/dataset: file 4 of \d+ by name: key 'genres' is not a list of texts"),
+        (
+            '{"genres": ["Drama"], "plot": [1]}',
+            r"^raw/dataset: file 4 of \d+ by name: key 'plot' is not a list of te",
+        ),
     ],
 )
 def test_a_broken_json(project, content, message):
@@ -108,7 +111,7 @@ def test_no_plot_at_all(project):
         ("[" * 100_000, r"raw/split.json is not a JSON file"),
         ("[]", r"raw/split.json does not hold the lists train, dev, test"),
         ('{"train": [], "dev": []}', r"raw/split.json does not hold the lists train, dev, test"),
-        ('{"train": ["1"], "dev": ["1"], "test": []}', r"raw/split.json: movie 1 is in it twice"),
+        ('{"train": ["1"], "dev": ["1"], "test": []}', r"raw/split.json: movie 1 of dev is in it twice"),
     ],
 )
 def test_a_wrong_split_json(project, content, message):
@@ -145,7 +148,7 @@ def test_a_poster_that_cannot_be_decoded(project, content):
     path = project() / "dataset" / "0000002.jpeg"
     path.write_bytes(path.read_bytes()[:-300] if content is None else content)
     fails(
-        r"0000002.jpeg (cannot be decoded .*|is not a JPEG or PNG image): unpack the archive again, or remove this",
+        r"raw/dataset: file 3 of \d+ by name (cannot be decoded .*|is not a JPEG .*): unpack the archive again, or",
         movies,
         cohort,
         poster,
@@ -159,7 +162,10 @@ def test_a_poster_that_went_away_after_the_cohort(project):
     movies()
     cohort()
     (raw / "dataset" / "0000002.jpeg").unlink()
-    fails(r"0000002.jpeg cannot be read \(No such file or directory\): put it there", poster)
+    fails(
+        r"raw/dataset: a file that would be number 3 by name cannot be read \(No such file .*\): put it there",
+        poster,
+    )
 
 
 def test_stages_out_of_order(project):

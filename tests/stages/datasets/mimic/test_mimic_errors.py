@@ -48,7 +48,7 @@ BEFORE_THE_FIRST_PASS = {
     "no dictionary": ({"icu/d_items": None}, r"d_items.csv.gz is missing"),
     "no column": (
         {"hosp/labevents": without("valuenum", LABEVENTS)},
-        r"labevents.csv.gz has no column 'valuenum'; allowed: .*did you mean 'valuenum_'\?",
+        r"labevents.csv.gz has no column 'valuenum'; it has 11 others; did you mean 'valuenum_'\?",
     ),
     "no column of vitals": (
         {"icu/chartevents": without("charttime", CHARTEVENTS)},
@@ -60,18 +60,18 @@ BEFORE_THE_FIRST_PASS = {
     ),
     "column twice": (
         {"hosp/labevents": LABEVENTS.replace("storetime", "comments", 1)},
-        r"labevents.csv.gz has column 'comments' twice: is this the labevents table as downloaded\?",
+        r"labevents.csv.gz: columns 7 and 11 have the same name: is this the labevents table as downloaded\?",
     ),
     "empty file": ({"hosp/labevents": ""}, r"labevents.csv.gz has no column 'subject_id'"),
     "header cut off": ({"hosp/labevents": gzip.compress(LABEVENTS.encode())[:12]}, r"labevents.csv.gz cannot be read"),
     "no gzip": ({"hosp/labevents": LABEVENTS.encode()}, r"labevents.csv.gz cannot be read"),
     "other label": (
         {"hosp/d_labitems": TABLES["hosp/d_labitems"].replace("50912,Creatinine", "50912,Kreatinin")},
-        r"d_labitems.csv.gz: itemid 50912 is labelled 'Kreatinin', items.csv calls it 'Creatinine': correct the itemid",
+        r"d_labitems.csv.gz: itemid 50912 has another label, items.csv calls it 'Creatinine': correct the itemid",
     ),
     "other label of a vital": (
         {"icu/d_items": TABLES["icu/d_items"].replace("223762,Temperature Celsius", "223762,Temperature")},
-        r"d_items.csv.gz: itemid 223762 is labelled 'Temperature', items.csv calls it 'Temperature Celsius'",
+        r"d_items.csv.gz: itemid 223762 has another label, items.csv calls it 'Temperature Celsius'",
     ),
     "item not in the dictionary": (
         {"hosp/d_labitems": TABLES["hosp/d_labitems"].replace("50912,", "50999,")},

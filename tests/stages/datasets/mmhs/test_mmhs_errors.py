@@ -68,14 +68,14 @@ def test_a_ground_truth_that_is_no_dictionary_of_tweets(project, content):
 @pytest.mark.parametrize("labels", [None, 0, "000", [0, 6, 0], [0, -1, 0], [0, "1", 0], [0, [1], 0], [0, None, 0]])
 def test_a_tweet_without_labels_or_with_an_unknown_one(project, labels):
     change(project(), "13", labels=labels)
-    fails(r"MMHS150K_GT.json: tweet 13: 'labels' is not a list of numbers from 0 to 5: unpack the archive", tweets)
+    fails(r"MMHS150K_GT.json: tweet 3 by id: 'labels' is not a list of numbers from 0 to 5: unpack the archive", tweets)
 
 
 @pytest.mark.parametrize("value", [3, ["tea"]])
 @pytest.mark.parametrize("key", ["tweet_text", "img_url"])
 def test_a_text_that_is_none(project, key, value):
     change(project(), "13", **{key: value})
-    fails(rf"MMHS150K_GT.json: tweet 13: '{key}' is not a text: unpack the archive again", tweets)
+    fails(rf"MMHS150K_GT.json: tweet 3 by id: '{key}' is not a text: unpack the archive again", tweets)
 
 
 @pytest.mark.parametrize("name", ["11", "labels"])
@@ -84,15 +84,15 @@ def test_a_key_that_is_in_the_ground_truth_twice(project, name):
     text = path.read_text()
     added = text[:-1] + ', "11": ' + json.dumps({"labels": [1, 1, 1], "tweet_text": "tea"}) + "}"
     path.write_text(added if name == "11" else text.replace('"labels": [0, 0, 1]', '"labels": [0], "labels": [1]'))
-    fails(rf"raw/MMHS150K_GT.json: key '{name}' is in it twice: unpack the archive again", tweets)
+    fails(r"raw/MMHS150K_GT.json: 1 of the keys of an object are in it twice: unpack the archive again", tweets)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("14\n15\n99\n", r"raw/splits/val_ids.txt: id '99' is not in MMHS150K_GT.json: take it from the archive"),
-        ("14\n11\n", r"raw/splits/val_ids.txt: id '11' is in it twice, or in another split too: take it from"),
-        ("14\n14\n", r"raw/splits/val_ids.txt: id '14' is in it twice, or in another split too"),
+        ("14\n15\n99\n", r"raw/splits/val_ids.txt: id 3 is not in MMHS150K_GT.json: take it from the archive"),
+        ("14\n11\n", r"raw/splits/val_ids.txt: id 2 is in it twice, or in another split too: take it from"),
+        ("14\n14\n", r"raw/splits/val_ids.txt: id 2 is in it twice, or in another split too"),
         (b"\xff\xfe", r"raw/splits/val_ids.txt: id .* is not in MMHS150K_GT.json"),
     ],
 )
@@ -135,12 +135,12 @@ def test_images_of_other_tweets(project):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"raw/img_txt/12.json is not a complete JSON file: unpack the archive again"),
-        (b"\xff", r"raw/img_txt/12.json is not a complete JSON file"),
-        (b'{"img_text": "ra', r"raw/img_txt/12.json is not a complete JSON file"),
-        (b"[]", r"raw/img_txt/12.json has no text 'img_text': unpack the archive again"),
-        (b'{"text": "fog"}', r"raw/img_txt/12.json has no text 'img_text'"),
-        (b'{"img_text": 3}', r"raw/img_txt/12.json has no text 'img_text'"),
+        (b"", r"raw/img_txt: file 2 of 4 by name is not a complete JSON file: unpack the archive again"),
+        (b"\xff", r"raw/img_txt: file 2 of 4 by name is not a complete JSON file"),
+        (b'{"img_text": "ra', r"raw/img_txt: file 2 of 4 by name is not a complete JSON file"),
+        (b"[]", r"raw/img_txt: file 2 of 4 by name has no text 'img_text': unpack the archive again"),
+        (b'{"text": "fog"}', r"raw/img_txt: file 2 of 4 by name has no text 'img_text'"),
+        (b'{"img_text": 3}', r"raw/img_txt: file 2 of 4 by name has no text 'img_text'"),
     ],
 )
 def test_a_broken_text_of_an_image(project, content, message):
@@ -152,7 +152,12 @@ def test_a_broken_text_of_an_image(project, content, message):
 def test_an_image_that_cannot_be_decoded(project):
     path = project() / "img_resized" / "12.jpg"
     path.write_bytes(path.read_bytes()[:-100])
-    fails(r"12.jpg cannot be decoded .*: unpack the archive again, or remove this file", tweets, cohort, image)
+    fails(
+        r"raw/img_resized: file 2 of 9 by name cannot be decoded .*: unpack the archive again, or remove this file",
+        tweets,
+        cohort,
+        image,
+    )
     assert not (paths.features("mmhs") / "image.npy").exists()
 
 

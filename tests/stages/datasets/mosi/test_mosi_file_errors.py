@@ -120,7 +120,7 @@ FILES = {
     "pickle of a list": (
         "own.pkl",
         raw_bytes(pickle.dumps([1])),
-        r"raw/own.pkl has no array 'train/vision', only \[\]",
+        r"raw/own.pkl has no array 'train/vision', and 0 others",
     ),
     "pickle of folds of lists": (
         "own.pkl",

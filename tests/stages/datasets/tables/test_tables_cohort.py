@@ -127,12 +127,12 @@ WRONG_LABELS = {
     "unknown class": (
         repeated("benign", "malign"),
         {"classes": ["benign", "malignant"]},
-        r"own.csv column 'outcome': unknown label 'malign'; allowed by `classes`: \['benign', 'malignant'\]",
+        r"own.csv column 'outcome': unknown label in 5 samples; allowed by `classes`: \['benign', 'malignant'\]",
     ),
     "three classes for binary": (
         repeated("low", "middle", "high"),
         {"task": "binary"},
-        "column 'outcome': task binary needs 2 classes, found 3: .*'high', 'low', 'middle'",
+        "column 'outcome': task binary needs 2 classes, found 3: name them under `classes`",
     ),
     "one class for binary": (repeated("low"), {"task": "binary"}, "task binary needs 2 classes, found 1"),
     "two in a multilabel": (
@@ -153,11 +153,25 @@ WRONG_LABELS = {
     "no such label": (
         repeated("ill", "well"),
         {"label": "outcom"},
-        "own.csv has no column 'outcom', named as label or group; allowed: age, outcome; did you mean 'outcome'",
+        "own.csv has no column 'outcom', named as label or group; it has 2 others; did you mean 'outcome'",
     ),
     "no such group": (repeated("ill", "well"), {"group": "patient"}, "has no column 'patient'"),
     "no label at all": ({"age": [1, 2], "outcome": [None, None]}, {}, "own.csv: no sample has a value in .*'outcome'"),
-    "a class of one sample": ({"outcome": ["a", "b"] * 5 + ["c"]}, {}, "tiny: class 'c' has 1 samples, too few"),
+    "a class of one sample": (
+        {"outcome": ["a", "b"] * 5 + ["c"]},
+        {},
+        "column 'outcome': 1 of 3 labels are of fewer than 3 samples",
+    ),
+    "a class of one sample, which may be shown": (
+        {"outcome": ["a", "b"] * 5 + ["c"]},
+        {"licence": "open"},
+        "tiny: class 'c' has 1 samples, too few",
+    ),
+    "an unknown class, which may be shown": (
+        repeated("benign", "malign"),
+        {"classes": ["benign", "malignant"], "licence": "open"},
+        "unknown label 'malign' in 5 samples; allowed by",
+    ),
 }
 
 

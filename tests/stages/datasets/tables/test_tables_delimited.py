@@ -83,7 +83,7 @@ def test_blank_columns_and_rows_at_the_end_are_left_out():
 
 
 def test_a_column_name_twice_is_refused():
-    with pytest.raises(InputError, match=r"own.csv: column 'age' is there twice"):
+    with pytest.raises(InputError, match=r"own.csv: columns 2 and 3 have the same name: rename or remove one"):
         read("sample,age,age\ns1,1,2\n")
 
 

@@ -211,7 +211,7 @@ def test_named_columns_keep_their_order():
 WRONG_COLUMNS = {
     "absent": (
         {"mine": {"columns": ["aeg"]}},
-        "own.csv has no column 'aeg', named as feature of modality 'mine'; allowed: .*did you mean 'age'",
+        "own.csv has no column 'aeg', named as feature of modality 'mine'; it has .*did you mean 'age'",
     ),
     "in two modalities": (
         {"mine": {"columns": ["age", "blood_a"]}, "blood": {"prefix": "blood_"}},
@@ -220,7 +220,7 @@ WRONG_COLUMNS = {
     "named twice": ({"mine": {"columns": ["age", "age"]}}, "own.csv: column 'age'"),
     "no prefix matches": (
         {"mine": {"prefix": "blod_"}},
-        "own.csv: modality 'mine' has no column: none matches prefix 'blod_'; allowed: .*did you mean 'blood_",
+        "own.csv: modality 'mine' has no column: none matches prefix 'blod_'; it has .*did you mean 'blood_",
     ),
     "no regex matches": ({"mine": {"regex": "blood"}}, "modality 'mine' has no column: none matches regex 'blood'"),
     "only the label matches": ({"mine": {"prefix": "blood_o"}}, "modality 'mine' has no column"),

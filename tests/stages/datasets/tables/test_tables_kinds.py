@@ -197,11 +197,11 @@ def test_samples_that_lack_a_modality_are_dropped_or_kept_and_counted(project):
 WRONG = {
     "no such picture": (
         spoil_table("picture", "pictures/none.png"),
-        "pictures/none.png cannot be read .* put it there",
+        "raw column 'picture', sample .* by id: its file cannot be read .* put it there",
     ),
     "no picture": (
         lambda: Path("raw/pictures/s05.png").write_bytes(b"text"),
-        "s05.png is not a JPEG or PNG image: bring the file again, or leave its path empty",
+        "raw column 'picture', sample 6 by id: its file is not a JPEG or PNG image: bring the file again, or",
     ),
     "no series": (lambda: Path("raw/heart.csv").unlink(), "raw/heart.csv is not a file: put it there"),
     "no time": (

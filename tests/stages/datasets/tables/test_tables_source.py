@@ -180,7 +180,7 @@ def test_a_file_that_cannot_be_read_is_named(name, spoil, message):
 WRONG_TABLES = {
     "no id column": (
         "sampel,age\na,1\n",
-        "no column 'sample', named as id; allowed: sampel, age; did you mean 'sampel",
+        "no column 'sample', named as id; it has 2 others; did you mean 'sampel",
     ),
     "duplicate id": ("sample,age\na,1\nb,2\na,3\n", "row 4: its id in column 'sample' is in an earlier row too"),
     "duplicate number": ("sample,age\n1,1\n2,2\n1.0,3\n", "row 4: its id in column 'sample'"),
