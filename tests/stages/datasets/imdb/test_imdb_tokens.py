@@ -216,7 +216,7 @@ def test_sequences_wanted_of_movies_that_were_read_for_means(project, tmp_path):
     movies()
     cohort()
     write_settings(tmp_path, raw="raw", plot={"tokens": True})
-    fails(r"data/interim/imdb/word_ids.npy is missing: run the movies stage", plot)
+    fails(r"data/interim/imdb/words.json is missing: run the movies stage", plot)
 
 
 def test_an_encoder_that_is_missing(project):
