@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from i2moe.base.errors import InputError
 from i2moe.contract.reading import read_json
 from stages.shared.base import paths
+from stages.shared.base.params import parse_yaml
 
 DATA = ("cohorts", "features", "interim", "synthetic", "examples")  # folders of data/ that hold outputs
 OF_ALL = ("settings", "plots")  # folders of results/ that are not by dataset
@@ -131,11 +132,10 @@ def _outputs(stage: Any, source: object) -> list[Output]:  # noqa: ANN401 (anyth
 
 
 def _parse(text: str, source: object) -> dict[str, Any]:
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        content = YAML(typ="safe").load(io.StringIO(text)) or {}
+        content = parse_yaml(text, str(source)) or {}
     except (YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{source} is not valid YAML: {REMEDY}") from error
     if not isinstance(content, dict):

@@ -51,7 +51,7 @@ def read_params(path: Path = paths.PARAMS) -> dict[str, Any]:
     from ruamel.yaml.error import YAMLError
 
     try:
-        raw = _parse(path.read_text(encoding="utf-8"), path.name)
+        raw = parse_yaml(path.read_text(encoding="utf-8"), path.name)
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: run this in the project's root") from error
     # ValueError: not UTF-8, or a number or date that is none.
@@ -91,8 +91,19 @@ def _num_values(content: str) -> int:
 
 
 @functools.lru_cache(maxsize=1)
-def _parse(content: str, name: str) -> Any:  # noqa: ANN401 (anything may be there)
-    """Parse YAML once, though a stage reads several blocks; errors point at lines of a file of this name."""
+def parse_yaml(content: str, name: str) -> Any:  # noqa: ANN401 (anything may be there)
+    """Return what a text in YAML says, parsed once though a stage reads several blocks.
+
+    The parser, in C, does not survive too many levels.
+
+    Args:
+        content: the text.
+        name: of its file, for the parser's messages.
+
+    Raises:
+        YAMLError: for what is not YAML.
+        ValueError: for YAML of too many levels or values.
+    """
     from ruamel.yaml import YAML
 
     if _depth(content) > MAX_DEPTH or NESTED.search(content):

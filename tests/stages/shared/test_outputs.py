@@ -19,6 +19,8 @@ def test_the_outputs_that_have_a_hash_are_found():
     "text",
     [
         "stages: [",
+        "stages: " + "[" * 100_000,
+        "stages: " + "- " * 100_000,
         "stages: 1",
         "1",
         "stages: {train: 1}",
