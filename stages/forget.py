@@ -123,7 +123,8 @@ def find(dataset: str, repo: "Repo") -> Found:
         raise InputError(f"there is nothing of {dataset!r}; {nearest(dataset, sorted(filter(None, datasets)))}")
     shown = {output.md5 for output in known if output.path in REPORT and objects.names(output.md5, dataset)}
     own = {output.md5 for output in known if output.dataset == dataset} | shown
-    gone, kept = objects.whole(own), objects.whole({output.md5 for output in known} - own)
+    others_own = {output.md5 for output in known if output.dataset != dataset and output.md5 not in shown}
+    gone, kept = objects.whole(own), objects.whole(others_own)
     unknown = set(objects.files) - gone - kept
     is_own = cache.resolve().is_relative_to(Path.cwd())
     doomed = (gone - kept) | (unknown if is_own else set())

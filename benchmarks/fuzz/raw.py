@@ -257,17 +257,19 @@ def read_screens() -> None:
     read_flawed(".", only_high=True)
 
 
+BY_NAME = (" by name",)  # a file's own name may be an id: errors give its number
+
 PARSERS = [
     Parser("pickle (MOSI)", lambda: write_mosi("pkl"), read_mosi, ("*.pkl",)),
     Parser("NPZ (MOSI)", lambda: write_mosi("npz"), read_mosi, ("*.npz",)),
     Parser("HDF5 (MOSI)", lambda: write_mosi("hdf5"), read_mosi, ("*.hdf5",)),
-    Parser("NIfTI", write_maps, read_maps, ("*.nii", "*.nii.gz")),
+    Parser("NIfTI", write_maps, read_maps, ("*.nii", "*.nii.gz"), BY_NAME),
     Parser("PLINK", write_plink, read_plink, ("plink/*",), ("plink",)),
     Parser("CSV (ADNI)", write_tables, read_tables, ("*.csv", "*.csv.gz")),
     Parser("JSON (MM-IMDb)", write_movies, read_movies, ("dataset/*", "split.json"), ("dataset",)),
     Parser("HDF5 (MM-IMDb)", write_hdf5, read_hdf5, ("*.hdf5",)),
     Parser("word vectors", write_vectors, read_vectors, ("vectors*",)),
-    Parser("images", write_images, read_images, ("*.png", "*.jpeg")),
+    Parser("images", write_images, read_images, ("*.png", "*.jpeg"), BY_NAME),
     Parser("JSON and lists (MMHS150K)", write_tweets, read_tweets, ("*.json", "img_txt/*", "splits/*"), ("img_txt",)),
     Parser("CSV (ENRICO)", write_screens, read_screens, ("*.csv",)),
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytorch_lightning import Callback
 
-POLL = 0.5  # seconds
+ENDING = threading.Lock()  # held by the one that says which process was lost
 PATIENCE = 3.0  # seconds in which the first process finds out which other one is lost
 LOST = "a process of a training on several devices was lost{why}: run again, it goes on where it was"
 
@@ -78,22 +78,21 @@ def ends_together() -> "Callback":
 
     def start(trainer: "object", *_: object) -> None:
         others = getattr(trainer.strategy.launcher, "procs", [])  # type: ignore[attr-defined]
-        if others:
-            threading.Thread(target=_watch, args=(list(others),), daemon=True).start()
+        for process in others:
+            threading.Thread(target=_watch, args=(process, list(others)), daemon=True).start()
 
     return LambdaCallback(on_fit_start=start)
 
 
-def _watch(others: "list[subprocess.Popen[bytes]]") -> None:
-    while any(process.poll() is None for process in others) or any(process.returncode for process in others):
-        failed = [process.returncode for process in others if process.returncode]
-        if failed:
-            for process in others:
-                process.kill()
-            sys.stderr.write("\nerror: " + LOST.format(why=f" (exit status {failed[0]})") + "\n")
-            sys.stderr.flush()
-            os._exit(1)
-        time.sleep(POLL)
+def _watch(process: "subprocess.Popen[bytes]", others: "list[subprocess.Popen[bytes]]") -> None:
+    # Waiting, not polling: Lightning polls too, and who sees the end first has the last word.
+    if process.wait() == 0 or not ENDING.acquire(blocking=False):
+        return
+    for other in others:
+        other.kill()
+    sys.stderr.write("\nerror: " + LOST.format(why=f" (exit status {process.returncode})") + "\n")
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def lost_process(error: Exception, rank: int) -> Exception:

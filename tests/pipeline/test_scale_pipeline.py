@@ -131,7 +131,7 @@ def test_two_nodes_of_slurm_give_the_same_bytes_and_the_first_one_writes(project
     run([sys.executable, "-m", "stages.settings"], project, environment)
     code, said = run(TRAIN, project, environment, check=False)
     assert code == 1
-    assert said == "error: train.num_nodes 2: start 1 processes on each node by srun or torchrun: docs/scale.md\n"
+    assert said.strip() == "error: train.num_nodes 2: start 1 processes on each node by srun or torchrun: docs/scale.md"
     job = {"SLURM_JOB_ID": str(os.getpid()), "SLURM_JOB_NAME": "train", "SLURM_NODELIST": "localhost"}
     job |= {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "1", "SLURM_NNODES": "2"}
     nodes = [environment | job | {"SLURM_PROCID": rank, "SLURM_NODEID": rank, "SLURM_LOCALID": "0"} for rank in "01"]

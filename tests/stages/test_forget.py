@@ -111,6 +111,16 @@ def test_an_object_that_another_dataset_has_too_stays_and_is_counted(capsys):
     assert set(locked_stages(Path("dvc.lock").read_text())) == {"data/features/b"}
 
 
+@pytest.mark.usefixtures("project")
+def test_a_whole_output_that_another_dataset_has_too_stays():
+    same = stored(b"a header alone")
+    files = dict.fromkeys(("results/differences/a.gains.csv", "results/differences/b.gains.csv"), same)
+    write("dvc.lock", locked(**{path: {path: md5} for path, md5 in files.items()}).encode())
+    forget.forget("a", yes=True)
+    assert there(same)
+    assert set(locked_stages(Path("dvc.lock").read_text())) == {"results/differences/b.gains.csv"}
+
+
 def stored_hash(content):
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 

@@ -89,7 +89,7 @@ def test_the_cohort_counts_what_each_filter_removes(project, capsys):
     assert table["label_Comedy"].tolist() == [0, 1, 1, 1, 0, 1]
     assert described()["classes"] == ["Drama", "Comedy"]
     assert described()["samples_in_raw_data"] == 12
-    assert "genre 'News' of 1 movies is not one of the 23: not a label" in capsys.readouterr().out
+    assert "1 genres, named 1 times, are none of the 23: not labels" in capsys.readouterr().out
 
 
 def test_filters_follow_the_modalities(project):
