@@ -6,14 +6,14 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from benchmarks.faults.project import Project
+from benchmarks.faults.project import STAGE_LOCKS, Project
 
 TABLES = "stages/datasets/tables/dvc.yaml"
 COHORT, FEATURES = f"{TABLES}:cohort@wdbc", f"{TABLES}:features@wdbc"
 SCREENS = "stages/datasets/enrico/dvc.yaml:features@screenshot"
 TRAIN = "pipelines/train/dvc.yaml:train@wdbc-fl-i2moe"
 EXPLAIN = "pipelines/explain/dvc.yaml:explain@wdbc-fl-i2moe"
-KEPT = (".dvc/cache/runs", "results/.training", "results/.explaining", "data/.images", ".dvc/tmp/stages")
+KEPT = (".dvc/cache/runs", "results/.training", "results/.explaining", "data/.images", str(STAGE_LOCKS))
 
 
 def forgotten(undisturbed: Project, folder: Path, *stages: str) -> Project:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.faults.again import COHORT, FEATURES, TRAIN, forgotten
 from benchmarks.faults.outcomes import Outcome, judge, message
-from benchmarks.faults.project import Done, Project
+from benchmarks.faults.project import OF_DVC, Done, Project
 
 STEP = 2  # by which a disk grows after each refusal
 LARGEST = 2**30  # bytes, which are enough
@@ -101,11 +101,11 @@ def read_only_folders(undisturbed: Project, folder: Path) -> Iterator[Outcome]:
         (TRAIN, "results"),
         (TRAIN, "results/.training"),
         (FEATURES, ".dvc/cache"),
-        (FEATURES, ".dvc/tmp"),
+        (FEATURES, str(OF_DVC)),
         (FEATURES, WHOLE),
     ):
         project = forgotten(undisturbed, folder / f"read-only-{name.strip('.').replace('/', '-')}", stage)
-        if name not in ("results/.training", ".dvc/cache", ".dvc/tmp", WHOLE):
+        if name not in ("results/.training", ".dvc/cache", str(OF_DVC), WHOLE):
             project.must("dvc", "status")  # notes hashes while it may
         with read_only(project.folder / name):
             done = project.repro()

@@ -13,7 +13,7 @@ import pandas as pd
 from benchmarks.faults.again import FEATURES, TABLES, TRAIN, forgotten
 from benchmarks.faults.outcomes import Outcome, judge, message
 from benchmarks.faults.processes import has, until
-from benchmarks.faults.project import Done, Project, end
+from benchmarks.faults.project import RUNNING, STAGE_LOCKS, Done, Project, end
 
 ARRAY = Path("data/features/wdbc/mean.npy")
 VERIFY = ("python", "-m", "stages.verify")
@@ -101,9 +101,9 @@ def cut_stores(undisturbed: Project, folder: Path) -> Iterator[Outcome]:
     yield judge("a lock file cut off, then removed", project, undisturbed, done)
 
     project = forgotten(undisturbed, folder / "rwlock", FEATURES)
-    (project.folder / ".dvc/tmp/rwlock").write_text('{"write": {')
+    (project.folder / RUNNING).write_text('{"write": {')
     done = project.repro()
-    (project.folder / ".dvc/tmp/rwlock").unlink()
+    (project.folder / RUNNING).unlink()
     yield judge("DVC's file of who runs cut off, then removed", project, undisturbed, done)
 
 
@@ -122,7 +122,7 @@ def changed_meanwhile(new: Project, folder: Path) -> Iterator[Outcome]:
         add_table(project, seed)
     started = time.monotonic()
     process = projects[1].start("dvc", "repro", target)
-    until(has(projects[1], ".dvc/tmp/stages/*tables-cohort-raw*.lock"))
+    until(has(projects[1], f"{STAGE_LOCKS}/*tables-cohort-raw*.lock"))
     begin = time.monotonic() - started
     if (done := end(process, [])).code:
         raise RuntimeError(done.said)
@@ -131,7 +131,7 @@ def changed_meanwhile(new: Project, folder: Path) -> Iterator[Outcome]:
     for number in range(CHANGES):
         project = projects[0].copy(folder / f"raw-{number}")
         process = project.start("dvc", "repro", target)
-        until(has(project, ".dvc/tmp/stages/*tables-cohort-raw*.lock"))
+        until(has(project, f"{STAGE_LOCKS}/*tables-cohort-raw*.lock"))
         time.sleep(span * number / CHANGES)
         (project.folder / "data/raw/raw.csv").write_bytes((projects[1].folder / "data/raw/raw.csv").read_bytes())
         done = end(process, [])

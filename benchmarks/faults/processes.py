@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.faults.again import COHORT, EXPLAIN, FEATURES, SCREENS, TRAIN, forgotten
 from benchmarks.faults.outcomes import Outcome, judge
-from benchmarks.faults.project import Done, Project, end, is_alone, stages_of
+from benchmarks.faults.project import STAGE_LOCKS, Done, Project, end, is_alone, stages_of
 
 if TYPE_CHECKING:
     import subprocess
@@ -57,7 +57,7 @@ def two_at_once(undisturbed: Project, folder: Path) -> Iterator[Outcome]:
 
     project = forgotten(undisturbed, folder / "two-by-hand", TRAIN)
     first, said = project.start(*BY_HAND), []
-    until(has(project, ".dvc/tmp/stages/*.lock"))
+    until(has(project, f"{STAGE_LOCKS}/*.lock"))
     until(has(project, "results/.training/wdbc/fl-i2moe/*/*/last.ckpt"))
     second = project.run(*BY_HAND)
     both = end(first, said)
@@ -85,7 +85,7 @@ def interrupts(undisturbed: Project, folder: Path) -> Iterator[Outcome]:
         process, said = project.start("dvc", "repro"), list[str]()
         until_stage(process, stage, said)
         if sign is None:
-            until(has(project, ".dvc/tmp/stages/*.lock"))
+            until(has(project, f"{STAGE_LOCKS}/*.lock"))
         else:
             until(has(project, sign))
         os.killpg(process.pid, signal.SIGINT)

@@ -21,15 +21,8 @@ split: {train: 0.6, validation: 0.2, test: 0.2, seed: 0}
 data:
   tables:
     tiny: {raw: own.csv, id: sample, label: outcome, task: binary, modalities: {a: {prefix: a}, b: {regex: "b.*"}}}
-train:
-  accelerator: cpu
-  devices: 1
-  num_nodes: 1
-  strategy: auto
-  precision: 32-true
-  compile: false
-  accumulate_grad_batches: 1
-  num_workers: 0
+train: {accelerator: cpu, devices: 1, num_nodes: 1, strategy: auto, precision: 32-true, compile: false,
+        accumulate_grad_batches: 1, num_workers: 0}
 explain: {agreement_tolerance: null, tokens: {samples: 5, top: 2, draws: 2, tolerance: 0.1}}
 models:
   defaults:

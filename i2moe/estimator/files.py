@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ESTIMATOR = "estimator.json"
 # What Python's zipfile raises for an archive that is broken, encrypted, or packed in an unknown way.
-ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError)
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError)
 
 
 class Saved(Description):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from stages.forget import EXPERIMENTS
 from tests.pipeline.canaries import holding
 from tests.pipeline.test_page_pipeline import CANARIES, small, write_restricted
 from tests.pipeline.test_pipeline import DVC, clone, edited, environment, run
@@ -20,6 +21,7 @@ TABLES = "stages/datasets/tables/dvc.yaml"
 SHARE = [sys.executable, "-m", "stages.share"]
 FORGET = [sys.executable, "-m", "stages.forget", "restricted"]
 ROWS = 3  # of features, whose bytes are searched for: no other data have the same
+KILLED = EXPERIMENTS / "tmp7d_x"  # the folder of an experiment that was killed
 OF_WDBC = [
     *(f"pipelines/{stage}/dvc.yaml:{stage}@wdbc-i2moe-mult" for stage in ("evaluate", "explain")),
     *(f"{stage}@wdbc" for stage in ("reference", "inputs", "compare")),
@@ -51,12 +53,12 @@ def leave_behind(folder, environment):
     for name in (
         "data/cohorts/restricted.csv.partial",
         ".dvc/cache/files/md5/ab/.8fJkd.tmp",
-        ".dvc/tmp/exps/tmp7d_x/data/raw/restricted.csv",
+        f"{KILLED}/data/raw/restricted.csv",
         "data/.texts/bert-0/keys.txt",
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(secret)
-    run([str(DVC), "init", "--no-scm", "--quiet"], folder / ".dvc/tmp/exps/tmp7d_x", environment)
+    run([str(DVC), "init", "--no-scm", "--quiet"], folder / KILLED, environment)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +104,7 @@ def test_the_search_finds_what_is_there(before):
         "data/features/restricted/second.npy",
         "data/cohorts/restricted.csv.partial",
         "results/predictions/restricted/i2moe-mult.parquet",
-        ".dvc/tmp/exps/tmp7d_x/data/raw/restricted.csv",
+        f"{KILLED}/data/raw/restricted.csv",
         ".dvc/cache/files/md5/ab/.8fJkd.tmp",
     } <= names
 

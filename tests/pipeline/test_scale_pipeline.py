@@ -13,18 +13,9 @@ import pandas as pd
 import pytest
 
 from tests.pipeline.test_pipeline import ROOT, run
+from tests.small_settings import HARDWARE
 
 TABLE = {"raw": "data/examples/wdbc.csv", "id": "sample", "label": "diagnosis", "task": "binary", "licence": "open"}
-HARDWARE = {
-    "accelerator": "cpu",
-    "devices": 1,
-    "num_nodes": 1,
-    "strategy": "auto",
-    "precision": "32-true",
-    "compile": False,
-    "accumulate_grad_batches": 1,
-    "num_workers": 0,
-}
 # Nothing is drawn in training, so that two processes draw nothing else than one.
 MODEL = {
     "encoder": "mlp",

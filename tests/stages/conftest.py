@@ -9,22 +9,16 @@ from ruamel.yaml import YAML
 
 from i2moe.base.errors import InputError
 from stages.settings.params import load_params
+from tests.small_settings import TRAIN_YAML
 
-GOOD = """
+GOOD = (
+    TRAIN_YAML
+    + """
 run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null, max_batch_size: null}
 split: {train: 0.7, validation: 0.15, test: 0.15, seed: 0}
 data:
   tables:
     tiny: {raw: own.csv, id: sample, label: outcome, task: binary, modalities: {a: {prefix: a}, b: {regex: "b.*"}}}
-train:
-  accelerator: cpu
-  devices: 1
-  num_nodes: 1
-  strategy: auto
-  precision: 32-true
-  compile: false
-  accumulate_grad_batches: 1
-  num_workers: 0
 explain: {agreement_tolerance: null, tokens: {samples: 5, top: 2, draws: 2, tolerance: 0.1}}
 models:
   defaults:
@@ -41,6 +35,7 @@ models:
   tiny:
     mult: {}
 """
+)
 
 
 @pytest.fixture

@@ -199,7 +199,7 @@ def test_a_stand_in_is_no_raw_data():
 def test_nothing_is_removed_while_a_stage_runs(project):
     path = write("data/cohorts/a.csv")
     running = {"write": {str(project / "data/cohorts/b.csv"): {"pid": os.getppid(), "cmd": "dvc repro"}}}
-    write(".dvc/tmp/rwlock", json.dumps(running).encode())
+    write(forget.EXPERIMENTS.with_name("rwlock"), json.dumps(running).encode())
     with pytest.raises(InputError, match="DVC runs, here or in an experiment: try again when it has ended"):
         forget.forget("a", yes=True)
     assert path.exists()

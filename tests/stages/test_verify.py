@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from benchmarks.faults.files import cut, flip
+from stages.forget import EXPERIMENTS
 from tests.stages.shared.test_command import DVC, finish, project, start
 
 __all__ = ["project"]  # a fixture
@@ -51,7 +52,11 @@ def test_a_broken_object_is_found_where_dvc_trusts_it_and_made_again(ran, spoil)
 @pytest.mark.parametrize(
     ("path", "content", "message"),
     [
-        (".dvc/tmp/rwlock", "{", "error: Unable to read RWLock-file '.dvc/tmp/rwlock'"),
+        (
+            EXPERIMENTS.with_name("rwlock"),
+            "{",
+            f"error: Unable to read RWLock-file '{EXPERIMENTS.with_name('rwlock')}'",
+        ),
         ("dvc.lock", "stages:\n  only:\n    cmd: a\n    de", "error: dvc.lock is not valid YAML: `git restore` it"),
     ],
 )

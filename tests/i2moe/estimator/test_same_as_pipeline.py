@@ -20,6 +20,7 @@ from stages.settings.__main__ import settings
 from stages.shared.base import paths
 from stages.shared.runs import read_model
 from stages.train import train
+from tests.small_settings import HARDWARE
 
 MODALITIES = {"mean": {"prefix": "mean "}, "error": {"regex": ".* error"}, "worst": {"prefix": "worst "}}
 MODEL = {
@@ -63,16 +64,7 @@ def project(tmp_path_factory):
             },
             "split": {"train": 0.7, "validation": 0.15, "test": 0.15, "seed": 0},
             "data": {"tables": {"wdbc": table | {"modalities": MODALITIES, "licence": "open"}}},
-            "train": {
-                "accelerator": "cpu",
-                "devices": 1,
-                "num_nodes": 1,
-                "strategy": "auto",
-                "precision": "32-true",
-                "compile": False,
-                "accumulate_grad_batches": 1,
-                "num_workers": 0,
-            },
+            "train": HARDWARE,
             "explain": {
                 "agreement_tolerance": None,
                 "tokens": {"samples": 4, "top": 2, "draws": 2, "tolerance": 0.1},

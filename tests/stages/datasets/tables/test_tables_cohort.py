@@ -8,24 +8,19 @@ import pytest
 from i2moe.base.errors import InputError
 from i2moe.contract.cohort import read_cohort
 from stages.datasets.tables.cohort import cohort
+from tests.small_settings import TRAIN_YAML
 
-SETTINGS = """
+SETTINGS = (
+    TRAIN_YAML
+    + """
 run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null, max_batch_size: null}
 split: {train: 0.6, validation: 0.2, test: 0.2, seed: 0}
-train:
-  accelerator: cpu
-  devices: 1
-  num_nodes: 1
-  strategy: auto
-  precision: 32-true
-  compile: false
-  accumulate_grad_batches: 1
-  num_workers: 0
 models:
   tiny:
     mult: {encoder: mlp, encoder_dim: 8, num_patches: 2, hidden_dim: 8, dropout: 0.5, learning_rate: 1e-3,
            fusion: {method: mult, num_layers: 1, num_heads: 4}, batch_size: 8, epochs: 1, selection: loss}
 """
+)
 
 
 @pytest.fixture

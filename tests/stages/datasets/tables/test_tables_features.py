@@ -14,19 +14,13 @@ from stages.datasets.tables.columns import select_columns
 from stages.datasets.tables.features import features
 from stages.datasets.tables.settings import Modality, TableParams
 from stages.datasets.tables.source import Source
+from tests.small_settings import TRAIN_YAML
 
-SETTINGS = """
+SETTINGS = (
+    TRAIN_YAML
+    + """
 run: {datasets: [tiny], models: [mult], seeds: [0], max_epochs: null, max_batch_size: null}
 split: {train: 0.6, validation: 0.2, test: 0.2, seed: 0}
-train:
-  accelerator: cpu
-  devices: 1
-  num_nodes: 1
-  strategy: auto
-  precision: 32-true
-  compile: false
-  accumulate_grad_batches: 1
-  num_workers: 0
 data:
   tables:
     tiny: {raw: own.csv, id: sample, label: outcome, task: binary,
@@ -36,6 +30,7 @@ models:
     mult: {encoder: mlp, encoder_dim: 8, num_patches: 2, hidden_dim: 8, dropout: 0.5, learning_rate: 1e-3,
            fusion: {method: mult, num_layers: 1, num_heads: 4}, batch_size: 8, epochs: 1, selection: loss}
 """
+)
 COHORT = """sample_id,group_id,split,label
 s1,s1,train,ill
 s2,s2,validation,ill
