@@ -13,7 +13,7 @@ import pandas as pd
 from benchmarks.faults.again import FEATURES, TABLES, TRAIN, forgotten
 from benchmarks.faults.outcomes import Outcome, judge, message
 from benchmarks.faults.processes import has, until
-from benchmarks.faults.project import RUNNING, STAGE_LOCKS, Done, Project, end
+from benchmarks.faults.project import RWLOCK, STAGE_LOCKS, Done, Project, end
 
 ARRAY = Path("data/features/wdbc/mean.npy")
 VERIFY = ("python", "-m", "stages.verify")
@@ -101,9 +101,9 @@ def cut_stores(undisturbed: Project, folder: Path) -> Iterator[Outcome]:
     yield judge("a lock file cut off, then removed", project, undisturbed, done)
 
     project = forgotten(undisturbed, folder / "rwlock", FEATURES)
-    (project.folder / RUNNING).write_text('{"write": {')
+    (project.folder / RWLOCK).write_text('{"write": {')
     done = project.repro()
-    (project.folder / RUNNING).unlink()
+    (project.folder / RWLOCK).unlink()
     yield judge("DVC's file of who runs cut off, then removed", project, undisturbed, done)
 
 

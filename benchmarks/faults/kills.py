@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.faults.outcomes import Outcome, judge, message
-from benchmarks.faults.project import RUNNING, Done, Project, end, kill_all, stages_of
+from benchmarks.faults.project import RWLOCK, Done, Project, end, kill_all, stages_of
 
 if TYPE_CHECKING:
     import subprocess
@@ -77,7 +77,7 @@ def mend(done: Done, project: Project) -> bool:
     if RUNS_ALREADY in done.said:  # what DVC left ends by itself
         time.sleep(1)
     elif CUT_OFF in done.said:  # DVC was killed while it wrote this file
-        (project.folder / RUNNING).unlink()
+        (project.folder / RWLOCK).unlink()
     elif found := LOCK_FILE.search(done.said):  # likewise
         (project.folder / found[1]).unlink()
     else:

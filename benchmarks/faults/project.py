@@ -37,7 +37,7 @@ SETTINGS = (
     "explain.tokens.top=2",
 )
 OF_DVC = Path(".dvc", "tmp")  # where DVC notes who runs, and stages that they do
-RUNNING, STAGE_LOCKS = OF_DVC / "rwlock", OF_DVC / "stages"
+RWLOCK, STAGE_LOCKS = OF_DVC / "rwlock", OF_DVC / "stages"
 OUTPUTS = ("data/cohorts", "data/features", "data/synthetic", "data/examples", "results", "reports")
 LOCKS = ("dvc.lock", "pipelines/*/dvc.lock", "stages/datasets/*/dvc.lock")
 RUNNING = "Running stage '"
