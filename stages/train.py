@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stages.shared.base import paths
 from stages.shared.base.command import Dataset, Model, run
-from stages.shared.base.guard import end_with_parent
+from stages.shared.base.guard import PARENT, end_with
 from stages.shared.base.params import load_block
 from stages.shared.files import hash_files, write_whole
 from stages.shared.processes import side_by_side
@@ -52,7 +52,7 @@ def train(dataset: Dataset, model: Model) -> None:
     numerics, seeds = settings.numerics, settings.seeds
     rank = rank_of(numerics.devices, numerics.num_nodes)
     if rank:
-        end_with_parent()
+        end_with([PARENT])
     else:
         forget_other_seeds(dataset, model, seeds)
     folders = {seed: paths.training(dataset, model, seed, run_key(numerics, dataset, model, seed)) for seed in seeds}

@@ -28,9 +28,11 @@ def guarded(stage: Callable[..., None]) -> Callable[..., None]:
             stage(*arguments, **options)
             return
         with _alone():
+            locks = _locks()
+            started_by = _up_to_dvc(locks)
             if "DVC_STAGE" in os.environ:
-                end_with_parent()  # who runs DVC again must not meet this process
-            paths = _dependencies()
+                end_with(started_by)  # who runs DVC again must not meet this process
+            paths = _dependencies(locks, started_by[-1])
             before = _states(paths)
             stage(*arguments, **options)
             _require_unchanged(before, _states(paths))
@@ -75,29 +77,61 @@ def _alone() -> Iterator[None]:
         raise InputError(f"`python -m {command}` runs here already: wait until it has ended, then run again") from error
 
 
-def end_with_parent() -> None:
-    """Let this process end when the one that started it does, even if that is killed."""
+def end_with(ancestors: list[int]) -> None:
+    """Let this process end when one of those that started it does, even if that is killed.
+
+    Args:
+        ancestors: process ids: the parent, its parent and so on.
+    """
 
     def watch() -> None:
-        while os.getppid() == PARENT:
+        while _ancestors()[: len(ancestors)] == ancestors:
             time.sleep(WATCH_SECONDS)
         os._exit(1)  # `sys.exit` would only end this thread
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _dependencies() -> list[Path]:
-    """Return the files and folders that the running stage depends on; none of a stage run by hand.
+def _ancestors() -> list[int]:
+    """Return the process ids of the parent, its parent and so on."""
+    import psutil
 
-    DVC hashes them again when the stage has ended, and takes the result for what its outputs were made of. It lists
-    them in the file by which it keeps two runs apart.
-    """
+    try:
+        return [process.pid for process in psutil.Process().parents()]
+    except psutil.Error:  # one has just ended
+        return []
+
+
+def _locks() -> dict[str, dict[str, set[int]]]:
+    """Return what is read and written: by path, ids of the DVC processes that do. DVC keeps its runs apart by it."""
     try:
         locks = json.loads((DVC_FOLDER / "tmp/rwlock").read_bytes())
-        read = {path for path, readers in locks["read"].items() if any(one["pid"] == PARENT for one in readers)}
-        return [Path(path) for path in read - set(locks["write"])]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+        return {
+            "read": {path: {reader["pid"] for reader in readers} for path, readers in locks["read"].items()},
+            "write": {path: {writer["pid"]} for path, writer in locks["write"].items()},
+        }
+    except (OSError, ValueError, KeyError, TypeError):  # DVC does not run, or is writing
+        return {"read": {}, "write": {}}
+
+
+def _up_to_dvc(locks: dict[str, dict[str, set[int]]]) -> list[int]:
+    """Return the process ids of those that started this one, up to DVC.
+
+    There is a shell between, unless it makes way for the last of its commands: bash does, others do not.
+    """
+    ancestors = _ancestors()
+    for place, pid in enumerate(ancestors):
+        if {pid} in locks["write"].values():
+            return ancestors[: place + 1]
+    return [PARENT]
+
+
+def _dependencies(locks: dict[str, dict[str, set[int]]], dvc: int) -> list[Path]:
+    """Return the files and folders that the running stage depends on; none of a stage run by hand.
+
+    DVC hashes them again when the stage has ended, and takes the result for what its outputs were made of.
+    """
+    return [Path(path) for path, readers in locks["read"].items() if dvc in readers and path not in locks["write"]]
 
 
 def _states(paths: list[Path]) -> dict[str, tuple[int, ...]]:

@@ -86,8 +86,8 @@ def test_an_error_of_a_process_itself_is_not_taken_for_a_lost_one():
 
 CHILD = """
 import time
-from stages.shared.ranks import end_with_parent
-end_with_parent()
+from stages.shared.base.guard import PARENT, end_with
+end_with([PARENT])
 print("started", flush=True)
 time.sleep(60)
 """
