@@ -18,6 +18,7 @@ from i2moe.base.errors import InputError
 
 PARSERS = all_parsers()
 SLOW = (
+    "report page",
     "CSV (MIMIC-IV)",
     "Parquet (MIMIC-IV)",
     "saved estimator",

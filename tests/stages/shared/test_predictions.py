@@ -53,6 +53,7 @@ def test_seeds_samples_and_experts_are_where_they_belong():
         ({"b__logit_yes": ...}, r"mult.parquet has no column 'b.logit_yes'"),
         ({"b__weight": ...}, r"mult.parquet has weights of 1 of 2 experts: delete it"),
         ({"logit_no": [0, 1, None, 2.5]}, r"mult.parquet column 'logit_no' holds NaN or infinity: delete it"),
+        ({"a__weight": [0.5, 0.5, 1e39, 0.5]}, r"mult.parquet column 'a.weight' holds NaN or infinity: delete it"),
         ({"a__weight": "x"}, r"mult.parquet column 'a.weight' does not hold float"),
         ({"seed": 0.5}, r"mult.parquet column 'seed' does not hold int"),
         ({"split": "train"}, r"mult.parquet has no row of the split 'test': delete it"),
