@@ -85,7 +85,7 @@ def _reading_header(name: str) -> Iterator[None]:
 
     try:
         yield
-    except (HeaderDataError, ImageDataError, ValueError, TypeError, OverflowError) as error:
+    except (HeaderDataError, ImageDataError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise InputError(f"{name} has no readable NIfTI header: make or download it again") from error
 
 
