@@ -75,6 +75,8 @@ def _size(head: bytes, kind: Any, name: str) -> int:  # noqa: ANN401
     """Return how many bytes a file has up to its last voxel, by its header."""
     with _reading_header(name):
         header = kind.header_class(head[: kind.header_class.template_dtype.itemsize], check=False)
+        if min(header.get_data_shape(), default=0) < 0:
+            raise ValueError("a negative length")
         return int(header.get_data_offset() + math.prod(header.get_data_shape()) * header.get_data_dtype().itemsize)
 
 

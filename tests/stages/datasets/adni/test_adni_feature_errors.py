@@ -38,9 +38,9 @@ def nifti(values, affine=AFFINE):
     return lambda _: gzip.compress(Nifti1Image(values, affine).to_bytes())
 
 
-def with_type(content, number):
-    """Return a NIfTI-1 file whose header says another type of voxels."""
-    return content[:70] + number.to_bytes(2, "little") + content[72:]
+def with_number(content, place, number):
+    """Return a NIfTI-1 file with another number in its header."""
+    return content[:place] + number.to_bytes(2, "little", signed=True) + content[place + 2 :]
 
 
 IN_THE_IMAGE_STAGE = {
@@ -54,7 +54,11 @@ IN_THE_IMAGE_STAGE = {
     "no gzip": (content(MAP, gzip.decompress), rf"{NAME} is not a complete gzip file"),
     "no NIfTI": (content(MAP, lambda _: gzip.compress(b"x" * 1000)), rf"{NAME} is not a NIfTI file"),
     "voxels of no type": (
-        content(MAP, lambda own: gzip.compress(with_type(gzip.decompress(own), 4096))),
+        content(MAP, lambda own: gzip.compress(with_number(gzip.decompress(own), 70, 4096))),
+        rf"{NAME} has no readable NIfTI header: make or download it again",
+    ),
+    "voxels less than none": (
+        content(MAP, lambda own: gzip.compress(with_number(gzip.decompress(own), 44, -3))),
         rf"{NAME} has no readable NIfTI header: make or download it again",
     ),
     "volume cut off": (
