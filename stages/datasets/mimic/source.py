@@ -155,7 +155,7 @@ class Source:
         while not parts or len(parts[-1]):
             parts.append(result.fetch_df_chunk(VECTORS))
             size += int(parts[-1].memory_usage(deep=True).sum())
-            check_unpacked(self.path(table), 2 * size)  # once more when the parts are joined
+            check_unpacked(self.path(table), 3 * size)  # DuckDB holds some, and joining the parts takes as much again
         return pd.concat(parts[:-1] or parts, ignore_index=True)
 
 

@@ -62,7 +62,7 @@ def test_the_header_of_a_raw_table_of_mimic(tmp_path, monkeypatch):
     with open_source(str(tmp_path), "100MB") as source:
         assert len(source.frame(f"FROM {source.scan('patients')}", "patients")) == 10**4
         lower_limits(monkeypatch, most=100)
-        with pytest.raises(InputError, match=r"patients.csv.gz has 0 MB, and arrays of 0 MB: save it again"):
+        with pytest.raises(InputError, match=r"patients.csv.gz has 0 MB, and arrays of 1 MB: save it again"):
             source.frame(f"FROM {source.scan('patients')}", "patients")
         monkeypatch.setattr(unpacking, "MOST_LINE", 10)
         with pytest.raises(InputError, match=r"patients.csv.gz has a line of more than 10 signs: is it a table\?"):
