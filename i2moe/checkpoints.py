@@ -15,6 +15,7 @@ from i2moe.base.errors import InputError, first_line
 from i2moe.contract.unpacking import check_members
 from i2moe.inference import read_tensors
 
+MOMENTS = ("exp_avg", "exp_avg_sq")  # of Adam, for each parameter
 Curves = list[dict[str, float]]  # a row per epoch: epoch, train_task_loss, validation_accuracy and the like
 
 
@@ -73,20 +74,25 @@ class _Started(lightning.Callback):
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
         """Note it, once the optimizer has all that it needs."""
         for optimizer in trainer.optimizers:
-            _check_settings(optimizer)
+            if isinstance(optimizer, torch.optim.Adam):  # a strategy may wrap it in something else
+                _check_optimizer(optimizer)
         self.is_set = True
 
 
-def _check_settings(optimizer: torch.optim.Optimizer) -> None:
-    """Refuse an optimizer whose settings a checkpoint replaced by fewer, or by some of other types.
+def _check_optimizer(optimizer: torch.optim.Adam) -> None:
+    """Refuse an optimizer whose settings or moments a checkpoint replaced by fewer, or by some of another kind.
 
     Raises:
-        ValueError: naming the setting.
+        ValueError: naming the setting or moment.
     """
     for group in optimizer.param_groups:
         for name, default in optimizer.defaults.items():
             if name not in group or type(group[name]) is not type(default):
                 raise ValueError(f"its optimizer has no {name}, or one of another type")
+    for parameter, state in optimizer.state.items():
+        for name in MOMENTS:
+            if not isinstance(state.get(name), torch.Tensor) or state[name].shape != parameter.shape:
+                raise ValueError(f"its optimizer has no {name} of a parameter, or one of another shape")
 
 
 def curves_of(checkpoint: Path) -> Curves:

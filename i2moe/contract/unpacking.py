@@ -3,7 +3,8 @@
 import gzip
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
@@ -12,12 +13,12 @@ from i2moe.base.errors import InputError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-# Bytes of arrays for each byte of a file, and besides. Floating-point numbers hardly compress: word vectors to a
-# half, brain maps, which are mostly zeros, to a tenth; the rest lets small files be whatever they are.
+# Bytes of arrays for each byte of a file, and besides. Floating-point numbers hardly compress; a brain map that is a
+# seventh of its volume packs to a twentieth, and has less than what there is besides.
 MOST_UNPACKED, SPARE = 10, 200_000_000
-# The same of tables, as text. One of measurements packs to a tenth, one of zeros and a few ones to a hundredth; gzip
-# itself can pack to a thousandth, which only a file that is made for it comes near.
-MOST_TABLE, SPARE_TEXT = 200, 2**20
+# The same of tables, as text. Numbers of four digits pack to a third; zeros with a one in a hundred places to a 113th,
+# in a thousand to a 442nd. gzip itself can pack to a 1032nd, which only a file that is made for it comes near.
+MOST_TABLE, SPARE_TEXT = 600, 2**20
 # And in columns, where a column of one value takes nothing; pandas has the table twice for a moment.
 SPARE_COLUMNS = SPARE // 2
 # Signs of JSON that Python takes 72 bytes for, an empty list or object each.
@@ -126,8 +127,7 @@ def lines(stream: TextIO, path: Path) -> Iterator[str]:
     Raises:
         InputError: for a line that is longer than any table's.
     """
-    read: Callable[[], str] = lambda: stream.readline(MOST_LINE)  # noqa: E731
-    for line in iter(read, ""):
+    for line in iter(partial(stream.readline, MOST_LINE), ""):
         if len(line) == MOST_LINE:
             raise InputError(f"{path} has a line of more than {MOST_LINE} signs: is it a table? {REMEDY}")
         yield line

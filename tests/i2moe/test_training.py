@@ -259,6 +259,17 @@ def test_a_checkpoint_whose_optimizer_lacks_a_setting_is_named(synthetic_dataset
         fit(features, config(epochs=2), 0, folder=tmp_path, hardware=CPU)
 
 
+@pytest.mark.parametrize("moment", [None, torch.zeros(3, 5, 7)])
+def test_a_checkpoint_whose_optimizer_lacks_a_moment_is_named(synthetic_dataset, tmp_path, moment):
+    features, last = FeatureSet(*synthetic_dataset("binary")), tmp_path / "last.ckpt"
+    fit(features, config(epochs=1), 0, folder=tmp_path, hardware=CPU)
+    content = torch.load(last, weights_only=True)
+    content["optimizer_states"][0]["state"][2]["exp_avg_sq"] = moment
+    torch.save(content, last)
+    with pytest.raises(InputError, match=r"training cannot go on from .*last.ckpt .*exp_avg_sq.*: delete the folder"):
+        fit(features, config(epochs=2), 0, folder=tmp_path, hardware=CPU)
+
+
 def test_a_checkpoint_that_unpacks_to_far_more_than_it_has_is_named(synthetic_dataset, tmp_path, monkeypatch):
     features, last = FeatureSet(*synthetic_dataset("binary")), tmp_path / "last.ckpt"
     fit(features, config(epochs=1), 0, folder=tmp_path, hardware=CPU)

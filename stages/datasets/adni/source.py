@@ -17,12 +17,13 @@ import pandas as pd
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest_column, same_columns
-from i2moe.contract.unpacking import MOST_TABLE, check_gzip, lines, open_text
+from i2moe.contract.unpacking import check_gzip, lines, open_text
 
 CLASSES = ["CN", "MCI", "Dementia"]
 DIAGNOSES = {1.0: 0, 2.0: 1, 3.0: 2}  # DXSUM's DIAGNOSIS: 1 CN, 2 MCI, 3 Dementia
 PTID = re.compile(r"^\d{3}_S_(\d{4,5})$")
 MISSING = ("", "NA", "NaN", "-4", "-4.0", "-1", "-1.0")  # -4: not asked or not applicable, -1: confirmed missing
+MOST_TEXT = 100  # bytes for each of a .csv.gz: Python holds its cells as texts; measurements and codes pack to a tenth
 DATES = ("VISDATE", "EXAMDATE")  # a table has one of them, or both: the first that it has
 # Names that differ from the table's own name and what LONI adds before and after it.
 SPELLINGS = {"BLENNOWPLASMANFL": "BLENNOWPLASMANFL(?:LONG)?"}
@@ -142,7 +143,7 @@ def read_table(name: str, path: Path) -> Table:
             than any table's, or one that unpacks to far more than it has.
     """
     try:
-        check_gzip(path, MOST_TABLE // 2)  # texts of Python's, several times as large as the file's
+        check_gzip(path, MOST_TEXT)
         with open_text(path, "utf-8-sig", "replace") as stream:
             reader = csv.reader(lines(stream, path), strict=True)
             header = [name.strip().upper() for name in next(reader, [])]

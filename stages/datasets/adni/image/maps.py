@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nibabel.spatialimages import SpatialImage
 
 DIMENSIONS = 3
-COPIES = 3  # of a map that are in memory at once: the file's content, its values, and what is made of them
+COPIES = 2  # of a map that are in memory at once: the file's content, and its values
 HEAD = 4096  # bytes, in which both kinds' headers are
 AFFINE_TOLERANCE = 1e-3  # mm; headers hold affines as 32-bit floats
 
