@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from bombs import lower_limits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from small_bombs import lower_limits
 
 from benchmarks.fuzz import bombs, worker
 from benchmarks.fuzz.mutations import mutate

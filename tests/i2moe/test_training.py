@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from bombs import lower_limits, repacked
+from small_bombs import lower_limits, repacked
 from small_models import SETTINGS, SPARSE
 
 from i2moe.base.errors import InputError

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bombs import gzipped, lower_limits, repacked
+from small_bombs import gzipped, lower_limits, repacked
 
 from i2moe.base.errors import InputError
 from i2moe.contract import unpacking

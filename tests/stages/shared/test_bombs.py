@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bombs import gzipped, lower_limits
 from nibabel.nifti1 import Nifti1Image
 from PIL import Image
+from small_bombs import gzipped, lower_limits
 
 from i2moe.base.errors import InputError
 from i2moe.contract import unpacking
