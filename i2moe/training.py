@@ -135,8 +135,8 @@ class TrainingModule(lightning.LightningModule):
             parts = self._losses(batch, size)
         for name, value in parts.items():
             self.train_losses[name] = self.train_losses.get(name, 0) + value.detach() * size
-        total = parts["total_loss"]
-        return total if size == batch_size else total * (self.sharing.pieces * size / batch_size)
+        share = self.sharing.pieces * size / batch_size
+        return parts["total_loss"] if share == 1 else parts["total_loss"] * share
 
     def _losses(self, batch: Batch, size: int) -> dict[str, Tensor]:
         """Return the losses of a batch, the total one among them, of which this process has a part."""
