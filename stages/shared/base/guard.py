@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,21 +85,21 @@ def end_with(ancestors: list[int]) -> None:
     """
 
     def watch() -> None:
-        while _ancestors()[: len(ancestors)] == ancestors:
+        while _are_ancestors(ancestors):
             time.sleep(WATCH_SECONDS)
         os._exit(1)  # `sys.exit` would only end this thread
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _ancestors() -> list[int]:
-    """Return the process ids of the parent, its parent and so on."""
+def _are_ancestors(pids: list[int]) -> bool:
+    """Return whether these are still the parent, its parent and so on. Who is above them may end."""
     import psutil
 
     try:
-        return [process.pid for process in psutil.Process().parents()]
-    except psutil.Error:  # one has just ended
-        return []
+        return [os.getppid(), *(psutil.Process(pid).ppid() for pid in pids[:-1])] == pids
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _locks() -> dict[str, dict[str, set[int]]]:
@@ -115,14 +115,20 @@ def _locks() -> dict[str, dict[str, set[int]]]:
 
 
 def _up_to_dvc(locks: dict[str, dict[str, set[int]]]) -> list[int]:
-    """Return the process ids of those that started this one, up to DVC.
+    """Return the process ids of those that started this one, up to DVC; the parent where none is DVC.
 
     There is a shell between, unless it makes way for the last of its commands: bash does, others do not.
     """
-    ancestors = _ancestors()
-    for place, pid in enumerate(ancestors):
-        if {pid} in locks["write"].values():
-            return ancestors[: place + 1]
+    import psutil
+
+    ancestors = []
+    with suppress(psutil.Error, OSError):  # one has just ended, or there is no /proc
+        process = psutil.Process().parent()
+        while process:
+            ancestors.append(process.pid)
+            if {process.pid} in locks["write"].values():
+                return ancestors
+            process = process.parent()
     return [PARENT]
 
 
