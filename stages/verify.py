@@ -71,9 +71,10 @@ def is_as_written(output: Output, repo: "Repo") -> bool:
 
 
 def touch(path: Path) -> None:
-    """Give files a new time, after which DVC hashes them again."""
+    """Give files a new time, after which DVC hashes them again; links to removed objects it misses anyway."""
     for file in [path, *path.rglob("*")]:
-        file.touch()
+        if file.exists():  # else this would write an empty object
+            file.touch()
 
 
 if __name__ == "__main__":
