@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from i2moe.base.errors import InputError
+from i2moe.base.errors import InputError, numbered
 
 PARENT = os.getppid()  # asked for before it can be gone
 WATCH_SECONDS = 0.5  # between looks at whether it still runs
@@ -35,7 +35,7 @@ def guarded(stage: Callable[..., None]) -> Callable[..., None]:
             paths = _dependencies(locks, started_by[-1])
             before = _states(paths)
             stage(*arguments, **options)
-            _require_unchanged(before, _states(paths))
+            _require_unchanged(paths, before, _states(paths))
             if paths:
                 _leave()
 
@@ -161,15 +161,23 @@ def _state(path: Path) -> tuple[int, ...]:
     return found.st_size, found.st_mtime_ns, found.st_ino
 
 
-def _require_unchanged(before: dict[str, tuple[int, ...]], after: dict[str, tuple[int, ...]]) -> None:
+def _require_unchanged(
+    paths: list[Path], before: dict[str, tuple[int, ...]], after: dict[str, tuple[int, ...]]
+) -> None:
     """Refuse a result that may be of two versions of a file.
 
+    Args:
+        paths: the stage's dependencies.
+        before: the states of their files when it began.
+        after: those when it ended.
+
     Raises:
-        InputError: naming the first file that changed, came or went.
+        InputError: naming the first file that changed, came or went; in a folder of data by its number.
     """
     changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     if changed:
+        first = Path(os.path.relpath(changed[0]))
+        name = first if Path(changed[0]) in paths or first.suffix == ".py" else numbered(first)
         raise InputError(
-            f"{os.path.relpath(changed[0])} changed while the stage ran, so that what it wrote may be of neither "
-            "version: run again"
+            f"{name} changed while the stage ran, so that what it wrote may be of neither version: run again"
         )

@@ -29,8 +29,8 @@ def stage():
     Path("out.txt").write_text(Path("raw.txt").read_text())
     Path("started").touch()
     if Path("change").exists():
+        Path(Path("change").read_text()).write_text("new")
         Path("change").unlink()
-        Path("raw.txt").write_text("new")
     while Path("wait").exists():
         time.sleep(0.02)
 
@@ -94,7 +94,7 @@ def nothing_runs(process):
 
 @pytest.mark.usefixtures("shell")
 def test_a_file_that_changes_under_a_stage_is_not_taken_for_the_one_that_was_read(project):
-    (project / "change").touch()
+    (project / "change").write_text("raw.txt")
     code, said = finish(start([DVC, "repro"], project))
     assert code != 0
     assert "error: raw.txt changed while the stage ran" in said
@@ -103,6 +103,18 @@ def test_a_file_that_changes_under_a_stage_is_not_taken_for_the_one_that_was_rea
     code, said = finish(start([DVC, "repro"], project))
     assert code == 0, said
     assert (project / "out.txt").read_text() == "new"
+
+
+def test_a_file_that_changes_in_a_folder_of_data_is_not_named_for_its_name_may_be_an_id(project):
+    (project / "scans").mkdir()
+    for name in ("1.txt", "54321.txt"):
+        (project / "scans" / name).write_text("old")
+    (project / "dvc.yaml").write_text(PIPELINE.replace("raw.txt", "raw.txt, scans"))
+    (project / "change").write_text("scans/54321.txt")
+    code, said = finish(start([DVC, "repro"], project))
+    assert code != 0
+    assert "error: scans: file 2 of 2 by name changed while the stage ran" in said
+    assert "54321" not in said
 
 
 @pytest.mark.usefixtures("shell")
