@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from i2moe.base.errors import InputError
+from stages import workers as module
+
 ROOT = Path(__file__).parents[2]
 # Each experiment writes its device, once the other one has started too.
 PROGRAM = """
@@ -46,6 +49,21 @@ def here(tmp_path_factory):
     call("git", "commit", "--quiet", "--message", "a project")
     yield call
     call("dvc", "queue", "stop", "--kill")
+
+
+# Says that an experiment waits, and starts nothing.
+NO_QUEUE = """
+import sys
+if "status" not in sys.argv:
+    sys.exit("ERROR: no room for a worker")
+print("1f2e3d4  small  08:00 AM  Queued\\n\\nWorker status: 0 active, 0 idle")
+"""
+
+
+def test_a_queue_that_does_not_start_is_said_without_a_traceback(monkeypatch):
+    monkeypatch.setattr(module, "DVC", [sys.executable, "-c", NO_QUEUE])
+    with pytest.raises(InputError, match=r"worker 1 of the queue does not start"):
+        module.workers(["0"])
 
 
 def test_without_experiments_there_is_nothing_to_start(here):
