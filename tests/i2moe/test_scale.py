@@ -38,6 +38,12 @@ CASES = {
     "decorrelated": ("multiclass", {"interaction": ZERO | {"decorrelate": {"kind": "cka", "weight": 1.0}}}, {}),
     "batch normalisation": ("multilabel", {"interaction": ZERO, "encoder": "maxout"}, {}),
     "modality dropout": ("binary", {"interaction": ZERO, "modality_dropout": 0.5}, {}),
+    "modality dropout, incomplete": ("binary", {"interaction": ZERO, "modality_dropout": 0.5}, {}),
+    "one sample in the last batch, in pieces": (
+        "multiclass",
+        {"interaction": ZERO, "batch_size": 41},
+        {"accumulate_grad_batches": 3},
+    ),
     "roles, incomplete": ("multiclass", {"interaction": ZERO | {"objective": "role-supervised"}}, {}),
     "incomplete": ("multiclass", {"interaction": ZERO}, {}),
     "sealed": ("binary", SEALED | WEIGHTS, SINGLE),
