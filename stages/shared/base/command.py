@@ -47,11 +47,16 @@ NO_MEMORY = re.compile(
 NO_ROOM = re.compile(r"PytorchStreamWriter failed|file write failed|unexpected pos")
 
 
-def run(stage: Callable[..., None]) -> None:
-    """Run a stage function as a command; what a user can mend ends in one line and exit code 1, Ctrl-C in 130."""
+def run(stage: Callable[..., None], rank: Callable[[], int] = lambda: 0) -> None:
+    """Run a stage function as a command; what a user can mend ends in one line and exit code 1, Ctrl-C in 130.
+
+    Args:
+        stage: the function.
+        rank: returns which one this process is of several that run the stage together.
+    """
     put_off(LATER)
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(guarded(stage))
+    app.command()(guarded(stage, rank))
     interrupted = _catch_interrupts()
     try:
         app()

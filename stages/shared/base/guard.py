@@ -19,12 +19,19 @@ WATCH_SECONDS = 0.5  # between looks at whether it still runs
 DVC_FOLDER = Path(".dvc")
 
 
-def guarded(stage: Callable[..., None]) -> Callable[..., None]:
-    """Let a stage run alone, and of one version of its files."""
+def guarded(stage: Callable[..., None], rank: Callable[[], int]) -> Callable[..., None]:
+    """Let a stage run alone, and of one version of its files.
+
+    Args:
+        stage: the function.
+        rank: returns which one this process is of those that run the stage together; the first, 0, is guarded, and
+            the others end with who started them.
+    """
 
     @functools.wraps(stage)
     def call(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 (as the stage's)
-        if not is_first_process():
+        if rank():
+            end_with([PARENT])
             stage(*arguments, **options)
             return
         with _alone():
@@ -47,11 +54,6 @@ def _leave() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
-
-
-def is_first_process() -> bool:
-    """Return whether no other process of the same run started this one, for a further device or machine."""
-    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
 
 
 @contextmanager

@@ -1,9 +1,14 @@
-"""A process that ends with those that started it lives as long as they do, whatever else ends."""
+"""A process that ends with those that started it lives as long as they do; a command runs once at a time."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).parents[3]
 
 # Its parent is a shell, the shell's is the test.
 CHILD = """
@@ -50,3 +55,19 @@ def test_a_process_does_not_end_before_those_that_started_it(prepare, begin, abo
     words = ["/bin/sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c", child]
     done = subprocess.run(words, capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+STAGE = "from stages.shared.base.command import run\nrun(lambda: print('ran'), lambda: {rank})"
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_command_runs_once_at_a_time_but_for_further_processes_of_one_run(tmp_path, rank):
+    (tmp_path / ".dvc/tmp/stages").mkdir(parents=True)
+    (tmp_path / "probe.py").write_text(STAGE.format(rank=rank))
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}.", "SLURM_PROCID": "1", "SLURM_NTASKS": "2"}
+    with FileLock(tmp_path / ".dvc/tmp/stages/probe.lock"):
+        words = [sys.executable, "-m", "probe"]
+        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    said = {0: (1, ""), 1: (0, "ran\n")}
+    assert (done.returncode, done.stdout) == said[rank], done.stderr
+    assert rank or "`python -m probe` runs here already" in done.stderr
