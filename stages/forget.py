@@ -184,7 +184,7 @@ def mentions(path: Path, dataset: str) -> bool:
 
 def stages_of(dataset: str, shown: set[str], path: Path) -> list[str]:
     """Return the stages of a lock file that are of a dataset, or whose report shows it."""
-    stages = locked_stages(path.read_text(errors="replace"), path)
+    stages = locked_stages(path.read_text(encoding="utf-8", errors="replace"), path)
     return [name for name, outputs in stages.items() if is_of(dataset, shown, outputs)]
 
 

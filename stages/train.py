@@ -183,7 +183,7 @@ def write_predictions(dataset: str, model: str, folders: dict[int, Path], accele
     features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
     config, device = read_model(dataset, model), choose_device(accelerator)
     about = ModelDescription(signature=features.signature, config=config).to_json()
-    write_whole(paths.model_description(dataset, model), lambda partial: partial.write_text(about))
+    write_whole(paths.model_description(dataset, model), lambda partial: partial.write_text(about, encoding="utf-8"))
     tables = []
     for seed, folder in folders.items():
         trained = load(features, config, paths.weights(dataset, model, seed), device)

@@ -32,7 +32,7 @@ def verify() -> None:
         outputs = [
             output
             for lock in lock_files()
-            for stage in locked_stages(lock.read_text(errors="replace"), lock).values()
+            for stage in locked_stages(lock.read_text(encoding="utf-8", errors="replace"), lock).values()
             for output in stage
             if output.path.exists()
         ]

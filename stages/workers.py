@@ -48,7 +48,7 @@ def status() -> tuple[int, int]:
     Raises:
         InputError: where DVC cannot say.
     """
-    said = subprocess.run([*DVC, "queue", "status"], capture_output=True, text=True, check=False)  # noqa: S603
+    said = subprocess.run([*DVC, "queue", "status"], capture_output=True, encoding="utf-8", check=False)  # noqa: S603
     counts = WORKERS.search(said.stdout)
     if counts is None:
         raise InputError(f"`dvc queue status` says nothing of workers: {said.stderr.strip()}")

@@ -1,6 +1,7 @@
 """What every stage's command line shares: --help, and one clear line instead of a traceback."""
 
 import errno
+import io
 import os
 import re
 import shutil
@@ -55,6 +56,8 @@ def run(stage: Callable[..., None], rank: Callable[[], int] = lambda: 0) -> None
         rank: returns which one this process is of several that run the stage together.
     """
     put_off(LATER)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a sign that the terminal lacks is no reason to fail
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(guarded(stage, rank))
     interrupted = _catch_interrupts()

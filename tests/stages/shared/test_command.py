@@ -209,6 +209,15 @@ def test_too_little_memory_ends_in_a_remedy(allocate, monkeypatch, tmp_path):
     assert "lower run.max_batch_size" in said
 
 
+def test_a_sign_that_a_terminal_lacks_is_replaced(tmp_path):
+    stage = "from stages.shared.base.command import run; run(lambda: print('a', chr(0x2192), 'b'))"
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(ROOT)}
+    said = subprocess.run(
+        [sys.executable, "-c", stage], cwd=tmp_path, env=os.environ | locale, capture_output=True, check=False
+    )
+    assert (said.returncode, said.stdout) == (0, b"a ? b\n"), said.stderr
+
+
 def raise_error(error):
     raise error
 
