@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from i2moe.base.errors import InputError
@@ -65,7 +66,6 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_no_process_outlives_a_parent_that_was_killed(tmp_path):
     script, folder = tmp_path / "script.py", tmp_path / "processes"
     script.write_text(ENDLESS)
@@ -87,8 +87,7 @@ def wait_until(is_so) -> None:
 
 def is_running(process: int) -> bool:
     """Return whether a process is there and is no zombie."""
-    status = Path(f"/proc/{process}/stat")
     try:
-        return status.read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
