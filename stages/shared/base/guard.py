@@ -17,6 +17,7 @@ from i2moe.base.errors import InputError, numbered
 PARENT = os.getppid()  # asked for before it can be gone
 WATCH_SECONDS = 0.5  # between looks at whether it still runs
 DVC_FOLDER = Path(".dvc")
+LEFT = re.compile(r"\.DS_Store|\..*\.sw.|.*~")  # by file managers and editors
 
 
 def guarded(stage: Callable[..., None], rank: Callable[[], int]) -> Callable[..., None]:
@@ -148,11 +149,12 @@ def _states(paths: list[Path]) -> dict[str, tuple[int, ...]]:
 
 
 def _files(path: Path) -> Iterator[Path]:
+    """Yield a file, or those in a folder but for what .dvcignore leaves out."""
     if path.is_file():
         yield path
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if name != "__pycache__"]
-        yield from (Path(folder) / name for name in names)
+        yield from (Path(folder) / name for name in names if not LEFT.fullmatch(name))
 
 
 def _state(path: Path) -> tuple[int, ...]:

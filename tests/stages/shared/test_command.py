@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -117,6 +118,18 @@ def test_a_file_that_changes_in_a_folder_of_data_is_not_named_for_its_name_may_b
     assert code != 0
     assert "error: scans: file 2 of 2 by name changed while the stage ran" in said
     assert "54321" not in said
+
+
+@pytest.mark.parametrize("name", [".DS_Store", ".1.txt.swp", "1.txt~"])
+def test_what_an_editor_or_file_manager_leaves_in_a_folder_is_no_change(project, name):
+    shutil.copy(ROOT / ".dvcignore", project)
+    (project / "scans").mkdir()
+    (project / "scans/1.txt").write_text("old")
+    (project / "dvc.yaml").write_text(PIPELINE.replace("raw.txt", "raw.txt, scans"))
+    (project / "change").write_text(f"scans/{name}")
+    code, said = finish(start([DVC, "repro"], project))
+    assert code == 0, said
+    assert "up to date" in finish(start([DVC, "status"], project))[1]
 
 
 @pytest.mark.usefixtures("shell")
