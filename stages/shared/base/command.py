@@ -28,6 +28,7 @@ Model = Annotated[str, typer.Argument(help="a name under models.DATASET")]
 
 INTERRUPTED = 130  # exit code of a program that Ctrl-C stopped
 FULL = "the disk has no room left: free some, then run again"
+FAILING = "the disk, or the network that it is on, fails: see to it, or move the project to another, then run again"
 MEMORY = (
     "not enough memory ({}): end other programs, or lower run.max_batch_size or the number of run.seeds; then run "
     "again, it goes on where it was"
@@ -36,6 +37,9 @@ REMEDIES = {
     errno.ENOSPC: FULL,
     errno.EDQUOT: "your share of the disk is used up: free some of it, then run again",
     errno.EFBIG: "files may not be that large here (`ulimit -f`): raise the limit, then run again",
+    errno.EIO: FAILING,
+    errno.ESTALE: FAILING,
+    errno.EMFILE: "a program may not open that many files here (`ulimit -n`): raise the limit, then run again",
     errno.EROFS: "the folder is read-only: let this user write there, then run again",
     errno.EACCES: "this user may not do that: give the right to read and write there, then run again",
     errno.EPERM: "this user may not do that: give the right to read and write there, then run again",

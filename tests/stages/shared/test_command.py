@@ -216,6 +216,19 @@ def test_a_folder_that_may_not_be_written_is_named(monkeypatch, tmp_path):
     assert said.startswith("error: own.csv: Read-only file system: the folder is read-only")
 
 
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EIO, "Input/output error: the disk, or the network that it is on, fails: see to it"),
+        (errno.EMFILE, "Too many open files: a program may not open that many files here (`ulimit -n`): raise"),
+    ],
+)
+def test_a_disk_that_fails_and_a_limit_are_named(number, remedy, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    said = ended(lambda: raise_error(OSError(number, os.strerror(number), "own.npy")), monkeypatch)
+    assert said.startswith(f"error: own.npy: {remedy}")
+
+
 @pytest.mark.parametrize("allocate", [lambda: np.empty(10**17), lambda: torch.empty(10**16)])
 def test_too_little_memory_ends_in_a_remedy(allocate, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
