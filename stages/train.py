@@ -129,6 +129,8 @@ def train_seed(dataset: str, model: str, seed: int, folder: Path, hardware: "Har
     if threads:
         torch.set_num_threads(threads)
     live = paths.curves(dataset, model, seed)  # to be looked at meanwhile
+    device = device_name(choose_device(hardware.accelerator).type)
+    where = device if hardware.num_processes == 1 else f"{hardware.num_processes} × {device}"
     rank = rank_of(hardware.devices, hardware.num_nodes)
     try:
         best = fit(
@@ -138,7 +140,7 @@ def train_seed(dataset: str, model: str, seed: int, folder: Path, hardware: "Har
             folder=folder,
             hardware=hardware,
             on_epoch=lambda curves: write_curves(curves, live),
-            callbacks=[epoch_timer(folder, device_name(choose_device(hardware.accelerator).type)), ends_together()],
+            callbacks=[epoch_timer(folder, where), ends_together()],
         )
     except RuntimeError as error:
         raise lost_process(error, rank) from error

@@ -111,9 +111,11 @@ def assert_near(one, other):
     assert found_curves.keys() == expected_curves.keys()
 
 
-def test_two_devices_predict_what_one_predicts_with_each_seed(one, two):
+def test_two_devices_predict_what_one_predicts_with_each_seed(project, one, two):
     assert_near(one, two)
     assert set(two[1]) == {"0.csv", "1.csv"}
+    times = [json.loads(path.read_text()) for path in project.glob("results/.training/wdbc/small/*/*/seconds.json")]
+    assert [own["trained_on"].startswith("2 × CPU") for own in times] == [True, True]
 
 
 def test_two_nodes_of_slurm_give_the_same_bytes_and_the_first_one_writes(project, environment, two):
