@@ -1,6 +1,7 @@
 """What guards a stage's command: one run at a time, none without the DVC that started it, one version of its files."""
 
 import functools
+import hashlib
 import json
 import os
 import re
@@ -71,7 +72,8 @@ def _alone() -> Iterator[None]:
         yield
         return
     command = " ".join([spec.name.removesuffix(".__main__"), *sys.argv[1:]])
-    lock = DVC_FOLDER / "tmp/stages" / f"{re.sub(r'[^A-Za-z0-9]+', '-', command)[:200]}.lock"
+    key = hashlib.blake2b(command.encode(errors="surrogateescape"), digest_size=8).hexdigest()
+    lock = DVC_FOLDER / "tmp/stages" / f"{re.sub(r'[^A-Za-z0-9]+', '-', command)[:100]}-{key}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(lock, timeout=0):

@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
+
+from i2moe.base.errors import InputError
+from stages.shared.base import guard
 
 ROOT = Path(__file__).parents[3]
 
@@ -57,15 +60,41 @@ def test_a_process_does_not_end_before_those_that_started_it(prepare, begin, abo
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """A function that makes this process run a command, in a project of DVC."""
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", ModuleSpec("probe", None))
+    return lambda *words: monkeypatch.setattr(sys, "argv", ["probe.py", *words])
+
+
+FILE = "a" * 200
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(["a_b", "c"], ["a", "b_c"]), ([f"{FILE}1.csv"], [f"{FILE}2.csv"]), (["a\udcff"], ["a"])],
+)
+def test_the_same_command_waits_and_another_one_does_not(command, first, second):
+    command(*first)
+    with guard._alone():
+        with pytest.raises(InputError, match=r"`python -m probe .* runs here already"), guard._alone():
+            pass
+        command(*second)
+        with guard._alone():
+            pass
+
+
 STAGE = "from stages.shared.base.command import run\nrun(lambda: print('ran'), lambda: {rank})"
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_a_command_runs_once_at_a_time_but_for_further_processes_of_one_run(tmp_path, rank):
-    (tmp_path / ".dvc/tmp/stages").mkdir(parents=True)
+def test_further_processes_of_one_run_are_not_the_same_command_twice(command, tmp_path, rank):
     (tmp_path / "probe.py").write_text(STAGE.format(rank=rank))
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}.", "SLURM_PROCID": "1", "SLURM_NTASKS": "2"}
-    with FileLock(tmp_path / ".dvc/tmp/stages/probe.lock"):
+    command()
+    with guard._alone():
         words = [sys.executable, "-m", "probe"]
         done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     said = {0: (1, ""), 1: (0, "ran\n")}
