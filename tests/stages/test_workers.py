@@ -18,7 +18,7 @@ PROGRAM = """
 import json, os, pathlib, sys, time
 seen, own = pathlib.Path(sys.argv[1]), os.environ["CUDA_VISIBLE_DEVICES"]
 (seen / own).touch()
-end = time.monotonic() + 100
+end = time.monotonic() + 250
 while len(list(seen.iterdir())) < 2 and time.monotonic() < end:
     time.sleep(0.1)
 json.dump({"device": own}, open("device.json", "w"))
@@ -76,7 +76,7 @@ def test_each_worker_has_a_device_of_its_own(here):
     said = here(sys.executable, "-m", "stages.workers", "3", "5,6")
     assert "worker 1 of the queue has CUDA_VISIBLE_DEVICES=3" in said
     assert "worker 2 of the queue has CUDA_VISIBLE_DEVICES=5,6" in said
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while here("dvc", "queue", "status").count("Success") < 2:
         assert time.monotonic() < end
         time.sleep(1)
