@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from i2moe.base.errors import InputError, first_line
+from i2moe.contract.unpacking import check_members
 from i2moe.inference import read_tensors
 
 Curves = list[dict[str, float]]  # a row per epoch: epoch, train_task_loss, validation_accuracy and the like
@@ -26,6 +27,12 @@ def kept_in(path: Path, **settings: Any) -> ModelCheckpoint:  # noqa: ANN401 (Li
 
 class WholeCheckpoints(TorchCheckpointIO):
     """Moves a complete file into place. Lightning's own comes from the temporary folder, maybe on another disk."""
+
+    def load_checkpoint(self, path: str | Path, *arguments: Any, **options: Any) -> dict[str, Any]:  # noqa: ANN401 (Lightning's)
+        """Read a checkpoint, unless it unpacks to far more than it has."""
+        check_members(Path(path))
+        content: dict[str, Any] = super().load_checkpoint(path, *arguments, **options)
+        return content
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:  # noqa: ANN401, ARG002 (Lightning's)
         """Write a checkpoint whole or not at all."""
@@ -63,9 +70,23 @@ class _Started(lightning.Callback):
 
     is_set = False
 
-    def on_train_start(self, *_: object) -> None:
-        """Note it."""
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+        """Note it, once the optimizer has all that it needs."""
+        for optimizer in trainer.optimizers:
+            _check_settings(optimizer)
         self.is_set = True
+
+
+def _check_settings(optimizer: torch.optim.Optimizer) -> None:
+    """Refuse an optimizer whose settings a checkpoint replaced by fewer, or by some of other types.
+
+    Raises:
+        ValueError: naming the setting.
+    """
+    for group in optimizer.param_groups:
+        for name, default in optimizer.defaults.items():
+            if name not in group or type(group[name]) is not type(default):
+                raise ValueError(f"its optimizer has no {name}, or one of another type")
 
 
 def curves_of(checkpoint: Path) -> Curves:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2moe.base.errors import InputError, first_line
+from i2moe.contract.unpacking import check_members
 from i2moe.data import Batch, FeatureSet, SampleSet
 from i2moe.model.config import ModelConfig
 from i2moe.model.multimodal import MultimodalModel, build_model
@@ -64,12 +65,15 @@ def read_tensors(path: Path) -> dict[str, Any]:
     """Read what PyTorch saved, without running any code that it may hold.
 
     Raises:
-        InputError: for a file that is missing, broken, or holds no dictionary.
+        InputError: for a file that is missing, broken, unpacks to far more than it has, or holds no dictionary.
     """
     try:
+        check_members(path)  # PyTorch writes them unpacked, and reads packed ones too
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: train again") from error
+    except InputError:
+        raise
     except Exception as error:  # torch names many kinds of broken or foreign file
         raise InputError(f"{path} is not a readable file of PyTorch ({first_line(error)}): train again") from error
     if not isinstance(content, dict):

@@ -27,7 +27,7 @@ def mutate_parquet(name: str, content: bytes, random: Random) -> bytes:  # noqa:
         table = pq.read_table(io.BytesIO(content))
         stream = io.BytesIO()
         pq.write_table(random.choice(EDITS)(table, random), stream, compression=random.choice(CODECS))
-    except (pa.ArrowException, OSError, LookupError) as error:
+    except (pa.ArrowException, OSError, LookupError, OverflowError) as error:
         raise ValueError from error
     return stream.getvalue()
 

@@ -22,7 +22,7 @@ class Parser:
 
 def all_parsers() -> dict[str, Parser]:
     """Return every parser by name."""
-    from benchmarks.fuzz import contract, interim, raw, tables, written
+    from benchmarks.fuzz import contract, interim, page, raw, tables, written
 
-    found = [*contract.PARSERS, *raw.PARSERS, *tables.PARSERS, *written.PARSERS, *interim.PARSERS]
+    found = [*contract.PARSERS, *raw.PARSERS, *tables.PARSERS, *written.PARSERS, *interim.PARSERS, *page.PARSERS]
     return {parser.name: parser for parser in found}

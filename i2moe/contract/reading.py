@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError, unquoted
+from i2moe.contract.unpacking import check_containers, check_members
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_UNPACKED, SPARE = 10, 200_000_000  # bytes of arrays for each byte of a foreign file, and besides
 Columns = dict[str, type]  # of a table, and the type of their values: str, int, float or bool
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # one of the two halves as which JSON may write a sign
 # NumPy reads an array's header with Python's own tokenizer, and trusts its sizes.
@@ -47,10 +47,11 @@ def load_json(content: bytes, **options: Any) -> Any:  # noqa: ANN401 (of Python
     """Return what JSON means.
 
     Raises:
-        ValueError: for what is no JSON, or has half a sign, which no other file can hold.
+        ValueError: for what is no JSON, has little but empty lists, or half a sign, which no other file can hold.
         RecursionError: for what is nested too deep.
     """
     text = content.decode(json.detect_encoding(content))  # Python's own decoding lets half signs pass
+    check_containers(text)
     found = json.loads(text, **options)
     if SURROGATE.search(text):
         json.dumps(found, ensure_ascii=False).encode()
@@ -92,19 +93,6 @@ def _is_text(array: NDArray[Any]) -> bool:
     return int(np.ascontiguousarray(array).reshape(-1).view(np.uint32).max()) <= sys.maxunicode
 
 
-def check_unpacked(path: Path, size: int) -> None:
-    """Refuse a file that says it holds far more bytes than it has: to read them would take the machine's memory.
-
-    Raises:
-        InputError: naming both.
-    """
-    stored = path.stat().st_size
-    if size > MOST_UNPACKED * stored + SPARE:
-        raise InputError(
-            f"{path} has {stored / 1e6:.0f} MB, and arrays of {size / 1e6:.0f} MB: save it again, without compression"
-        )
-
-
 def read_npz(path: Path, what: str) -> dict[str, NDArray[Any]]:
     """Return all arrays of an archive, by name.
 
@@ -113,13 +101,16 @@ def read_npz(path: Path, what: str) -> dict[str, NDArray[Any]]:
         what: that is wrong with a file that is no such archive, and a remedy.
 
     Raises:
-        InputError: for a file that is missing, is no archive of arrays, or is broken.
+        InputError: for a file that is missing, is no archive of arrays, is broken, or unpacks to far more than it has.
     """
     try:
+        check_members(path)
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: run the stage that writes it") from error
+    except InputError:
+        raise
     except NPZ_ERRORS as error:
         raise InputError(f"{path} {what}") from error
     # NumPy returns members that are no arrays as bytes.

@@ -97,11 +97,15 @@ def _extract(content: bytes, folder: Path) -> None:
     """Write the members of an archive into a folder, those alone that belong into it."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for member in archive.namelist():
-                if Path(member).name == member:
-                    (folder / member).write_bytes(archive.read(member))
+            size = sum(member.file_size for member in archive.infolist())
+            if size <= len(content):
+                for member in archive.namelist():
+                    if Path(member).name == member:
+                        (folder / member).write_bytes(archive.read(member))
     except ZIP_ERRORS as error:
         raise InputError(f"it is no complete archive: {type(error).__name__}") from error
+    if size > len(content):
+        raise InputError(f"its members are packed, which `save` does not do, and have {size / 1e6:.0f} MB")
 
 
 def _restore(estimator: "I2MoEEstimator", about: Saved, folder: Path) -> None:

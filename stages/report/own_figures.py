@@ -9,6 +9,7 @@ import pandas as pd
 from i2moe.base.errors import InputError, first_line
 from stages.report.written import REMEDY, read_scores
 from stages.shared.base import paths
+from stages.shared.explanations import path_of
 from stages.shared.explanations import read as read_explanation
 from stages.shared.seconds import of_model
 
@@ -48,9 +49,19 @@ def gains_on_test(datasets: Iterable[str]) -> pd.DataFrame:
 
 
 def agreement_share(dataset: str, model: str, case: str) -> Ours:
-    """Return the share of samples in percent that are one case of agreement."""
-    table = read_explanation(paths.explanations(dataset, model), "agreement", {"by": str, case: float})
-    return Ours(why=NOT_READ) if table is None else Ours(100 * float(table.set_index("by").loc["sample", case]))
+    """Return the share of samples in percent that are one case of agreement.
+
+    Raises:
+        InputError: for a table that is broken, or has no row of samples.
+    """
+    folder = paths.explanations(dataset, model)
+    table = read_explanation(folder, "agreement", {"by": str, case: float})
+    if table is None:
+        return Ours(why=NOT_READ)
+    of_samples = table[case][table["by"] == "sample"]
+    if of_samples.empty:
+        raise InputError(f"{path_of(folder, 'agreement')} has no row of samples: rerun the explain stage")
+    return Ours(100 * float(of_samples.iloc[0]))
 
 
 def cost(dataset: str, model: str, metric: str) -> Ours:

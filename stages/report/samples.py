@@ -6,6 +6,7 @@ Nothing is packed of a restricted dataset.
 import base64
 import gzip
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from i2moe.contract.descriptions import CohortDescription
 from stages.report.drawing import expert_colours
 from stages.report.layout import records
 from stages.report.tokens import SHOWN_PAIRS, pair_cell
-from stages.shared.explanations import MIXTURE, read
+from stages.shared.explanations import MIXTURE, path_of, read
 from stages.shared.inputs import Inputs
 from stages.shared.predictions import SplitPredictions
 
@@ -134,14 +135,26 @@ def _labels(cohort: CohortDescription, labels: pd.DataFrame) -> list[Any]:
     return [cohort.classes.index(str(value)) for value in labels["label"]]
 
 
-def without_each(folder: Path) -> pd.DataFrame | None:
-    """Return what a model predicts of each sample without each modality, where its explanations have it."""
+def without_each(folder: Path, predicted: SplitPredictions, modalities: list[str]) -> pd.DataFrame | None:
+    """Return what a model predicts of each sample without each modality, where its explanations have it.
+
+    Args:
+        folder: of the model's explanations.
+        predicted: its predictions.
+        modalities: of the dataset.
+
+    Raises:
+        InputError: for a table that lacks a sample, seed or modality, or has one twice.
+    """
     table = read(folder, "local", {"sample_id": str, "name": str, "value": float, "kind": str, "seed": int})
     if table is None:
         return None
     found = table[table["kind"] == "without"]
-    if found.duplicated(["sample_id", "seed", "name"]).any():
-        raise InputError(f"{folder / 'local.parquet'} has a sample twice: rerun the explain stage")
+    keys = ["sample_id", "seed", "name"]
+    wanted: list[list[Any]] = [predicted.sample_ids, predicted.seeds, modalities]
+    is_whole = all(found[key].isin(values).all() for key, values in zip(keys, wanted, strict=True))
+    if found.duplicated(keys).any() or len(found) != math.prod(len(values) for values in wanted) or not is_whole:
+        raise InputError(f"{path_of(folder, 'local')} lacks a sample, or has one twice: rerun the explain stage")
     return found
 
 

@@ -11,18 +11,19 @@ from i2moe.base.errors import InputError
 from i2moe.contract.descriptions import CohortDescription
 from i2moe.metrics import LABEL_PREFIX, arrow, lead_metric
 from stages.report import charts
+from stages.report.consistency import check_explained
 from stages.report.experts import ExpertRow, expert_rows
 from stages.report.explanations import EXPLANATIONS, Shown
 from stages.report.findings import find, less_forward_findings, no_signal_findings, no_vanilla_findings
 from stages.report.layout import ReadingTable, difference_cell, records, score_cell
 from stages.report.overview import Overview, overview
 from stages.report.planted import expected_terms, planted_table, term_words
-from stages.report.readings import reading_tables
+from stages.report.readings import Explanations, reading_tables
 from stages.report.samples import Samples, pack_samples, token_findings, without_each
 from stages.report.tables import Tables, add_table
 from stages.report.tokens import planted_pairs
 from stages.report.training import changed_settings, confusion
-from stages.report.written import REMEDY, read_curves, read_differences, read_scores
+from stages.report.written import REMEDY, read_all_curves, read_differences, read_scores
 from stages.shared.base import paths
 from stages.shared.base.params import load_block
 from stages.shared.cards import CONSTANT, REFERENCE, Card
@@ -117,7 +118,8 @@ def dataset_section(run: Run, dataset: str, tables: Tables) -> DatasetSection:
     tables["performance"].append(scores[~is_label])
     tables["labels"] += [scores[is_label]] if is_label.any() else []
     tables["differences"].append(difference_rows(dataset, differences))
-    planted = planted_section(run, dataset, card.cohort, tables)
+    explained = {model: read_explained(run, dataset, model, card.cohort) for model in run.models}
+    planted = planted_section(dataset, card.cohort, explained, tables)
     lead = scores[scores["metric"] == lead_metric(card.cohort.task)]
     lacking = set(scores["model"]) - set(lead["model"])
     if lacking:
@@ -133,7 +135,7 @@ def dataset_section(run: Run, dataset: str, tables: Tables) -> DatasetSection:
             lead,
             differences,
             None if planted is None else planted.rows,
-            read_tables(run, dataset, "behaviour"),
+            tables_of(explained, "behaviour"),
         ),
         metrics=[f"{name} {arrow(name)}" for name in dict.fromkeys(scores["metric"][~is_label])],
         performance=[
@@ -150,19 +152,21 @@ def dataset_section(run: Run, dataset: str, tables: Tables) -> DatasetSection:
         ],
         planted=planted,
         models=[
-            model_section(run, dataset, model, card.cohort, tables, against_constant(differences, model))
-            for model in run.models
+            model_section(run, dataset, model, card.cohort, own, tables, against_constant(differences, model))
+            for model, own in explained.items()
         ],
         samples=samples_of(run, dataset, card.cohort),
     )
 
 
-def planted_section(run: Run, dataset: str, cohort: CohortDescription, tables: Tables) -> PlantedSection | None:
+def planted_section(
+    dataset: str, cohort: CohortDescription, explained: dict[str, Explanations], tables: Tables
+) -> PlantedSection | None:
     """Collect what is planted in a synthetic dataset and what its models' readings find, and add it to the tables."""
     if cohort.planted is None:
         return None
     expected, gone = expected_terms(cohort.planted, cohort.modalities)
-    table = planted_table(list(expected), read_tables(run, dataset, "shares"))
+    table = planted_table(list(expected), tables_of(explained, "shares"))
     if len(table):
         tables["planted"].append(table[["model", "reading", "verdict"]].assign(dataset=dataset))
     return PlantedSection(
@@ -170,14 +174,21 @@ def planted_section(run: Run, dataset: str, cohort: CohortDescription, tables: T
         terms=[term_words(name, terms) for name, terms in expected.items()],
         gone=[term.words for term in gone],
         rows=records(table),
-        pairs=planted_pairs(cohort.planted, read_tables(run, dataset, "token_pair_means")),
+        pairs=planted_pairs(cohort.planted, tables_of(explained, "token_pair_means")),
     )
 
 
-def read_tables(run: Run, dataset: str, method: str) -> dict[str, pd.DataFrame]:
-    """Read the table of a method of each model that has one."""
-    columns = EXPLANATIONS[method].columns
-    found = {model: read(paths.explanations(dataset, model), method, columns) for model in run.models}
+def read_explained(run: Run, dataset: str, model: str, cohort: CohortDescription) -> Explanations:
+    """Read the tables of a model's explanations, which must belong together."""
+    folder = paths.explanations(dataset, model)
+    explained = {name: read(folder, name, method.columns) for name, method in EXPLANATIONS.items()}
+    check_explained(folder, explained, predicted(run, dataset, model, cohort).experts)
+    return explained
+
+
+def tables_of(explained: dict[str, Explanations], method: str) -> dict[str, pd.DataFrame]:
+    """Return the table of a method of each model that has one."""
+    found = {model: own[method] for model, own in explained.items()}
     return {model: table for model, table in found.items() if table is not None}
 
 
@@ -193,7 +204,10 @@ def predicted(run: Run, dataset: str, model: str, cohort: CohortDescription) -> 
 def samples_of(run: Run, dataset: str, cohort: CohortDescription) -> Samples | None:
     """Pack the single samples that the page may show; None of restricted data."""
     predictions = {model: predicted(run, dataset, model, cohort) for model in run.models}
-    without = {model: without_each(paths.explanations(dataset, model)) for model in run.models}
+    without = {
+        model: without_each(paths.explanations(dataset, model), own, cohort.modalities)
+        for model, own in predictions.items()
+    }
     labels = read_labels(paths.predictions(dataset, REFERENCE), cohort.task, cohort.classes, EXPLAINED_SPLIT)
     inputs = Inputs.read(paths.inputs(dataset))
     for known in (labels["sample_id"], *(own.sample_ids for own in predictions.values())):
@@ -232,11 +246,15 @@ def against_constant(differences: pd.DataFrame, model: str) -> dict[str, Any]:
 
 
 def model_section(
-    run: Run, dataset: str, model: str, cohort: CohortDescription, tables: Tables, constant: dict[str, Any]
+    run: Run,
+    dataset: str,
+    model: str,
+    cohort: CohortDescription,
+    explained: Explanations,
+    tables: Tables,
+    constant: dict[str, Any],
 ) -> ModelSection:
-    """Collect one model's explanations, add them to the tables, and draw its charts."""
-    folder = paths.explanations(dataset, model)
-    explained = {name: read(folder, name, method.columns) for name, method in EXPLANATIONS.items()}
+    """Lay out one model's explanations, add them to the tables, and draw its charts."""
     for name, table in explained.items():
         if table is not None:
             add_table(tables, name, dataset, model, EXPLANATIONS[name].tabulate(table))
@@ -282,7 +300,7 @@ def drawn(prefix: str, method: str, table: pd.DataFrame, shown: Shown) -> list[P
 
 def training_part(run: Run, dataset: str, model: str, shown: Shown, cohort: CohortDescription, tables: Tables) -> Part:
     """Draw a model's learning curves and what it confuses."""
-    curves = [read_curves(dataset, model, seed) for seed in run.seeds]
+    curves = read_all_curves(dataset, model, run.seeds)
     panels = charts.curves_chart(curves, shown.predictions.experts, shown.where)
     words = "Losses by epoch; thin lines are single seeds."
     prefix = f"{dataset}-{model}"

@@ -44,6 +44,19 @@ def read_curves(dataset: str, model: str, seed: int) -> pd.DataFrame:
     return table
 
 
+def read_all_curves(dataset: str, model: str, seeds: list[int]) -> list[pd.DataFrame]:
+    """Read the learning curves of all seeds, which must be of the same losses and metrics.
+
+    Raises:
+        InputError: for a file that is missing or broken, or has other columns than the first seed's.
+    """
+    curves = [read_curves(dataset, model, seed) for seed in seeds]
+    for seed, own in zip(seeds, curves, strict=True):
+        if set(own) != set(curves[0]):
+            raise InputError(f"{paths.curves(dataset, model, seed)} has other columns than another seed's: {REMEDY}")
+    return curves
+
+
 def read_differences(dataset: str, models: list[str]) -> pd.DataFrame:
     """Read how a dataset's models differ, a row per pair.
 

@@ -21,7 +21,7 @@ def write(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name, table in tables.items():
-        path = _file(folder, name)
+        path = path_of(folder, name)
         with naming(path):
             table.to_parquet(path, index=False)
 
@@ -37,7 +37,7 @@ def read(folder: Path, name: str, columns: Columns) -> pd.DataFrame | None:
     Raises:
         InputError: for a file that is not a table, or lacks a column, or has values of another type in it.
     """
-    path = _file(folder, name)
+    path = path_of(folder, name)
     if not path.exists():
         return None
     table = read_parquet(path, "rerun the explain stage")
@@ -45,5 +45,6 @@ def read(folder: Path, name: str, columns: Columns) -> pd.DataFrame | None:
     return table
 
 
-def _file(folder: Path, name: str) -> Path:
+def path_of(folder: Path, name: str) -> Path:
+    """Return the file of a method's table."""
     return folder / f"{name}.parquet"

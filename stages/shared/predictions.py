@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from i2moe.prepared import Prepared
 
 REMEDY = "delete it and run `dvc repro`"
+LARGEST = float(np.finfo(np.float32).max)  # a network computes in float32: what is beyond, was infinity
 
 
 @dataclass(frozen=True)
@@ -138,10 +139,10 @@ def read_of(features: "Prepared", path: Path, split: str) -> SplitPredictions:
 
 
 def _check_numbers(path: Path, table: pd.DataFrame, names: list[str]) -> None:
-    """Refuse a file that lacks a column of numbers, or has one that is not finite."""
+    """Refuse a file that lacks a column of numbers, or has one that is not finite, as a network's are."""
     check_columns(path, table, dict.fromkeys(names, float), REMEDY)
     for name in names:
-        if not np.isfinite(table[name].to_numpy(float)).all():
+        if not (np.abs(table[name].to_numpy(float)) <= LARGEST).all():
             raise InputError(f"{path} column {name!r} holds NaN or infinity: {REMEDY}")
 
 

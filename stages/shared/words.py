@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
+from i2moe.contract.unpacking import BLOCK, MOST_UNPACKED, SPARE, open_gzip
 from i2moe.preparation.fitted import Fitted
 from stages.shared.features import fitted_on_train
 
@@ -21,6 +22,9 @@ MARKS = re.compile(r"[~*+^_#\[\]|`]")
 DIGITS = re.compile(r"[0-9]+")
 PUNCTUATION = re.compile(r"""([-/'".,:;?!()])""")
 TEXT_SUFFIX = ".txt"
+BYTES_PER_WORD = 200  # of gensim's index, besides the vector
+MOST_DIMENSIONS = 100_000  # of a vector: published ones have a few hundred
+HEAD = 100  # bytes of the first line
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def load_vectors(path: Path, key: str) -> "KeyedVectors":
     Arguments as in `mean_vectors`.
 
     Raises:
-        InputError: for a missing or broken file.
+        InputError: for a missing or broken file, or one that unpacks to far more than it has.
     """
     from gensim.models import KeyedVectors
 
@@ -105,13 +109,33 @@ def load_vectors(path: Path, key: str) -> "KeyedVectors":
     print(f"{path}: reading; 3 million words of 300 numbers take a minute")
     is_text = TEXT_SUFFIX in path.suffixes
     try:
+        _check(path, b"\n" if is_text else b" ")
         return KeyedVectors.load_word2vec_format(str(path), binary=not is_text, unicode_errors="replace")
+    except InputError:
+        raise
     except (ValueError, EOFError, OSError, zlib.error, MemoryError, OverflowError) as error:
         kind = "text" if is_text else "binary"
         raise InputError(
             f"{path} is not a complete file in word2vec's {kind} format (a .txt file is read as text, any other as "
             "binary): download it again"
         ) from error
+
+
+def _check(path: Path, sign: bytes) -> None:
+    """Read through a file, for what gensim would hold in memory: vectors, and a word or line up to its end.
+
+    Raises:
+        InputError: for one that unpacks to far more than it has.
+        ValueError: for one that does not begin with the number of words and their dimension, or that is too large; one
+            without the sign that ends a word or line in a whole block.
+    """
+    with open_gzip(path, MOST_UNPACKED) if path.suffix == ".gz" else path.open("rb") as stream:
+        words, size = (int(number) for number in stream.readline(HEAD).split())
+        if size > MOST_DIMENSIONS or words * (BYTES_PER_WORD + 4 * size) > MOST_UNPACKED * path.stat().st_size + SPARE:
+            raise ValueError("more vectors than the file can hold")
+        while block := stream.read(BLOCK):
+            if len(block) == BLOCK and sign not in block:
+                raise ValueError("a word or line without an end")
 
 
 def standardise(

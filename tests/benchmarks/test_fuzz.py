@@ -8,16 +8,18 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from bombs import lower_limits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.fuzz import worker
+from benchmarks.fuzz import bombs, worker
 from benchmarks.fuzz.mutations import mutate
 from benchmarks.fuzz.parsers import Parser, all_parsers
 from i2moe.base.errors import InputError
 
 PARSERS = all_parsers()
 SLOW = (
+    "report page",
     "CSV (MIMIC-IV)",
     "Parquet (MIMIC-IV)",
     "saved estimator",
@@ -95,3 +97,12 @@ def test_files_that_cannot_be_read_as_they_are_stop_the_benchmark(capfd):
     with pytest.raises(RuntimeError, match="own: the files that are to be mutated cannot be read"):
         list(worker.fuzz(parser, 0, range(1)))
     capfd.readouterr()
+
+
+def test_files_that_unpack_to_much_are_refused(monkeypatch):
+    monkeypatch.setattr(bombs, "BLOCK", 10**5)
+    lower_limits(monkeypatch, most=10, spare=10**6)
+    small = [
+        bomb for bomb in bombs.BOMBS if bomb.name.startswith(("CSV (tables)", "CSV (ADNI)", "NIfTI", "word", "NPZ"))
+    ]
+    assert {bomb.name: bombs.outcome(bomb).kind for bomb in small} == {bomb.name: worker.REFUSED for bomb in small}

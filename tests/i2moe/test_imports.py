@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "data": {"prepared"},
     "fusion": {"base", "model.fusion", "model.fusion_config", "model.tokens"},  # what a method must be
     "model": {"base", "data", "fusion"},  # finds the methods' settings
-    "inference": {"base", "data", "model", "signature"},
+    "inference": {"base", "contract.unpacking", "data", "model", "signature"},
     "trained": {"base", "contract", "data", "inference", "model", "preparation", "selection", "signature"},
     "estimator": {
         "base",
@@ -68,7 +68,7 @@ MAY_IMPORT = {
         "training",
     },
     "explain": {"base", "contract.reading", "data", "inference", "metrics", "model", "resampling", "selection"},
-    "checkpoints": {"base", "inference"},
+    "checkpoints": {"base", "contract.unpacking", "inference"},
     "progress": set(),
     "training": {"base", "checkpoints", "data", "inference", "model", "progress", "selection"},
 }

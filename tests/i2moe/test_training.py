@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from bombs import lower_limits, repacked
 from small_models import SETTINGS, SPARSE
 
 from i2moe.base.errors import InputError
@@ -250,6 +251,31 @@ def test_hardware_that_the_machine_does_not_have_is_named(synthetic_dataset, tmp
     features = FeatureSet(*synthetic_dataset("binary"))
     with pytest.raises(InputError, match=r"run here with accelerator mps, devices 2, strategy auto, precision 32"):
         fit(features, config(), 0, folder=tmp_path, hardware=Hardware(accelerator="mps", devices=2))
+
+
+@pytest.mark.parametrize("broken", [{}, {"weight_decay": None}])
+def test_a_checkpoint_whose_optimizer_lacks_a_setting_is_named(synthetic_dataset, tmp_path, broken):
+    features, last = FeatureSet(*synthetic_dataset("binary")), tmp_path / "last.ckpt"
+    fit(features, config(epochs=1), 0, folder=tmp_path, hardware=CPU)
+    content = torch.load(last, weights_only=True)
+    (group,) = content["optimizer_states"][0]["param_groups"]
+    del group["weight_decay"]
+    group.update(broken)
+    torch.save(content, last)
+    with pytest.raises(InputError, match=r"training cannot go on from .*last.ckpt .*weight_decay.*: delete the folder"):
+        fit(features, config(epochs=2), 0, folder=tmp_path, hardware=CPU)
+
+
+def test_a_checkpoint_that_unpacks_to_far_more_than_it_has_is_named(synthetic_dataset, tmp_path, monkeypatch):
+    features, last = FeatureSet(*synthetic_dataset("binary")), tmp_path / "last.ckpt"
+    fit(features, config(epochs=1), 0, folder=tmp_path, hardware=CPU)
+    torch.save(torch.load(last, weights_only=True) | {"more": torch.zeros(2**18)}, last)
+    repacked(last, last)
+    lower_limits(monkeypatch, most=5)
+    with pytest.raises(InputError, match=r"last.ckpt has .* MB, and arrays of .* MB: save it again"):
+        fit(features, config(epochs=2), 0, folder=tmp_path, hardware=CPU)
+    with pytest.raises(InputError, match=r"last.ckpt has .* MB, and arrays of .* MB: save it again"):
+        curves_of(last)
 
 
 def test_an_error_in_training_is_no_fault_of_the_checkpoint(synthetic_dataset, tmp_path, monkeypatch):

@@ -5,9 +5,9 @@ different cases; here they are upper case.
 """
 
 import csv
-import gzip
 import re
 import zlib
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pandas as pd
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest_column, same_columns
+from i2moe.contract.unpacking import MOST_TABLE, check_gzip, lines, open_text
 
 CLASSES = ["CN", "MCI", "Dementia"]
 DIAGNOSES = {1.0: 0, 2.0: 1, 3.0: 2}  # DXSUM's DIAGNOSIS: 1 CN, 2 MCI, 3 Dementia
@@ -137,35 +138,37 @@ def read_table(name: str, path: Path) -> Table:
     """Read a whole table.
 
     Raises:
-        InputError: for a file that cannot be read, an empty one, a repeated column, or a row of another length.
+        InputError: for a file that cannot be read, an empty one, a repeated column, a row of another length or longer
+            than any table's, or one that unpacks to far more than it has.
     """
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(
-            path, "rt", encoding="utf-8-sig", errors="replace", newline=""
-        ) as stream:
-            reader = csv.reader(stream, strict=True)
+        check_gzip(path, MOST_TABLE // 2)  # texts of Python's, several times as large as the file's
+        with open_text(path, "utf-8-sig", "replace") as stream:
+            reader = csv.reader(lines(stream, path), strict=True)
             header = [name.strip().upper() for name in next(reader, [])]
-            lines, rows = _rows(path, reader, len(header))
+            places, columns = _columns(path, reader, len(header))
     except (OSError, EOFError, zlib.error, csv.Error) as error:
         raise InputError(f"{path} cannot be read ({type(error).__name__}): download it again") from error
-    if (twice := same_columns(header)) or not rows:
+    if (twice := same_columns(header)) or not places:
         raise InputError(f"{path}: {twice or 'it has no rows'}: download it again")
-    table = pd.DataFrame(rows, columns=header, index=pd.Index(lines, name="row"), dtype=object)
+    table = pd.DataFrame(dict(zip(header, columns, strict=True)), index=pd.Index(places, name="row"), dtype=object)
     return Table(name, path, table.mask(table.isin(MISSING)))
 
 
-def _rows(path: Path, reader: Any, width: int) -> tuple[list[int], list[list[str]]]:  # noqa: ANN401 (csv's reader)
-    """Return the rows with the line that each begins on."""
-    lines, rows, line = [], [], reader.line_num + 1
+def _columns(path: Path, reader: Any, width: int) -> tuple["array[int]", list[list[str]]]:  # noqa: ANN401 (csv's reader)
+    """Return the line that each row begins on, and the columns, in which texts that are alike are one."""
+    places, columns, known = array("q"), [list[str]() for _ in range(width)], dict[str, str]()
+    line = reader.line_num + 1
     for row in reader:
         if len(row) != width:
             raise InputError(
                 f"{path} row {line} has {len(row)} values, the header {width}: is the file complete? Download it again"
             )
-        lines.append(line)
-        rows.append(row)
+        places.append(line)
+        for column, text in zip(columns, row, strict=True):
+            column.append(known.setdefault(text, text))
         line = reader.line_num + 1
-    return lines, rows
+    return places, columns
 
 
 def load_table(raw: str, name: str) -> Table | None:

@@ -24,6 +24,7 @@ from stages.shared.cohort.cohorts import Cohort, Step, count_removed, finish_coh
 from stages.shared.parquet import read_parquet
 
 CLASSES = ["survived", "died"]
+YEARS = ("1900", "2262")  # of all dates, which MIMIC-IV shifts to after 2100; DuckDB also knows infinite ones
 
 Filter = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
@@ -94,11 +95,14 @@ def read_admissions(source: Source, settings: Settings, interim: Path) -> tuple[
 
 def _read_keyed(source: Source, table: str, key: str) -> pd.DataFrame:
     """Read a whole table whose rows each have an id."""
-    rows = source.query(f"FROM {source.scan(table)}", table).df()
-    for flags, problem in ((rows[key].isna(), "is empty"), (rows[key].duplicated(), "repeats an earlier value")):
+    rows = source.frame(f"FROM {source.scan(table)}", table)
+    dates = rows.select_dtypes("datetime")
+    checks = [(key, rows[key].isna(), "is empty"), (key, rows[key].duplicated(), "repeats an earlier value")]
+    checks += [(name, dates[name].notna() & ~dates[name].between(*YEARS), "is no date of MIMIC-IV") for name in dates]
+    for column, flags, problem in checks:
         if flags.any():
             raise InputError(
-                f"{source.path(table)} row {_first(flags.to_numpy())}: column {key!r} {problem}: "
+                f"{source.path(table)} row {_first(flags.to_numpy())}: column {column!r} {problem}: "
                 "download the file again"
             )
     return rows
@@ -113,7 +117,7 @@ def _having(source: Source, settings: Settings, interim: Path) -> dict[str, "pd.
     measured = read_parquet(path, remedy, columns=["hadm_id"])
     check_columns(path, measured, {"hadm_id": int}, remedy)
     coded = f"SELECT DISTINCT hadm_id, icd_version FROM {source.scan('diagnoses_icd')}"  # noqa: S608
-    codes = source.query(coded, "diagnoses_icd").df()
+    codes = source.frame(coded, "diagnoses_icd")
     having = {
         "lab": measured["hadm_id"],
         "code": codes.loc[codes["icd_version"].isin(settings.cohort.icd_versions), "hadm_id"],
@@ -121,7 +125,7 @@ def _having(source: Source, settings: Settings, interim: Path) -> dict[str, "pd.
     }
     if "note" in settings.modalities:
         noted = f"SELECT note_id, hadm_id FROM {source.scan('discharge')}"  # noqa: S608
-        notes = source.query(noted, "discharge").df()
+        notes = source.frame(noted, "discharge")
         repeated = notes["note_id"].duplicated().to_numpy()
         if repeated.any():
             raise InputError(

@@ -4,7 +4,6 @@ Columns and types are those of MIMIC-IV 2.2 and 3.1 and of MIMIC-IV-Note 2.2 (mi
 """
 
 import csv
-import gzip
 import re
 import tempfile
 import zlib
@@ -16,15 +15,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
+import pandas as pd
 import pyarrow.parquet
 from tqdm import tqdm
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest_column, same_columns
+from i2moe.contract.unpacking import check_unpacked, lines, open_text
 from stages.datasets.mimic.settings import Settings
 
 SUFFIXES = (".csv.gz", ".csv", ".parquet")
 POLL_SECONDS = 0.2
+VECTORS = 128  # of DuckDB's, 2,048 rows each, that are fetched at a time
 
 
 class RawTable(NamedTuple):
@@ -104,19 +106,19 @@ class Source:
         path = self.path(table)
         columns = TABLES[table].columns
         header = _columns(path)
-        if twice := same_columns(header):
-            raise InputError(f"{path}: {twice}: is this the {table} table as downloaded?")
+        if (twice := same_columns(header)) or "" in header:
+            raise InputError(f"{path}: {twice or 'a column has no name'}: is this the {table} table as downloaded?")
         for column in columns:
             if column not in header:
                 raise InputError(
                     f"{path} has no column {column!r}; {nearest_column(column, header)} Is this the {table} table as "
                     "downloaded?"
                 )
-        quoted = str(path).replace("'", "''")
+        quoted = _quoted(str(path))
         if path.suffix == ".parquet":
             casts = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns.items())
             return f"(SELECT {casts} FROM read_parquet('{quoted}'))"  # noqa: S608
-        kinds = ", ".join(f"'{name}': '{columns.get(name, 'VARCHAR')}'" for name in header)
+        kinds = ", ".join(f"'{_quoted(name)}': '{columns.get(name, 'VARCHAR')}'" for name in header)
         return (
             f"(SELECT {', '.join(columns)} FROM read_csv('{quoted}', auto_detect = false, header = true, "  # noqa: S608
             f"delim = ',', quote = '\"', escape = '\"', nullstr = '', columns = {{{kinds}}}))"
@@ -141,6 +143,25 @@ class Source:
             return work.result()
         except duckdb.Error as error:
             raise _explain(error, table, self.path(table)) from None  # DuckDB's message quotes the row
+
+    def frame(self, sql: str, table: str) -> pd.DataFrame:
+        """Return what SQL finds in one raw table, a part at a time.
+
+        Raises:
+            InputError: as `query`; for more rows than the file can hold.
+        """
+        result, size = self.query(sql, table), 0
+        parts: list[pd.DataFrame] = []
+        while not parts or len(parts[-1]):
+            parts.append(result.fetch_df_chunk(VECTORS))
+            size += int(parts[-1].memory_usage(deep=True).sum())
+            check_unpacked(self.path(table), 3 * size)  # DuckDB holds some, and joining the parts takes as much again
+        return pd.concat(parts[:-1] or parts, ignore_index=True)
+
+
+def _quoted(text: str) -> str:
+    """Return a text as SQL has it between quotes: a file's name or header ends no literal."""
+    return text.replace("'", "''")
 
 
 def require_tables(source: Source, settings: Settings) -> None:
@@ -183,8 +204,10 @@ def _columns(path: Path) -> list[str]:
     try:
         if path.suffix == ".parquet":
             return list(pyarrow.parquet.read_schema(path).names)
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as stream:
-            return next(csv.reader(stream), [])
+        with open_text(path, "utf-8") as stream:
+            return next(csv.reader(lines(stream, path)), [])
+    except InputError:
+        raise
     except (OSError, EOFError, ValueError, zlib.error, csv.Error, pyarrow.ArrowException) as error:
         raise InputError(f"{path} cannot be read ({type(error).__name__}): download it again") from error
 

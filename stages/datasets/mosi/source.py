@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError, unquoted
-from i2moe.contract.reading import check_unpacked
+from i2moe.contract.unpacking import check_members
 from stages.datasets.mosi.settings import MODALITIES
 from stages.datasets.mosi.unpickle import Array, unpickle
 from stages.shared.hdf5 import check_stored, try_out
@@ -92,8 +92,7 @@ def _read_npz(path: Path, labelled: bool) -> Arrays:  # noqa: FBT001
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path} is not a complete .npz file: download it again, or save the arrays with numpy.savez")
     try:
-        with zipfile.ZipFile(path) as members:
-            check_unpacked(path, sum(member.file_size for member in members.infolist()))
+        check_members(path)
         with np.load(path, allow_pickle=False) as archive:
             return {name: np.asarray(archive[name]) for name in _require(path, archive.files, labelled)}
     except InputError:

@@ -1,12 +1,10 @@
 """Text files of columns (CSV, TSV): their encoding and delimiter are recognised, or refused by name."""
 
 import csv
-import gzip
-import io
 import itertools
 import warnings
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +12,7 @@ from pandas.api.types import infer_dtype
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import same_columns
+from i2moe.contract.unpacking import lines, open_bytes, open_text
 from stages.datasets.tables.settings import TableParams
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -33,8 +32,8 @@ def read_delimited(path: Path, params: TableParams, as_written: list[str]) -> pd
         as_written: columns whose values stay as they are written (007 is not 7), where they are there.
 
     Raises:
-        InputError: for a file in another encoding, whose delimiter cannot be told, with a column name twice, or with a
-            line longer than its header.
+        InputError: for a file in another encoding, whose delimiter cannot be told, with a column name twice, with a
+            line longer than its header or than any table's, or that unpacks to far more than it has.
     """
     encoding = _encoding(path, params)
     delimiter = params.delimiter or _delimiter(path, encoding)
@@ -96,13 +95,13 @@ def _encoding(path: Path, params: TableParams) -> str:
     Raises:
         InputError: for a file that is not in the encoding that is named.
     """
-    with _open_bytes(path) as stream:
+    with open_bytes(path) as stream:
         found = BYTE_ORDER_MARKS.get(stream.read(2))
     if found and params.encoding == "utf-8":
         raise InputError(f"{path} is written in {found}: set `encoding: {found}`, or save it as UTF-8")
     encoding = "utf-8-sig" if params.encoding.lower() in ("utf-8", "utf8") else params.encoding
     try:
-        with _open_text(path, encoding) as stream:
+        with open_text(path, encoding) as stream:
             while stream.read(2**20):
                 pass
     except UnicodeDecodeError as error:
@@ -123,17 +122,17 @@ def _delimiter(path: Path, encoding: str) -> str:
     Raises:
         InputError: where several do.
     """
-    with _open_text(path, encoding) as stream:
-        lines = [line for line in itertools.islice(stream, SAMPLE_LINES) if line.strip()]
+    with open_text(path, encoding) as stream:
+        sample = [line for line in itertools.islice(lines(stream, path), SAMPLE_LINES) if line.strip()]
     found = {}
     for delimiter in DELIMITERS:
-        counts = [len(fields) for fields in csv.reader(lines, delimiter=delimiter)]
+        counts = [len(fields) for fields in csv.reader(sample, delimiter=delimiter)]
         if counts and counts[0] > 1 and set(counts) == {counts[0]}:
             found[delimiter] = counts[0]
     if len(found) > 1:
         names = " or ".join(f"{DELIMITERS[one]} ({count} columns)" for one, count in found.items())
         raise InputError(f"{path}: its columns may be divided by {names}: set `delimiter`")
-    return next(iter(found), _only_in_header(lines))
+    return next(iter(found), _only_in_header(sample))
 
 
 def _only_in_header(lines: list[str]) -> str:
@@ -148,16 +147,8 @@ def _header(path: Path, encoding: str, delimiter: str) -> list[str]:
     Raises:
         InputError: for a name that is there twice.
     """
-    with _open_text(path, encoding) as stream:
-        names = next(csv.reader(stream, delimiter=delimiter), [])
+    with open_text(path, encoding) as stream:
+        names = next(csv.reader(lines(stream, path), delimiter=delimiter), [])
     if twice := same_columns(names):
         raise InputError(f"{path}: {twice}: rename or remove one")
     return names
-
-
-def _open_bytes(path: Path) -> BinaryIO:
-    return cast("BinaryIO", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
-
-
-def _open_text(path: Path, encoding: str) -> TextIO:
-    return io.TextIOWrapper(_open_bytes(path), encoding=encoding, newline="")

@@ -92,7 +92,10 @@ def _table_steps(raw: Raw, settings: Sequence) -> Steps:
     if times.isna().any():
         raise InputError(f"{path}: column {settings.time!r} is empty in {int(times.isna().sum())} rows: fill it")
     place = raw.table.index.get_indexer(pd.Index(id_texts(table[str(settings.id)])))
-    order = np.lexsort((times.to_numpy(), place))
+    try:
+        order = np.lexsort((times.to_numpy(), place))
+    except (TypeError, ValueError) as error:  # lists, or numbers and text mixed
+        raise InputError(f"{path}: column {settings.time!r} cannot be put in order: bring numbers or dates") from error
     order = order[place[order] >= 0]
     columns = settings.columns or [name for name in table.columns if name not in (settings.id, settings.time)]
     if not columns:

@@ -214,8 +214,10 @@ def require_columns(path: Path | str, table: pd.DataFrame, columns: list[str], r
 
 def as_text(values: "pd.Series[Any]") -> "pd.Series[Any]":
     """Return values as text; whole numbers without a decimal point, even where missing values made them floats."""
-    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
-        values = values.astype("Int64")
+    if pd.api.types.is_float_dtype(values):
+        filled = values.dropna()
+        if (filled % 1 == 0).all() and (filled.abs() < 2**63).all():  # beyond which there is no integer type
+            values = values.astype("Int64")
     return values.astype(object).where(values.notna(), None).map(str, na_action="ignore")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from i2moe.base.errors import InputError, numbered, unquoted
+from i2moe.contract.unpacking import MOST_UNPACKED, SPARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 WHITE = (255, 255, 255, 255)
+BYTES, BYTES_TRANSPARENT = 10, 16  # of memory for a pixel, with all copies until it is RGB on white
 MAX_PIXELS = 2**26  # of an image: more is neither poster nor screen
 
 
@@ -59,6 +61,7 @@ def opened(
         with Image.open(io.BytesIO(read), formats=["JPEG", "PNG"]) as image:
             _check_size(image)
             image.draft("RGB", size)
+            _check_memory(image, len(read))
             return prepare(_flatten(image))
     except UnidentifiedImageError as error:
         raise InputError(f"{place or numbered(path)} is not a JPEG or PNG image: {remedy}") from error
@@ -69,6 +72,13 @@ def opened(
 def _check_size(image: "Image.Image") -> None:
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"{image.width} x {image.height} pixels are too many")
+
+
+def _check_memory(image: "Image.Image", stored: int) -> None:
+    """Refuse an image of few bytes and many pixels, before they are decoded."""
+    needed = (BYTES_TRANSPARENT if image.has_transparency_data else BYTES) * image.width * image.height
+    if needed > MOST_UNPACKED * stored + SPARE:
+        raise ValueError(f"{image.width} x {image.height} pixels are too many for {stored} bytes")
 
 
 def _flatten(image: "Image.Image") -> "Image.Image":

@@ -354,6 +354,18 @@ def test_json_of_a_saved_estimator_is_readable(fitted, tmp_path):
     assert about["params"]["hidden_dim"] == 8
 
 
+def test_a_file_that_was_packed_is_refused(fitted, tmp_path):
+    model, *_ = fitted
+    path = tmp_path / "model.i2moe"
+    model.save(path)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("more.npz", bytes(10**7))
+    with pytest.raises(
+        InputError, match=r"model\.i2moe is not what `save` writes \(its members are packed, .* 10 MB\)"
+    ):
+        I2MoEClassifier.load(path)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -132,8 +132,13 @@ def test_what_was_found_of_the_tokens_of_single_samples_is_of_the_whole_model(tm
     assert found["pairs"] == {"p": {"7": ["tea + x: -0.50 ± 0.10", "(tea + x: +0.05 ± 0.10)"]}}
 
 
-def test_a_sample_that_is_twice_in_the_explanations_is_refused(tmp_path):
-    row = {"sample_id": "p", "name": "a", "value": 0.5, "kind": "without", "seed": 0}
-    pd.DataFrame([row, row | {"value": 0.25}]).to_parquet(tmp_path / "local.parquet")
-    with pytest.raises(InputError, match=r"local.parquet has a sample twice: rerun the explain stage"):
-        without_each(tmp_path)
+@pytest.mark.parametrize("second", [{}, {"name": "c"}, {"sample_id": "q", "name": "b"}, {"seed": 1, "name": "b"}, None])
+def test_a_sample_that_is_twice_in_the_explanations_or_lacks_something_is_refused(tmp_path, second):
+    first = {"sample_id": "p", "name": "a", "value": 0.5, "kind": "without", "seed": 0}
+    rows = [first] if second is None else [first, first | second]
+    pd.DataFrame(rows).to_parquet(tmp_path / "local.parquet")
+    predicted = SplitPredictions([0], ["p"], np.zeros((1, 1, 2)), [], np.empty((1, 0, 0, 0)), np.empty((1, 1, 0)))
+    with pytest.raises(InputError, match=r"local.parquet lacks a sample, or has one twice: rerun the explain stage"):
+        without_each(tmp_path, predicted, ["a", "b"])
+    pd.DataFrame([first, first | {"name": "b"}]).to_parquet(tmp_path / "local.parquet")
+    assert len(without_each(tmp_path, predicted, ["a", "b"])) == 2

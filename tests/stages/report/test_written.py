@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from i2moe.base.errors import InputError
-from stages.report.written import read_curves, read_differences, read_scores
+from stages.report.written import read_all_curves, read_curves, read_differences, read_scores
 from stages.shared.base import paths
 
 SCORES = {"split": ["validation", "test", "test"], "metric": ["accuracy", "accuracy", "auroc"], "mean": [0.5, 0.6, 0.7]}
@@ -69,6 +69,15 @@ def test_curves_and_differences_are_read_as_they_were_written():
     written(paths.differences("own"), DIFFERENCES)
     assert read_curves("own", "mult", 0).to_dict("list") == CURVES
     assert read_differences("own", ["mult", "late"])["model"].tolist() == ["mult", "late"]
+
+
+def test_curves_whose_seeds_have_other_losses():
+    written(paths.curves("own", "mult", 0), CURVES)
+    paths.curves("own", "mult", 1).write_text(paths.curves("own", "mult", 0).read_text().replace("train_a", "train_b"))
+    with pytest.raises(
+        InputError, match=r"results/curves/own/mult/1.csv has other columns than another seed's: delete"
+    ):
+        read_all_curves("own", "mult", [0, 1])
 
 
 def test_differences_that_lack_a_model():

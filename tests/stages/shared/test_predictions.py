@@ -68,6 +68,7 @@ def test_predictions_of_another_split_are_not_taken_for_those_of_the_cohort(synt
         ({"b__logit_yes": ...}, r"mult.parquet has no column 'b.logit_yes'"),
         ({"b__weight": ...}, r"mult.parquet has weights of 1 of 2 experts: delete it"),
         ({"logit_no": [0, 1, None, 2.5]}, r"mult.parquet column 'logit_no' holds NaN or infinity: delete it"),
+        ({"a__weight": [0.5, 0.5, 1e39, 0.5]}, r"mult.parquet column 'a.weight' holds NaN or infinity: delete it"),
         ({"a__weight": "x"}, r"mult.parquet column 'a.weight' does not hold float"),
         ({"seed": 0.5}, r"mult.parquet column 'seed' does not hold int"),
         ({"split": "train"}, r"mult.parquet has no row of the split 'test': delete it"),

@@ -1,7 +1,10 @@
 """NIfTI maps on an atlas's grid: read whole, checked, and reduced to the grey-matter voxels."""
 
 import gzip
+import math
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError, numbered
+from i2moe.contract.unpacking import BLOCK, check_unpacked
 from i2moe.preparation.fitted import Fitted
 from stages.datasets.adni.settings import ImageSettings
 
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
     from nibabel.spatialimages import SpatialImage
 
 DIMENSIONS = 3
+COPIES = 3  # of a map that are in memory at once: the file's content, its values, and what is made of them
+HEAD = 4096  # bytes, in which both kinds' headers are
 AFFINE_TOLERANCE = 1e-3  # mm; headers hold affines as 32-bit floats
 
 
@@ -28,44 +34,70 @@ def read_nifti(path: Path, place: str = "") -> "SpatialImage":
         place: what an error calls it; empty for its number in its folder, since a map's name has its subject's id.
 
     Raises:
-        InputError: for a missing, truncated or corrupt file, or one of another kind.
+        InputError: for a missing, truncated or corrupt file, one of another kind, or that unpacks to far more than it
+            has.
     """
+    name = place or numbered(path)
+    try:
+        with path.open("rb") if path.suffix != ".gz" else gzip.open(path) as stream:
+            head = stream.read(HEAD)
+            kind = _kind(head, name)
+            needed = _size(head, kind, name)
+            check_unpacked(path, COPIES * needed, name)
+            stream.seek(0)
+            content = stream.read(max(needed, len(head)))
+            while stream.read(BLOCK):  # to the end, where the checksum is
+                check_unpacked(path, stream.tell(), name)
+    except InputError:
+        raise
+    except FileNotFoundError as error:
+        raise InputError(f"{name} is missing: put it there, or correct data.adni.raw") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{name} is not a complete gzip file: make or download it again") from error
+    if len(content) < needed:
+        raise InputError(f"{name} is cut off: {len(content)} of {needed} bytes: make or download it again")
+    image: SpatialImage = _parse(content, kind, name)
+    return image
+
+
+def _kind(head: bytes, name: str) -> Any:  # noqa: ANN401 (nibabel's classes have no common type)
+    """Return the class of images that a file's beginning is of."""
     from nibabel.nifti1 import Nifti1Image
     from nibabel.nifti2 import Nifti2Image
 
-    try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-    except FileNotFoundError as error:
-        raise InputError(f"{place or numbered(path)} is missing: put it there, or correct data.adni.raw") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{place or numbered(path)} is not a complete gzip file: make or download it again") from error
     for kind in (Nifti1Image, Nifti2Image):
-        if kind.header_class.may_contain_header(content):
-            image: SpatialImage = _parse(path, place, content, kind)
-            return image
-    raise InputError(f"{place or numbered(path)} is not a NIfTI file: make or download it again")
+        if kind.header_class.may_contain_header(head):
+            return kind
+    raise InputError(f"{name} is not a NIfTI file: make or download it again")
 
 
-def _parse(path: Path, place: str, content: bytes, kind: Any) -> Any:  # noqa: ANN401 (nibabel's classes have no common type)
-    from nibabel.orientations import aff2axcodes
+def _size(head: bytes, kind: Any, name: str) -> int:  # noqa: ANN401
+    """Return how many bytes a file has up to its last voxel, by its header."""
+    with _reading_header(name):
+        header = kind.header_class(head[: kind.header_class.template_dtype.itemsize], check=False)
+        if min(header.get_data_shape(), default=0) < 0:
+            raise ValueError("a negative length")
+        return int(header.get_data_offset() + math.prod(header.get_data_shape()) * header.get_data_dtype().itemsize)
+
+
+@contextmanager
+def _reading_header(name: str) -> Iterator[None]:
+    """Refuse a file for what nibabel raises where its header is broken."""
     from nibabel.spatialimages import HeaderDataError, ImageDataError
 
     try:
+        yield
+    except (HeaderDataError, ImageDataError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise InputError(f"{name} has no readable NIfTI header: make or download it again") from error
+
+
+def _parse(content: bytes, kind: Any, name: str) -> Any:  # noqa: ANN401
+    from nibabel.orientations import aff2axcodes
+
+    with _reading_header(name):
         image = kind.from_bytes(content)
-        needed = int(image.dataobj.offset) + int(np.prod(image.shape)) * image.get_data_dtype().itemsize
-    except (HeaderDataError, ImageDataError, ValueError, TypeError, OverflowError) as error:
-        raise InputError(
-            f"{place or numbered(path)} has no readable NIfTI header: make or download it again"
-        ) from error
-    if len(content) < needed:
-        size = f"{len(content)} of {needed} bytes"
-        raise InputError(f"{place or numbered(path)} is cut off: {size}: make or download it again")
     if not np.isfinite(image.affine).all() or None in aff2axcodes(image.affine):
-        raise InputError(
-            f"{place or numbered(path)} has an affine that gives its axes no direction: make or download it again"
-        )
+        raise InputError(f"{name} has an affine that gives its axes no direction: make or download it again")
     return image
 
 

@@ -54,7 +54,11 @@ def features_of(settings: LabSettings) -> list[str]:
 
 
 def read_values(visits: Visits, features: list[str], summaries: Sequence[str], interim: Path) -> NDArray[np.float64]:
-    """Return the measurements of the visits [V, features, summaries], NaN where there is none."""
+    """Return the measurements of the visits [V, features, summaries], NaN where there is none.
+
+    Raises:
+        InputError: for a file that is broken, or holds numbers that no measurement is.
+    """
     path = interim / "measurements.parquet"
     numbers = ", ".join(f"CAST({name} AS DOUBLE) AS {name}" for name in summaries)
     with duckdb.connect() as connection:
@@ -67,6 +71,8 @@ def read_values(visits: Visits, features: list[str], summaries: Sequence[str], i
         except duckdb.Error:  # its message may quote a row
             raise InputError(f"{path} cannot be read as Parquet: {REMEDY}") from None
     values = np.full((len(visits.hadm_id), len(features), len(summaries)), np.nan)
+    if (found[list(summaries)].abs() > np.finfo(np.float32).max).any(axis=None):
+        raise InputError(f"{path} holds infinity, or numbers beyond float32: {REMEDY}")
     found = found[found["feature"].isin(features)]
     position = found["feature"].map({name: index for index, name in enumerate(features)}).to_numpy(int)
     values[found["visit"].to_numpy(), position] = found[list(summaries)].to_numpy()

@@ -28,7 +28,7 @@ def check_labels(source: Source, items: pd.DataFrame, table: str) -> None:
         InputError: naming the itemid and both labels where they differ, or the itemid that the dictionary lacks.
     """
     dictionary = DICTIONARIES[table]
-    found = source.query(f"SELECT itemid, label FROM {source.scan(dictionary)}", dictionary).df()  # noqa: S608
+    found = source.frame(f"SELECT itemid, label FROM {source.scan(dictionary)}", dictionary)  # noqa: S608
     labels = dict(zip(found["itemid"], found["label"], strict=True))
     for item in items[items["table"] == table].to_dict("records"):
         name = f"{source.path(dictionary)}: itemid {item['itemid']}"

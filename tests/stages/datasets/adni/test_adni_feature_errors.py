@@ -38,6 +38,11 @@ def nifti(values, affine=AFFINE):
     return lambda _: gzip.compress(Nifti1Image(values, affine).to_bytes())
 
 
+def with_number(content, place, number):
+    """Return a NIfTI-1 file with another number in its header."""
+    return content[:place] + number.to_bytes(2, "little", signed=True) + content[place + 2 :]
+
+
 IN_THE_IMAGE_STAGE = {
     "map gone": (remove(MAP), "raw/ravens: a file that would be number 3 by name is missing"),
     "map cut off": (
@@ -48,6 +53,14 @@ IN_THE_IMAGE_STAGE = {
     "map corrupt": (content(MAP, lambda own: own[:-6] + b"xxxxxx"), rf"{NAME} is not a complete gzip file"),
     "no gzip": (content(MAP, gzip.decompress), rf"{NAME} is not a complete gzip file"),
     "no NIfTI": (content(MAP, lambda _: gzip.compress(b"x" * 1000)), rf"{NAME} is not a NIfTI file"),
+    "voxels of no type": (
+        content(MAP, lambda own: gzip.compress(with_number(gzip.decompress(own), 70, 4096))),
+        rf"{NAME} has no readable NIfTI header: make or download it again",
+    ),
+    "voxels less than none": (
+        content(MAP, lambda own: gzip.compress(with_number(gzip.decompress(own), 44, -3))),
+        rf"{NAME} has no readable NIfTI header: make or download it again",
+    ),
     "volume cut off": (
         content(MAP, lambda own: gzip.compress(gzip.decompress(own)[:-5])),
         rf"{NAME} is cut off: 395 of 400 bytes: make or download it again",

@@ -62,6 +62,10 @@ BEFORE_THE_FIRST_PASS = {
         {"hosp/labevents": LABEVENTS.replace("storetime", "comments", 1)},
         r"labevents.csv.gz: columns 7 and 11 have the same name: is this the labevents table as downloaded\?",
     ),
+    "column without a name": (
+        {"hosp/d_labitems": TABLES["hosp/d_labitems"].replace("itemid,label", "itemid,label,", 1)},
+        r"d_labitems.csv.gz: a column has no name: is this the d_labitems table as downloaded\?",
+    ),
     "empty file": ({"hosp/labevents": ""}, r"labevents.csv.gz has no column 'subject_id'"),
     "header cut off": ({"hosp/labevents": gzip.compress(LABEVENTS.encode())[:12]}, r"labevents.csv.gz cannot be read"),
     "no gzip": ({"hosp/labevents": LABEVENTS.encode()}, r"labevents.csv.gz cannot be read"),
@@ -109,6 +113,10 @@ IN_THE_COHORT = {
     "admission without id": (
         {"hosp/admissions": ADMISSIONS.replace("1,11,", "1,,", 1)},
         r"admissions.csv.gz row 3: column 'hadm_id' is empty",
+    ),
+    "infinite time": (
+        {"hosp/admissions": ADMISSIONS.replace(ADMISSIONS.splitlines()[1].split(",")[3], "-inf", 1)},
+        r"admissions.csv.gz row 2: column 'dischtime' is no date of MIMIC-IV: download the file again",
     ),
     "unknown patient": (
         {"hosp/admissions": ADMISSIONS.replace("\n6,62,", "\n7,62,")},
@@ -158,6 +166,14 @@ def test_the_cohort_stage_refuses(project, tables, message):
     assert not (folder / "data/cohorts").exists()
 
 
+def test_a_header_is_never_read_as_sql(project):
+    labels = TABLES["hosp/d_labitems"].splitlines()
+    quoted = "\n".join([f"{labels[0]},it's", *(f"{line}," for line in labels[1:]), ""])
+    folder = project({"hosp/d_labitems": quoted})
+    measurements()
+    assert (folder / "data/interim/mimic/measurements.parquet").exists()
+
+
 def test_the_cohort_needs_the_measurements(project):
     project()
     error_of(cohort, r"measurements.parquet is missing: run the measurements stage")
@@ -203,6 +219,15 @@ def test_labs_without_any_value_are_refused(project):
     path = Path("data/interim/mimic/measurements.parquet")
     pd.read_parquet(path).iloc[:0].to_parquet(path)
     error_of(lab, r"no train visit has any measurement")
+
+
+def test_labs_that_are_infinite_are_refused(project):
+    project(modalities=["note", "code"])
+    measurements()
+    cohort()
+    path = Path("data/interim/mimic/measurements.parquet")
+    pd.read_parquet(path).assign(last=float("inf")).to_parquet(path)
+    error_of(lab, r"measurements.parquet holds infinity, or numbers beyond float32: ")
 
 
 @pytest.mark.parametrize("part", ["pages", "footer"])

@@ -246,6 +246,14 @@ def test_wrong_files_are_refused_before_any_feature_is_written(project, spoil, m
     assert not Path("data/features").exists()
 
 
+def test_times_that_have_no_order_are_refused(project):
+    steps = pd.read_csv("raw/heart.csv")
+    steps.assign(minute=[[minute, minute] for minute in steps["minute"]]).to_parquet("raw/heart.parquet")
+    heart = {"sequence": MODALITIES["heart"]["sequence"] | {"file": "heart.parquet"}}
+    with pytest.raises(InputError, match=r"raw/heart.parquet: column 'minute' cannot be put in order: bring numbers"):
+        project({"age": MODALITIES["age"], "heart": heart})
+
+
 def test_new_samples_that_do_not_fit_are_refused_by_file_and_column(project, tmp_path):
     project({name: MODALITIES[name] for name in ("age", "code")})
     new = Path("new")

@@ -116,6 +116,7 @@ def test_ids_keep_their_leading_zeros():
         ([1.0, np.nan, 30.0], ["1", None, "30"]),
         ([1.5, np.nan, 2.5], ["1.5", None, "2.5"]),
         ([7, 8], ["7", "8"]),
+        ([1.0, 1e308], ["1.0", "1e+308"]),
         (["a", None], ["a", None]),
         ([True, False], ["True", "False"]),
     ],
