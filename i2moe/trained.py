@@ -83,7 +83,7 @@ class TrainedModel:
     def write(self, folder: Path) -> None:
         """Write what `open` reads."""
         about = ModelDescription(signature=self.signature, config=self.config)
-        (folder / DESCRIPTION).write_text(about.to_json())
+        (folder / DESCRIPTION).write_text(about.to_json(), encoding="utf-8")
         for seed, model in self.models.items():
             torch.save({name: value.cpu() for name, value in model.state_dict().items()}, folder / f"{seed}.ckpt")
             write_means(folder / f"{seed}.means.npz", self.means[seed])

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as lightning
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -135,8 +136,8 @@ class TrainingModule(lightning.LightningModule):
             parts = self._losses(batch, size)
         for name, value in parts.items():
             self.train_losses[name] = self.train_losses.get(name, 0) + value.detach() * size
-        total = parts["total_loss"]
-        return total if size == batch_size else total * (self.sharing.pieces * size / batch_size)
+        share = self.sharing.pieces * size / batch_size
+        return parts["total_loss"] if share == 1 else parts["total_loss"] * share
 
     def _losses(self, batch: Batch, size: int) -> dict[str, Tensor]:
         """Return the losses of a batch, the total one among them, of which this process has a part."""
@@ -289,8 +290,8 @@ def fit(
         The checkpoint `best.ckpt` of the best epoch, beside `last.ckpt` of the last; `save` and `curves_of` read them.
 
     Raises:
-        InputError: when the selection metric is not one of the task's, class weights do not fit the classes, or
-            training cannot go on from what an earlier call left in the folder.
+        InputError: when the selection metric is not one of the task's, class weights do not fit the classes, the
+            machine does not have that hardware, or training cannot go on from what an earlier call left in the folder.
     """
     selection = config.selection or SELECTION[features.task]
     higher_is_better = check_selection(features.task, selection)
@@ -332,22 +333,27 @@ def _trainer(
     epochs: int, hardware: Hardware, callbacks: list[lightning.Callback], *, progress: bool
 ) -> lightning.Trainer:
     _be_deterministic()
-    return lightning.Trainer(
-        accelerator=hardware.accelerator,
-        devices=hardware.devices,
-        num_nodes=hardware.num_nodes,
-        strategy=hardware.strategy,
-        precision=hardware.precision,  # type: ignore[arg-type]
-        accumulate_grad_batches=hardware.accumulate_grad_batches,
-        use_distributed_sampler=False,  # the loaders know which part of a batch is this process's
-        max_epochs=epochs,
-        num_sanity_val_steps=0,
-        logger=False,
-        callbacks=callbacks,
-        enable_model_summary=False,
-        enable_progress_bar=progress,
-        plugins=[WholeCheckpoints()],
-    )
+    try:
+        return lightning.Trainer(
+            accelerator=hardware.accelerator,
+            devices=hardware.devices,
+            num_nodes=hardware.num_nodes,
+            strategy=hardware.strategy,
+            precision=hardware.precision,  # type: ignore[arg-type]
+            accumulate_grad_batches=hardware.accumulate_grad_batches,
+            use_distributed_sampler=False,  # the loaders know which part of a batch is this process's
+            max_epochs=epochs,
+            num_sanity_val_steps=0,
+            logger=False,
+            callbacks=callbacks,
+            enable_model_summary=False,
+            enable_progress_bar=progress,
+            plugins=[WholeCheckpoints()],
+        )
+    except (MisconfigurationException, ValueError) as error:  # of what this machine does not have
+        chosen = f"accelerator {hardware.accelerator}, devices {hardware.devices}, strategy {hardware.strategy}"
+        words = " ".join(str(error).split())  # in one line
+        raise InputError(f"training cannot run here with {chosen}, precision {hardware.precision}: {words}") from error
 
 
 def _be_deterministic() -> None:

@@ -34,13 +34,13 @@ def compare(dataset: Dataset) -> None:
     from stages.shared.cards import CONSTANT, REFERENCE
     from stages.shared.explanations import EXPLAINED_SPLIT
     from stages.shared.files import write_whole
-    from stages.shared.predictions import read
+    from stages.shared.predictions import read_of
     from stages.shared.runs import read_run
 
     settings = read_run()
     features = Prepared(paths.features(dataset), paths.cohort(dataset))
     logits = {
-        model: read(paths.predictions(dataset, model), features.classes, EXPLAINED_SPLIT).logits
+        model: read_of(features, paths.predictions(dataset, model), EXPLAINED_SPLIT).logits
         for model in [*settings.models, REFERENCE]
     }
     constant = best_constant(features.task, features.labels[features.rows("train")])

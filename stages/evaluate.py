@@ -7,12 +7,12 @@ from stages.shared.base.command import Dataset, Model, run
 def evaluate(dataset: Dataset, model: Model) -> None:
     """Write the metrics of all seeds of a model (JSON, CSV)."""
     from i2moe.prepared import Prepared
-    from stages.shared.predictions import read
+    from stages.shared.predictions import read_of
     from stages.shared.scores import EVALUATED_SPLITS, score_table, write_scores
 
     features = Prepared(paths.features(dataset), paths.cohort(dataset))
     path = paths.predictions(dataset, model)
-    predicted = {split: read(path, features.classes, split) for split in EVALUATED_SPLITS}
+    predicted = {split: read_of(features, path, split) for split in EVALUATED_SPLITS}
     seeds = predicted["test"].seeds
     print(f"{dataset} {model}, seeds {seeds}")
     scores = score_table(

@@ -17,7 +17,7 @@ from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest
 from stages.shared.base import paths
 from stages.shared.base.command import run
-from stages.shared.base.params import read_params
+from stages.shared.base.params import parse_yaml, read_params
 from stages.shared.outputs import (
     REPORT,
     Objects,
@@ -184,7 +184,7 @@ def mentions(path: Path, dataset: str) -> bool:
 
 def stages_of(dataset: str, shown: set[str], path: Path) -> list[str]:
     """Return the stages of a lock file that are of a dataset, or whose report shows it."""
-    stages = locked_stages(path.read_text(errors="replace"), path)
+    stages = locked_stages(path.read_text(encoding="utf-8", errors="replace"), path)
     return [name for name, outputs in stages.items() if is_of(dataset, shown, outputs)]
 
 
@@ -194,14 +194,24 @@ def is_of(dataset: str, shown: set[str], outputs: Iterable[Output]) -> bool:
 
 
 def experiments(dataset: str, repo: "Repo") -> tuple[list["ExpRefInfo"], list[str]]:
-    """Return DVC's experiments that ran a dataset alone, and the names of those that ran further ones too."""
+    """Return DVC's experiments that ran a dataset alone, and the names of those that ran further ones too.
+
+    Raises:
+        InputError: for an experiment whose parameters cannot be read.
+    """
     from dvc.repo.experiments.utils import exp_refs
-    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     alone, others = [], []
     for ref in exp_refs(repo.scm):
-        params = YAML(typ="safe").load(git("show", f"{ref}:./{paths.PARAMS}").decode()) or {}
-        datasets = params.get("run", {}).get("datasets", [])
+        try:
+            params = parse_yaml(git("show", f"{ref}:./{paths.PARAMS}").decode(), str(paths.PARAMS)) or {}
+            datasets = params.get("run", {}).get("datasets", [])
+        except (YAMLError, ValueError, RecursionError, AttributeError) as error:
+            raise InputError(
+                f"the {paths.PARAMS} of experiment {ref.name} cannot be read, so that it may have run {dataset}: "
+                f"`dvc exp remove {ref.name}`, then run again"
+            ) from error
         if datasets == [dataset]:
             alone.append(ref)
         elif dataset in datasets:

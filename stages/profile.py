@@ -30,10 +30,10 @@ Settings = Annotated[
 def profile(names: Names, settings: Settings = None) -> None:
     """Write profiles into params.yaml, whose comments stay, and print what that changed."""
     after = merged([*(overlay(name) for name in names), *(parse_setting(setting) for setting in settings or [])])
-    before = paths.PARAMS.read_text()
+    before = paths.PARAMS.read_text(encoding="utf-8")
     params = check_params(YAML(typ="safe").load(after), paths.PARAMS)
     require_raw(params)
-    write_whole(paths.PARAMS, lambda partial: partial.write_text(after))
+    write_whole(paths.PARAMS, lambda partial: partial.write_text(after, encoding="utf-8"))
     changed = changed_parameters(before, after)
     for key, old, new in changed:
         print(f"{key}: {old} → {new}")
@@ -87,7 +87,7 @@ def merged(overlays: list[dict[str, Any]]) -> str:
     from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
     read_params()  # with errors that name what is wrong
-    params = parse_yaml_for_update(paths.PARAMS.read_text(), str(paths.PARAMS))
+    params = parse_yaml_for_update(paths.PARAMS.read_text(encoding="utf-8"), str(paths.PARAMS))
     for one in overlays:
         _lay(one, params)
     return str(dumps_yaml(params))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from stages.shared.base import paths
 from stages.shared.base.command import Dataset, Model, run
-from stages.shared.base.guard import PARENT, end_with
 from stages.shared.base.params import load_block
 from stages.shared.files import hash_files, write_whole
 from stages.shared.processes import side_by_side
@@ -50,10 +49,8 @@ def train(dataset: Dataset, model: Model) -> None:
     """
     settings = read_training()
     numerics, seeds = settings.numerics, settings.seeds
-    rank = rank_of(numerics.devices, numerics.num_nodes)
-    if rank:
-        end_with([PARENT])
-    else:
+    rank = own_rank()
+    if not rank:
         forget_other_seeds(dataset, model, seeds)
     folders = {seed: paths.training(dataset, model, seed, run_key(numerics, dataset, model, seed)) for seed in seeds}
     trained = [seed for seed, folder in folders.items() if (folder / "weights.ckpt").exists()]
@@ -68,6 +65,16 @@ def train(dataset: Dataset, model: Model) -> None:
         for other in set(folder.parent.iterdir()) - {folder}:  # of other settings, finished or killed
             shutil.rmtree(other)
     write_predictions(dataset, model, folders, numerics.accelerator)
+
+
+def own_rank() -> int:
+    """Return the number of this process among those of the training; 0 is the first one, which alone writes results.
+
+    Raises:
+        InputError: when another number of processes was started than the training has.
+    """
+    numerics = read_training().numerics
+    return rank_of(numerics.devices, numerics.num_nodes)
 
 
 def forget_other_seeds(dataset: str, model: str, seeds: list[int]) -> None:
@@ -122,6 +129,8 @@ def train_seed(dataset: str, model: str, seed: int, folder: Path, hardware: "Har
     if threads:
         torch.set_num_threads(threads)
     live = paths.curves(dataset, model, seed)  # to be looked at meanwhile
+    device = device_name(choose_device(hardware.accelerator).type)
+    where = device if hardware.num_processes == 1 else f"{hardware.num_processes} × {device}"
     rank = rank_of(hardware.devices, hardware.num_nodes)
     try:
         best = fit(
@@ -131,7 +140,7 @@ def train_seed(dataset: str, model: str, seed: int, folder: Path, hardware: "Har
             folder=folder,
             hardware=hardware,
             on_epoch=lambda curves: write_curves(curves, live),
-            callbacks=[epoch_timer(folder, device_name(choose_device(hardware.accelerator).type)), ends_together()],
+            callbacks=[epoch_timer(folder, where), ends_together()],
         )
     except RuntimeError as error:
         raise lost_process(error, rank) from error
@@ -176,7 +185,7 @@ def write_predictions(dataset: str, model: str, folders: dict[int, Path], accele
     features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
     config, device = read_model(dataset, model), choose_device(accelerator)
     about = ModelDescription(signature=features.signature, config=config).to_json()
-    write_whole(paths.model_description(dataset, model), lambda partial: partial.write_text(about))
+    write_whole(paths.model_description(dataset, model), lambda partial: partial.write_text(about, encoding="utf-8"))
     tables = []
     for seed, folder in folders.items():
         trained = load(features, config, paths.weights(dataset, model, seed), device)
@@ -221,4 +230,4 @@ def link(source: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(train)
+    run(train, own_rank)

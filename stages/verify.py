@@ -7,7 +7,9 @@ loses bits, or a crash of the machine that cuts files off, goes unnoticed. Here 
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
 
 from i2moe.base.errors import InputError
 from stages.forget import held
@@ -32,13 +34,14 @@ def verify() -> None:
         outputs = [
             output
             for lock in lock_files()
-            for stage in locked_stages(lock.read_text(errors="replace"), lock).values()
+            for stage in locked_stages(lock.read_text(encoding="utf-8", errors="replace"), lock).values()
             for output in stage
             if output.path.exists()
         ]
-        lost = [path for md5, paths in known.items() for path in paths if not is_whole(path, md5, repo)]
-        changed = [output.path for output in outputs if not is_as_written(output, repo)]
-    print(f"{sum(map(len, known.values()))} objects in DVC's cache, {len(outputs)} outputs")
+        named = [(path, md5) for md5, paths in known.items() for path in paths]
+        lost = [path for path, md5 in _bar(named, "cache", "object") if not is_whole(path, md5, repo)]
+        changed = [output.path for output in _bar(outputs, "outputs", "output") if not is_as_written(output, repo)]
+    print(f"{len(named)} objects in DVC's cache, {len(outputs)} outputs")
     for path in lost:
         path.unlink()
         print(f"{os.path.relpath(path)}: not what its name says: removed")
@@ -49,6 +52,10 @@ def verify() -> None:
         raise InputError(
             f"{len(lost)} objects and {len(changed)} outputs were not as written: `dvc repro` makes them again"
         )
+
+
+def _bar(what: list[Any], name: str, unit: str) -> "tqdm[Any]":
+    return tqdm(what, desc=name, unit=unit, mininterval=1, delay=2, dynamic_ncols=True)
 
 
 def is_whole(path: Path, md5: str, repo: "Repo") -> bool:
@@ -71,9 +78,10 @@ def is_as_written(output: Output, repo: "Repo") -> bool:
 
 
 def touch(path: Path) -> None:
-    """Give files a new time, after which DVC hashes them again."""
+    """Give files a new time, after which DVC hashes them again; links to removed objects it misses anyway."""
     for file in [path, *path.rglob("*")]:
-        file.touch()
+        if file.exists():  # else this would write an empty object
+            file.touch()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ def workers(devices: Devices) -> None:
     """Start a worker of DVC's queue for each of the devices, as long as experiments wait for one.
 
     A worker, and all that it runs, sees its own devices alone. It ends when the queue is empty, like any of DVC's.
+
+    Raises:
+        InputError: where workers run already, nothing is queued, or a worker does not start.
     """
     running, queued = status()
     if running:
@@ -31,15 +34,21 @@ def workers(devices: Devices) -> None:
     for number, own in enumerate(devices, start=1):
         # This starts one worker more than there are, and the others keep theirs: DVC gives them names by number.
         environment = os.environ | {"CUDA_VISIBLE_DEVICES": own}
-        subprocess.run([*DVC, "queue", "start", "--jobs", str(number)], env=environment, check=True)  # noqa: S603
+        started = subprocess.run([*DVC, "queue", "start", "--jobs", str(number)], env=environment, check=False)  # noqa: S603
+        if started.returncode:
+            raise InputError(f"worker {number} of the queue does not start: see what DVC says above")
         print(f"worker {number} of the queue has CUDA_VISIBLE_DEVICES={own}", flush=True)
         if not wait_for(number):
             break
 
 
 def status() -> tuple[int, int]:
-    """Return how many workers answer, and how many experiments wait for one."""
-    said = subprocess.run([*DVC, "queue", "status"], capture_output=True, text=True, check=False)  # noqa: S603
+    """Return how many workers answer, and how many experiments wait for one.
+
+    Raises:
+        InputError: where DVC cannot say.
+    """
+    said = subprocess.run([*DVC, "queue", "status"], capture_output=True, encoding="utf-8", check=False)  # noqa: S603
     counts = WORKERS.search(said.stdout)
     if counts is None:
         raise InputError(f"`dvc queue status` says nothing of workers: {said.stderr.strip()}")

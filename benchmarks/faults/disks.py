@@ -12,6 +12,7 @@ from benchmarks.faults.project import OF_DVC, Done, Project
 
 STEP = 2  # by which a disk grows after each refusal
 LARGEST = 2**30  # bytes, which are enough
+PAGE = os.sysconf("SC_PAGE_SIZE")
 WHOLE = "."  # of the project
 
 
@@ -63,10 +64,15 @@ def full_disks(new: Project, undisturbed: Project, folder: Path) -> Iterator[Out
         project = new.copy(folder / f"full-{Path(name).name.strip('.')}")
         with small_disk(project.folder / name, 2**16) as enlarge:
             yield _staircase(f"disk under `{name}/` full", project, undisturbed, 2**16, enlarge)
-    size = sum(path.stat().st_size for path in new.folder.rglob("*") if path.is_file()) * 5 // 4
+    size = sum(map(_taken, new.folder.rglob("*"))) * 5 // 4
     with small_disk(folder / "full", size) as enlarge:
         project = new.copy(folder / "full/project")
         yield _staircase("disk under the whole project full", project, undisturbed, size, enlarge)
+
+
+def _taken(path: Path) -> int:
+    """Return the bytes that a file takes of a disk in memory, which gives it whole pages."""
+    return -(-path.stat().st_size // PAGE) * PAGE if path.is_file() else PAGE
 
 
 def _staircase(

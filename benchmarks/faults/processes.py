@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from benchmarks.faults.again import COHORT, EXPLAIN, FEATURES, SCREENS, TRAIN, forgotten
 from benchmarks.faults.outcomes import Outcome, judge
 from benchmarks.faults.project import STAGE_LOCKS, Done, Project, end, is_alone, stages_of
@@ -106,29 +108,21 @@ def ended_by_the_system(undisturbed: Project, folder: Path) -> Iterator[Outcome]
     process, said = project.start("dvc", "repro"), list[str]()
     until_stage(process, TRAIN, said)
     until(has(project, "results/.training/wdbc/fl-i2moe/*/*/last.ckpt"))
-    seeds = [child for stage in children(process.pid) for child in children(stage)]
-    os.kill(seeds[0], signal.SIGKILL)
+    training_of(process).children()[0].kill()
     yield judge("one seed's process ended by the system", project, undisturbed, end(process, said))
 
     project = forgotten(undisturbed, folder / "stage", TRAIN)
     process, said = project.start("dvc", "repro"), []
     until_stage(process, TRAIN, said)
     until(has(project, "results/.training/wdbc/fl-i2moe/*/*/last.ckpt"))
-    os.kill(children(process.pid)[0], signal.SIGKILL)
+    training_of(process).kill()
     yield judge("a stage's process ended by the system", project, undisturbed, end(process, said))
 
 
-def children(pid: int) -> list[int]:
-    """Return the processes that a process started."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:  # it ended meanwhile
-            continue
-        if int(fields[1]) == pid and fields[0] != "Z":
-            found.append(int(path.parent.name))
-    return sorted(found)
+def training_of(process: "subprocess.Popen[str]") -> psutil.Process:
+    """Return the stage's process that a DVC started, whether or not a shell is between."""
+    below = psutil.Process(process.pid).children(recursive=True)
+    return next(child for child in below if child.cmdline()[1:] == list(BY_HAND[1:]))
 
 
 def too_large(undisturbed: Project, folder: Path) -> Iterator[Outcome]:

@@ -34,8 +34,9 @@ def unquoted(error: Exception) -> str:
 
 
 def numbered(path: Path) -> str:
-    """Name a file by its place in its folder: its own name may be the id of a sample."""
-    names = sorted(own.name for own in path.parent.iterdir()) if path.parent.is_dir() else []
+    """Name a file by its place in its folder, hidden files aside: its own name may be the id of a sample."""
+    inside = path.parent.iterdir() if path.parent.is_dir() else ()
+    names = sorted(own.name for own in inside if not own.name.startswith("."))
     number = bisect.bisect_left(names, path.name) + 1
     if path.name in names:
         return f"{path.parent}: file {number} of {len(names)} by name"

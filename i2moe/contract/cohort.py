@@ -42,7 +42,7 @@ def labels_of(table: "pd.DataFrame", task: str, classes: list[str], path: Path) 
     """Return the labels of a cohort's rows: class indices [N], 0 and 1 [N, C] for multilabel, or numbers [N].
 
     Args:
-        table: of `read_cohort`, or some rows of it.
+        table: of `read_cohort`.
         task: binary | multiclass | multilabel | regression.
         classes: in the order of the logits; none for regression.
         path: of the cohort, for errors.

@@ -465,7 +465,7 @@ def write_cohort(
         groups=len(labels),
         splits={name: SplitCounts(samples=count) for name, count in counts.items()},
     )
-    path.with_suffix(".json").write_text(description.to_json())
+    path.with_suffix(".json").write_text(description.to_json(), encoding="utf-8")
 
 
 def open_run(folder: str | Path, accelerator: str = "auto") -> I2MoEClassifier | I2MoERegressor:

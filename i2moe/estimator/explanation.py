@@ -83,7 +83,7 @@ class Explanation:
         for title, table in (("What each expert knows alone", self.alone), ("How each expert behaves", self.roles)):
             if table is not None:
                 parts += [f"<h2>{title}</h2>", _table(table)]
-        Path(path).write_text(PAGE.format(body="\n".join(parts)))
+        Path(path).write_text(PAGE.format(body="\n".join(parts)), encoding="utf-8")
 
 
 def explain(trained: TrainedModel, samples: SampleSet, ids: list[Any], labels: NDArray[Any] | None) -> Explanation:

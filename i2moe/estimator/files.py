@@ -48,7 +48,7 @@ def pack(estimator: "I2MoEEstimator") -> bytes:
         trained.write(folder)
         for modality, fitted in preparation.fitted.items():
             write_fitted(folder / f"{modality}.fitted.npz", fitted)
-        (folder / ESTIMATOR).write_text(json.dumps(_describe(estimator)))
+        (folder / ESTIMATOR).write_text(json.dumps(_describe(estimator)), encoding="utf-8")
         if hasattr(estimator, "curves_"):
             estimator.curves_.to_csv(folder / "curves.csv", index=False)
         for path in sorted(folder.iterdir()):

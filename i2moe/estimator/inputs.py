@@ -183,7 +183,7 @@ class Preparation:
             if lengths is not None:
                 np.save(folder / f"{name}.lengths.npy", lengths)
             (folder / f"{name}.json").write_text(
-                json.dumps({"kind": self.kinds[name], "shape": list(array.shape[1:])} | about)
+                json.dumps({"kind": self.kinds[name], "shape": list(array.shape[1:])} | about), encoding="utf-8"
             )
 
 

@@ -16,6 +16,6 @@ class GShardConfig(FusionConfig):
     method: Literal["gshard"]
     num_layers: Few
     num_heads: Few
-    num_experts: Annotated[int, Field(ge=2)]  # a token goes to two
+    num_experts: Annotated[Few, Field(ge=2)]  # a token goes to two
     capacity_factor: PositiveNumber  # in training an expert takes up to this many times its even share of the tokens
     balance_weight: NonNegative  # weight of the load-balance loss

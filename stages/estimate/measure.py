@@ -24,7 +24,7 @@ class Measured:
 
     step: float  # median
     spread: float  # half the distance between the quartiles
-    steps: int  # of an epoch
+    steps: int  # of an epoch; where batches go through in pieces, of these
     rest: float  # of an epoch: validation and checkpoints
     once: float  # before the first epoch, and what the first step takes longer
     inference: float  # all samples
@@ -50,6 +50,7 @@ def measure(features: "FeatureSet", job: Job, hardware: "Hardware", num_steps: i
     from pytorch_lightning.callbacks import LambdaCallback
 
     from i2moe.checkpoints import save
+    from i2moe.data import Sharing
     from i2moe.training import fit
 
     marks: list[float] = []
@@ -84,7 +85,7 @@ def measure(features: "FeatureSet", job: Job, hardware: "Hardware", num_steps: i
     return Measured(
         step=float(middle),
         spread=float(high - low) / 2,
-        steps=math.ceil(len(features.rows("train")) / job.config.batch_size),
+        steps=len(features.loader("train", job.config.batch_size, sharing=Sharing(hardware.accumulate_grad_batches))),
         rest=rest,
         once=marks[0] - started + max(0.0, float(each[0] - middle)),
         inference=inference,

@@ -21,14 +21,14 @@ def explain(dataset: Dataset, model: Model) -> None:
     from stages.explain.methods import METHODS
     from stages.explain.tokens import find
     from stages.shared.explanations import EXPLAINED_SPLIT, write
-    from stages.shared.predictions import read
+    from stages.shared.predictions import read_of
     from stages.shared.runs import read_explaining, read_model
 
     settings = read_explaining()
     device = choose_device(settings.accelerator)
     features = FeatureSet(paths.features(dataset), paths.cohort(dataset))
     config = read_model(dataset, model)
-    predictions = read(paths.predictions(dataset, model), features.classes, EXPLAINED_SPLIT)
+    predictions = read_of(features, paths.predictions(dataset, model), EXPLAINED_SPLIT)
     models = {seed: load(features, config, paths.weights(dataset, model, seed), device) for seed in predictions.seeds}
     folders = {seed: token_folder(dataset, model, seed, settings.choices.tokens) for seed in models}
     explained = Explained(

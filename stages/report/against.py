@@ -57,7 +57,7 @@ def write_against(against: str, out: Path) -> None:
     page = render(found)
     for name, table in found.tables.items():
         write_table(table, out.with_suffix("") / f"{name}.csv")
-    write_whole(out, lambda partial: partial.write_text(page))
+    write_whole(out, lambda partial: partial.write_text(page, encoding="utf-8"))
     print(f"{out}: {summary(found)}")
 
 

@@ -28,7 +28,7 @@ def report() -> None:
     sections = [dataset_section(run, dataset, tables) for dataset in run.datasets]
     write_tables(tables, run.datasets)
     page = paths.REPORTS / "index.html"
-    write_whole(page, lambda partial: partial.write_text(render(run, sections, sorted(tables))))
+    write_whole(page, lambda partial: partial.write_text(render(run, sections, sorted(tables)), encoding="utf-8"))
     print(f"{page}: {', '.join(run.datasets)} x {', '.join(run.models)}")
 
 
@@ -41,8 +41,8 @@ def render(run: Run, sections: list[DatasetSection], tables: list[str]) -> str:
         paper=paper_tables(run),
         summary=summary([section.overview for section in sections]),
         provenance=provenance(run),
-        style=Markup((TEMPLATE / "page.css").read_text()),  # noqa: S704 (a file of ours)
-        script=Markup((TEMPLATE / "explorer.js").read_text()),  # noqa: S704
+        style=Markup((TEMPLATE / "page.css").read_text(encoding="utf-8")),  # noqa: S704 (a file of ours)
+        script=Markup((TEMPLATE / "explorer.js").read_text(encoding="utf-8")),  # noqa: S704
         reference=REFERENCE,
         constant=CONSTANT,
         rankings=sorted({ranking.name for ranking in RANKINGS.values()}),

@@ -33,7 +33,7 @@ def provenance(run: Run) -> Provenance:
         commit=commit[:12],
         changed=[name for name in changed if not name.startswith(WRITTEN) and not name.endswith("dvc.lock")],
         date=_newest(run),
-        parameters=changed_parameters(committed, paths.PARAMS.read_text()) if committed else [],
+        parameters=changed_parameters(committed, paths.PARAMS.read_text(encoding="utf-8")) if committed else [],
     )
 
 
@@ -75,7 +75,7 @@ def _newest(run: Run) -> str:
 def _git(*arguments: str) -> str:
     """Return what git prints; nothing where there is no git or no commit."""
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)  # noqa: S603, S607
+        done = subprocess.run(["git", *arguments], capture_output=True, encoding="utf-8", check=True)  # noqa: S603, S607
     except (OSError, subprocess.CalledProcessError):
         return ""
     return done.stdout

@@ -78,16 +78,15 @@ def read_tested(run: ComparedRun, dataset: str, model: str) -> Tested:
         raise InputError(f"{path} is missing: run `dvc repro` there, so that the run is complete")
     cohort = Card.read(run.root / paths.card(dataset)).cohort
     predictions = read_predictions(path, cohort.classes, EXPLAINED_SPLIT)
-    table = read_cohort(cohort_path).set_index("sample_id")
-    unknown = sorted(set(predictions.sample_ids) - set(table.index))
-    if unknown:
+    table = read_cohort(cohort_path)
+    rows = pd.Index(table["sample_id"]).get_indexer(pd.Index(predictions.sample_ids))
+    if unknown := int((rows < 0).sum()):
         raise InputError(
-            f"{path}: {len(unknown)} of its test samples are not in {cohort_path}: run `dvc repro` there, so that both "
+            f"{path}: {unknown} of its test samples are not in {cohort_path}: run `dvc repro` there, so that both "
             "are of one run"
         )
-    table = table.loc[predictions.sample_ids]
-    labels = labels_of(table, cohort.task, cohort.classes, cohort_path)
-    return Tested(cohort, predictions, labels, table["group_id"].to_numpy(object))
+    labels = labels_of(table, cohort.task, cohort.classes, cohort_path)[rows]
+    return Tested(cohort, predictions, labels, table["group_id"].to_numpy(object)[rows])
 
 
 @dataclass(frozen=True)

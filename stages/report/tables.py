@@ -23,7 +23,7 @@ def write_tables(tables: Tables, labels: dict[str, str]) -> None:
         if parts:
             table = pd.concat(parts, ignore_index=True).replace({"dataset": labels})
             table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
-            (folder / f"{name}.md").write_text(markdown(table))
+            (folder / f"{name}.md").write_text(markdown(table), encoding="utf-8")
 
 
 def markdown(table: pd.DataFrame) -> str:

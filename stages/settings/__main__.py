@@ -37,7 +37,7 @@ def settings() -> None:
     for path, own in models.items():
         write_settings(path, own)
     # Its text never changes: who depends on it waits for this stage, and runs no more often for it.
-    paths.CHECKED.write_text("params.yaml was right when this was written\n")
+    paths.CHECKED.write_text("params.yaml was right when this was written\n", encoding="utf-8")
 
 
 def describe(config: ModelConfig) -> ModelSettings:

@@ -19,4 +19,4 @@ class Card(Description):
 
 def write_card(path: Path, card: Card) -> None:
     """Write a dataset's card."""
-    write_whole(path, lambda partial: partial.write_text(card.to_json()))
+    write_whole(path, lambda partial: partial.write_text(card.to_json(), encoding="utf-8"))

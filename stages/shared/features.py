@@ -27,7 +27,7 @@ def write_features(
     path = folder / f"{modality}.npy"
     write_whole(path, write)
     description = ModalityDescription.model_validate(describe())
-    write_whole(path.with_suffix(".json"), lambda partial: partial.write_text(description.to_json()))
+    write_whole(path.with_suffix(".json"), lambda partial: partial.write_text(description.to_json(), encoding="utf-8"))
     return path
 
 

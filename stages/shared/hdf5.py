@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from i2moe.base.errors import InputError
 from i2moe.contract.unpacking import MOST_UNPACKED, SPARE, check_unpacked
 from stages.shared.processes import START
@@ -56,7 +58,7 @@ def _read(read: Callable[[], object], seconds: float, memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":  # elsewhere addresses are no measure of memory
-        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        held = psutil.Process().memory_info().vms
         resource.setrlimit(resource.RLIMIT_AS, (held + memory, held + memory))
     try:
         read()

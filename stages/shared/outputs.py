@@ -73,7 +73,7 @@ def known_outputs(runs: Path) -> set[Output]:
     Args:
         runs: the folder of the run cache.
     """
-    locked = [locked_stages(path.read_text(errors="replace"), path) for path in lock_files()]
+    locked = [locked_stages(path.read_text(encoding="utf-8", errors="replace"), path) for path in lock_files()]
     locked += [locked_stages(text) for text in _in_git("dvc.lock")]
     found = {output for stages in locked for stage in stages.values() for output in stage}
     found |= {output for path in run_entries(runs) for output in run_outputs(path)}
@@ -90,7 +90,7 @@ def run_entries(runs: Path) -> list[Path]:
 
 def run_outputs(path: Path) -> list[Output]:
     """Return the outputs of a stage that ran."""
-    return _outputs(_parse(path.read_text(errors="replace"), path), path)
+    return _outputs(_parse(path.read_text(encoding="utf-8", errors="replace"), path), path)
 
 
 class Objects:
@@ -147,12 +147,16 @@ def _added() -> Iterator[str]:
     """Yield the files with which `dvc add` and `dvc import` track what no stage makes."""
     for folder, folders, names in os.walk("."):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from ((Path(folder) / name).read_text(errors="replace") for name in names if name.endswith(".dvc"))
+        yield from (
+            (Path(folder) / name).read_text(encoding="utf-8", errors="replace")
+            for name in names
+            if name.endswith(".dvc")
+        )
 
 
 def _in_git(end: str) -> Iterator[str]:
     """Yield every version, in any commit, of the files whose name ends so."""
-    listed = git("rev-list", "--all", "--reflog", "--objects").decode().splitlines()
+    listed = git("rev-list", "--all", "--reflog", "--objects").decode(errors="replace").splitlines()
     hashes = [line.partition(" ")[0] for line in listed if line.endswith(end)]
     stream = io.BytesIO(git("cat-file", "--batch", text="\n".join(hashes)))
     while header := stream.readline().split():

@@ -126,6 +126,18 @@ def read(path: Path, classes: list[str], split: str) -> SplitPredictions:
     )
 
 
+def read_of(features: "Prepared", path: Path, split: str) -> SplitPredictions:
+    """Read back the predictions of a split of a dataset, in the order of its labels.
+
+    Raises:
+        InputError: for a file that is missing or broken, or is of other samples: of another split, say.
+    """
+    found = read(path, features.classes, split)
+    if found.sample_ids != features.table["sample_id"].iloc[features.rows(split)].tolist():
+        raise InputError(f"{path} is not of the cohort's {split} samples: run the stage that writes it again")
+    return found
+
+
 def _check_numbers(path: Path, table: pd.DataFrame, names: list[str]) -> None:
     """Refuse a file that lacks a column of numbers, or has one that is not finite, as a network's are."""
     check_columns(path, table, dict.fromkeys(names, float), REMEDY)

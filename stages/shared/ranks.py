@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from i2moe.base.errors import InputError
+from i2moe.base.errors import InputError, first_line
 
 if TYPE_CHECKING:
     import subprocess
@@ -104,4 +104,4 @@ def lost_process(error: Exception, rank: int) -> Exception:
     if rank:
         os._exit(1)  # the first process says it
     time.sleep(PATIENCE)  # who started the others knows more: see `_watch`
-    return InputError(LOST.format(why=""))
+    return InputError(LOST.format(why=f" ({first_line(error)})"))

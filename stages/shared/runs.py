@@ -91,7 +91,7 @@ class ModelSettings(Strict):
 
 def write_settings(path: Path, settings: Strict) -> None:
     """Write settings as JSON."""
-    write_whole(path, lambda partial: partial.write_text(text_of(settings)))
+    write_whole(path, lambda partial: partial.write_text(text_of(settings), encoding="utf-8"))
 
 
 def text_of(settings: Strict) -> str:

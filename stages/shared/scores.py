@@ -72,6 +72,6 @@ def write_scores(table: pd.DataFrame, table_path: Path, summary_path: Path) -> N
     summary["validation"] = validation.set_index("metric")["mean"].dropna().to_dict()
     table_path.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(table_path, index=False, lineterminator="\n")
-    summary_path.write_text(json.dumps(summary, indent=2) + "\n")
+    summary_path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     for row in test.to_dict("records"):
         print(f"  test {row['metric']}: {row['mean']:.4f} (95 % interval {row['low']:.4f} to {row['high']:.4f})")

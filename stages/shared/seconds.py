@@ -75,7 +75,7 @@ def write_inference(folder: Path, seconds: float, device: str) -> None:
 
 def write(folder: Path, seconds: Seconds) -> None:
     """Write the seconds of one seed."""
-    write_whole(folder / FILE, lambda partial: partial.write_text(seconds.model_dump_json() + "\n"))
+    write_whole(folder / FILE, lambda partial: partial.write_text(seconds.model_dump_json() + "\n", encoding="utf-8"))
 
 
 def read(folder: Path) -> Seconds:

@@ -143,7 +143,7 @@ def _write_lengths(folder: Path, modality: str, lengths: Ints) -> None:
 
 def _write_words(dataset: str, modality: str, words: Sequence[Sequence[str]]) -> None:
     text = json.dumps(words, ensure_ascii=False) + "\n"
-    write_whole(paths.words(dataset, modality), lambda partial: partial.write_text(text))
+    write_whole(paths.words(dataset, modality), lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 class _Scale(NamedTuple):

@@ -30,4 +30,4 @@ def write_planted(
 ) -> None:
     """Write planted.json: that the files are synthetic, the terms that their labels follow from, the rule's numbers."""
     planted = Planted.model_validate({"synthetic": True, "rule": rule, "terms": terms} | numbers)
-    (folder / PLANTED_FILE).write_text(planted.to_json())
+    (folder / PLANTED_FILE).write_text(planted.to_json(), encoding="utf-8")

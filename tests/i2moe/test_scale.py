@@ -38,6 +38,12 @@ CASES = {
     "decorrelated": ("multiclass", {"interaction": ZERO | {"decorrelate": {"kind": "cka", "weight": 1.0}}}, {}),
     "batch normalisation": ("multilabel", {"interaction": ZERO, "encoder": "maxout"}, {}),
     "modality dropout": ("binary", {"interaction": ZERO, "modality_dropout": 0.5}, {}),
+    "modality dropout, incomplete": ("binary", {"interaction": ZERO, "modality_dropout": 0.5}, {}),
+    "one sample in the last batch, in pieces": (
+        "multiclass",
+        {"interaction": ZERO, "batch_size": 41},
+        {"accumulate_grad_batches": 3},
+    ),
     "roles, incomplete": ("multiclass", {"interaction": ZERO | {"objective": "role-supervised"}}, {}),
     "incomplete": ("multiclass", {"interaction": ZERO}, {}),
     "sealed": ("binary", SEALED | WEIGHTS, SINGLE),
@@ -155,7 +161,7 @@ def test_fusions_that_route_tokens_train_in_two_processes_in_half_precision(root
     assert all(value.isfinite().all() for value in weights.values())
 
 
-@pytest.mark.parametrize(("batch_size", "pieces"), [(16, 2), (17, 3)])
+@pytest.mark.parametrize(("batch_size", "pieces"), [(16, 2), (17, 3), (41, 3)])
 @pytest.mark.parametrize(("task", "model"), [("multiclass", {}), ("regression", ALONE)])
 def test_batches_in_pieces_take_the_steps_of_whole_ones(tmp_path, task, model, batch_size, pieces):
     train(case(tmp_path, "whole", "one", task, model, batch_size=batch_size))

@@ -246,6 +246,13 @@ def test_a_checkpoint_that_training_cannot_go_on_from_is_named(synthetic_dataset
         fit(features, config(), 0, folder=last.parent, hardware=CPU)
 
 
+def test_hardware_that_the_machine_does_not_have_is_named(synthetic_dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("pytorch_lightning.accelerators.MPSAccelerator.is_available", lambda: False)
+    features = FeatureSet(*synthetic_dataset("binary"))
+    with pytest.raises(InputError, match=r"run here with accelerator mps, devices 2, strategy auto, precision 32"):
+        fit(features, config(), 0, folder=tmp_path, hardware=Hardware(accelerator="mps", devices=2))
+
+
 @pytest.mark.parametrize("broken", [{}, {"weight_decay": None}])
 def test_a_checkpoint_whose_optimizer_lacks_a_setting_is_named(synthetic_dataset, tmp_path, broken):
     features, last = FeatureSet(*synthetic_dataset("binary")), tmp_path / "last.ckpt"

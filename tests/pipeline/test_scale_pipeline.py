@@ -2,14 +2,13 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from tests.pipeline.test_pipeline import ROOT, run
@@ -112,9 +111,11 @@ def assert_near(one, other):
     assert found_curves.keys() == expected_curves.keys()
 
 
-def test_two_devices_predict_what_one_predicts_with_each_seed(one, two):
+def test_two_devices_predict_what_one_predicts_with_each_seed(project, one, two):
     assert_near(one, two)
     assert set(two[1]) == {"0.csv", "1.csv"}
+    times = [json.loads(path.read_text()) for path in project.glob("results/.training/wdbc/small/*/*/seconds.json")]
+    assert [own["trained_on"].startswith("2 × CPU") for own in times] == [True, True]
 
 
 def test_two_nodes_of_slurm_give_the_same_bytes_and_the_first_one_writes(project, environment, two):
@@ -143,8 +144,8 @@ def test_one_lost_process_ends_all_with_one_message_and_a_repetition_gives_the_s
         path.unlink()
     first = subprocess.Popen(TRAIN, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     wait_until(lambda: list(project.glob("results/.training/wdbc/small/0/*/last.ckpt")))
-    second = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()[-1]
-    os.kill(int(second), signal.SIGKILL)
+    second = max(psutil.Process(first.pid).children(), key=lambda process: process.create_time())
+    second.kill()
     said = first.communicate(timeout=60)[0].decode()
     assert first.returncode == 1
     message = "a process of a training on several devices was lost (exit status -9): run again, it goes on where it was"

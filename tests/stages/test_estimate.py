@@ -118,6 +118,17 @@ def test_what_is_measured_is_of_the_size_of_what_training_leaves():
 
 
 @pytest.mark.usefixtures("project")
+def test_each_piece_of_a_batch_counts_where_pieces_are_measured():
+    from i2moe.data import FeatureSet
+    from i2moe.training import Hardware
+
+    (job,) = jobs(load_params())
+    hardware = Hardware(accelerator="cpu", accumulate_grad_batches=2)
+    found = measure(FeatureSet(paths.features("tiny"), paths.cohort("tiny")), job, hardware, 3)
+    assert found.steps == 12  # of 42 samples, six batches of 8 or less
+
+
+@pytest.mark.usefixtures("project")
 def test_a_seed_takes_its_epochs():
     """3 epochs of 10 steps of 0.5 s and 1 s for validation, 2 s before and 4 s after: 24 s, give or take 3."""
     one = Measured(0.5, 0.1, steps=10, rest=1.0, once=2.0, inference=4.0, weights=0, checkpoints=0, predictions=0)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -236,3 +237,11 @@ def test_the_lock_file_keeps_the_form_that_dvc_gives_it():
     write("dvc.lock", LOCK.encode())
     forget.forget("a", yes=True)
     assert Path("dvc.lock").read_text() == LOCK[:first] + LOCK[second:]
+
+
+def test_an_experiment_whose_parameters_cannot_be_read_is_named(monkeypatch):
+    monkeypatch.setattr("dvc.repo.experiments.utils.exp_refs", lambda _: [SimpleNamespace(name="odd-name")])
+    for shown in (b"run: [", b"- a list", b"\xff"):
+        monkeypatch.setattr(forget, "git", lambda *_, shown=shown: shown)
+        with pytest.raises(InputError, match=r"of experiment odd-name cannot be read.*`dvc exp remove odd-name`"):
+            forget.experiments("a", SimpleNamespace(scm=None))

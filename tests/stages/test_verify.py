@@ -49,6 +49,21 @@ def test_a_broken_object_is_found_where_dvc_trusts_it_and_made_again(ran, spoil)
     assert finish(start(VERIFY, ran))[0] == 0
 
 
+@pytest.mark.parametrize("link", ["symlink", "hardlink"])
+def test_an_output_that_is_a_link_into_the_cache_is_made_again_too(project, link):
+    assert finish(start([DVC, "config", "cache.type", link], project))[0] == 0
+    (project / "raw.txt").write_text(CONTENT)
+    assert finish(start([DVC, "repro"], project))[0] == 0
+    broken = cached(project)
+    flip(broken)
+    code, said = finish(start(VERIFY, project))
+    assert (code, said.count("Traceback")) == (1, 0), said
+    assert not broken.exists()
+    assert finish(start([DVC, "repro"], project))[0] == 0
+    assert (project / "out.txt").read_text() == CONTENT
+    assert finish(start(VERIFY, project))[0] == 0
+
+
 @pytest.mark.parametrize(
     ("path", "content", "message"),
     [

@@ -80,7 +80,7 @@ def read_plots(found: Movies, settings: Settings, hdf5: Path | None, vectors: Pa
 
 
 def _write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_means(path: Path) -> TextVectors:

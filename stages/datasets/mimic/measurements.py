@@ -104,7 +104,7 @@ def _write(source: Source, tables: list[str], folder: Path) -> None:
         """  # noqa: S608
     ).df()
     description = {row.pop("feature"): row for row in counts.to_dict("records")}
-    (folder / "measurements.json").write_text(json.dumps(description, indent=2) + "\n")
+    (folder / "measurements.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
     print(f"{target}: {', '.join(tables)}")
     print(counts.to_string(index=False))
 

@@ -181,7 +181,10 @@ def _explain(error: duckdb.Error, table: str, path: Path) -> Exception:
     """Turn DuckDB's complaint about a file into one line, without the patient data that it quotes."""
     message = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
-        return InputError(f"{path} does not fit into data.mimic.memory_limit: raise it")
+        rest = f", nor the rest into {tempfile.gettempdir()}: free some room there, set TMPDIR to a larger folder, or"
+        return InputError(
+            f"{path} does not fit into data.mimic.memory_limit{rest if 'offload' in message else ':'} raise it"
+        )
     if "GZIP" in message:
         return InputError(f"{path} is not a complete gzip file: download it again")
     line = re.search(r"Line: (\d+)", message)

@@ -120,7 +120,7 @@ def read_folds(raw: str, tweets: "pd.Series[str]") -> NDArray[np.str_]:
         path = Path(raw) / SPLITS / file
         if not path.is_file():
             raise InputError(f"{path} is missing: {remedy}")
-        ids = path.read_text(errors="replace").split()
+        ids = path.read_text(encoding="utf-8", errors="replace").split()
         parts.append(pd.DataFrame({"tweet_id": ids, "fold": fold, "file": path, "place": range(1, len(ids) + 1)}))
     listed = pd.concat(parts, ignore_index=True)
     for bad, problem in (

@@ -1,6 +1,7 @@
 """What every stage's command line shares: --help, and one clear line instead of a traceback."""
 
 import errno
+import io
 import os
 import re
 import shutil
@@ -27,6 +28,7 @@ Model = Annotated[str, typer.Argument(help="a name under models.DATASET")]
 
 INTERRUPTED = 130  # exit code of a program that Ctrl-C stopped
 FULL = "the disk has no room left: free some, then run again"
+FAILING = "the disk, or the network that it is on, fails: see to it, or move the project to another, then run again"
 MEMORY = (
     "not enough memory ({}): end other programs, or lower run.max_batch_size or the number of run.seeds; then run "
     "again, it goes on where it was"
@@ -35,6 +37,9 @@ REMEDIES = {
     errno.ENOSPC: FULL,
     errno.EDQUOT: "your share of the disk is used up: free some of it, then run again",
     errno.EFBIG: "files may not be that large here (`ulimit -f`): raise the limit, then run again",
+    errno.EIO: FAILING,
+    errno.ESTALE: FAILING,
+    errno.EMFILE: "a program may not open that many files here (`ulimit -n`): raise the limit, then run again",
     errno.EROFS: "the folder is read-only: let this user write there, then run again",
     errno.EACCES: "this user may not do that: give the right to read and write there, then run again",
     errno.EPERM: "this user may not do that: give the right to read and write there, then run again",
@@ -47,11 +52,18 @@ NO_MEMORY = re.compile(
 NO_ROOM = re.compile(r"PytorchStreamWriter failed|file write failed|unexpected pos")
 
 
-def run(stage: Callable[..., None]) -> None:
-    """Run a stage function as a command; what a user can mend ends in one line and exit code 1, Ctrl-C in 130."""
+def run(stage: Callable[..., None], rank: Callable[[], int] = lambda: 0) -> None:
+    """Run a stage function as a command; what a user can mend ends in one line and exit code 1, Ctrl-C in 130.
+
+    Args:
+        stage: the function.
+        rank: returns which one this process is of several that run the stage together.
+    """
     put_off(LATER)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a sign that the terminal lacks is no reason to fail
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(guarded(stage))
+    app.command()(guarded(stage, rank))
     interrupted = _catch_interrupts()
     try:
         app()

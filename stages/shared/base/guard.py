@@ -1,6 +1,7 @@
 """What guards a stage's command: one run at a time, none without the DVC that started it, one version of its files."""
 
 import functools
+import hashlib
 import json
 import os
 import re
@@ -8,23 +9,31 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from i2moe.base.errors import InputError
+from i2moe.base.errors import InputError, numbered
 
 PARENT = os.getppid()  # asked for before it can be gone
 WATCH_SECONDS = 0.5  # between looks at whether it still runs
 DVC_FOLDER = Path(".dvc")
+LEFT = re.compile(r"\.DS_Store|\..*\.sw.|.*~")  # by file managers and editors
 
 
-def guarded(stage: Callable[..., None]) -> Callable[..., None]:
-    """Let a stage run alone, and of one version of its files."""
+def guarded(stage: Callable[..., None], rank: Callable[[], int]) -> Callable[..., None]:
+    """Let a stage run alone, and of one version of its files.
+
+    Args:
+        stage: the function.
+        rank: returns which one this process is of those that run the stage together; the first, 0, is guarded, and
+            the others end with who started them.
+    """
 
     @functools.wraps(stage)
     def call(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 (as the stage's)
-        if not is_first_process():
+        if rank():
+            end_with([PARENT])
             stage(*arguments, **options)
             return
         with _alone():
@@ -35,7 +44,7 @@ def guarded(stage: Callable[..., None]) -> Callable[..., None]:
             paths = _dependencies(locks, started_by[-1])
             before = _states(paths)
             stage(*arguments, **options)
-            _require_unchanged(before, _states(paths))
+            _require_unchanged(paths, before, _states(paths))
             if paths:
                 _leave()
 
@@ -47,11 +56,6 @@ def _leave() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
-
-
-def is_first_process() -> bool:
-    """Return whether no other process of the same run started this one, for a further device or machine."""
-    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
 
 
 @contextmanager
@@ -68,7 +72,8 @@ def _alone() -> Iterator[None]:
         yield
         return
     command = " ".join([spec.name.removesuffix(".__main__"), *sys.argv[1:]])
-    lock = DVC_FOLDER / "tmp/stages" / f"{re.sub(r'[^A-Za-z0-9]+', '-', command)[:200]}.lock"
+    key = hashlib.blake2b(command.encode(errors="surrogateescape"), digest_size=8).hexdigest()
+    lock = DVC_FOLDER / "tmp/stages" / f"{re.sub(r'[^A-Za-z0-9]+', '-', command)[:100]}-{key}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(lock, timeout=0):
@@ -85,21 +90,21 @@ def end_with(ancestors: list[int]) -> None:
     """
 
     def watch() -> None:
-        while _ancestors()[: len(ancestors)] == ancestors:
+        while _are_ancestors(ancestors):
             time.sleep(WATCH_SECONDS)
         os._exit(1)  # `sys.exit` would only end this thread
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _ancestors() -> list[int]:
-    """Return the process ids of the parent, its parent and so on."""
+def _are_ancestors(pids: list[int]) -> bool:
+    """Return whether these are still the parent, its parent and so on. Who is above them may end."""
     import psutil
 
     try:
-        return [process.pid for process in psutil.Process().parents()]
-    except psutil.Error:  # one has just ended
-        return []
+        return [os.getppid(), *(psutil.Process(pid).ppid() for pid in pids[:-1])] == pids
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _locks() -> dict[str, dict[str, set[int]]]:
@@ -115,14 +120,20 @@ def _locks() -> dict[str, dict[str, set[int]]]:
 
 
 def _up_to_dvc(locks: dict[str, dict[str, set[int]]]) -> list[int]:
-    """Return the process ids of those that started this one, up to DVC.
+    """Return the process ids of those that started this one, up to DVC; the parent where none is DVC.
 
     There is a shell between, unless it makes way for the last of its commands: bash does, others do not.
     """
-    ancestors = _ancestors()
-    for place, pid in enumerate(ancestors):
-        if {pid} in locks["write"].values():
-            return ancestors[: place + 1]
+    import psutil
+
+    ancestors = []
+    with suppress(psutil.Error, OSError):  # one has just ended, or there is no /proc
+        process = psutil.Process().parent()
+        while process:
+            ancestors.append(process.pid)
+            if {process.pid} in locks["write"].values():
+                return ancestors
+            process = process.parent()
     return [PARENT]
 
 
@@ -140,11 +151,12 @@ def _states(paths: list[Path]) -> dict[str, tuple[int, ...]]:
 
 
 def _files(path: Path) -> Iterator[Path]:
+    """Yield a file, or those in a folder but for what .dvcignore leaves out."""
     if path.is_file():
         yield path
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if name != "__pycache__"]
-        yield from (Path(folder) / name for name in names)
+        yield from (Path(folder) / name for name in names if not LEFT.fullmatch(name))
 
 
 def _state(path: Path) -> tuple[int, ...]:
@@ -155,15 +167,23 @@ def _state(path: Path) -> tuple[int, ...]:
     return found.st_size, found.st_mtime_ns, found.st_ino
 
 
-def _require_unchanged(before: dict[str, tuple[int, ...]], after: dict[str, tuple[int, ...]]) -> None:
+def _require_unchanged(
+    paths: list[Path], before: dict[str, tuple[int, ...]], after: dict[str, tuple[int, ...]]
+) -> None:
     """Refuse a result that may be of two versions of a file.
 
+    Args:
+        paths: the stage's dependencies.
+        before: the states of their files when it began.
+        after: those when it ended.
+
     Raises:
-        InputError: naming the first file that changed, came or went.
+        InputError: naming the first file that changed, came or went; in a folder of data by its number.
     """
     changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     if changed:
+        first = Path(os.path.relpath(changed[0]))
+        name = first if Path(changed[0]) in paths or first.suffix == ".py" else numbered(first)
         raise InputError(
-            f"{os.path.relpath(changed[0])} changed while the stage ran, so that what it wrote may be of neither "
-            "version: run again"
+            f"{name} changed while the stage ran, so that what it wrote may be of neither version: run again"
         )

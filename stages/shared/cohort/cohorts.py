@@ -72,7 +72,7 @@ def write_cohort(path: Path, cohort: Cohort, shares: SplitParams) -> None:
     table = pd.DataFrame(columns | _label_columns(cohort))
     description = _describe(cohort, splits)
     write_whole(path, lambda partial: table.to_csv(partial, index=False, lineterminator="\n"))
-    write_whole(path.with_suffix(".json"), lambda partial: partial.write_text(description.to_json()))
+    write_whole(path.with_suffix(".json"), lambda partial: partial.write_text(description.to_json(), encoding="utf-8"))
     _print_counts(path, description)
 
 

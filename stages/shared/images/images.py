@@ -89,7 +89,7 @@ class Store:
         """Append features [n, F]; names come last, since they tell what is complete."""
         with naming(self.features), self.features.open("ab") as stream:
             stream.write(np.ascontiguousarray(features, dtype=self.dtype).tobytes())
-        with naming(self.names), self.names.open("a") as stream:
+        with naming(self.names), self.names.open("a", encoding="utf-8") as stream:
             stream.write("".join(f"{key}\n" for key in keys))
         self.keys += keys
 

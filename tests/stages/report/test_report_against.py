@@ -199,6 +199,18 @@ def test_predictions_of_samples_that_the_cohort_lacks_are_refused(tmp_path):
         compare_runs(this, ComparedRun.read("other", other))
 
 
+def test_a_label_that_is_none_is_refused_by_its_row_of_the_cohort(tmp_path):
+    other = write_run(tmp_path / "other", Written())
+    predictions, cohort = other / "results/predictions/tiny/i2moe.parquet", other / "data/cohorts/tiny.csv"
+    pd.read_parquet(predictions).iloc[::-1].to_parquet(predictions)
+    table = pd.read_csv(cohort)
+    table.loc[4, "label"] = "none"
+    table.to_csv(cohort, index=False)
+    this = ComparedRun.read("this", write_run(tmp_path / "this", Written()))
+    with pytest.raises(InputError, match=r"tiny.csv row 6: its label is not in"):
+        compare_runs(this, ComparedRun.read("other", other))
+
+
 def test_a_run_without_names_of_models_is_refused(tmp_path):
     (tmp_path / "params.yaml").write_text("run: {datasets: [tiny]}")
     with pytest.raises(InputError, match=r"params.yaml: run.models is missing"):

@@ -179,6 +179,16 @@ MISTAKES = {
         SPARSE | {"num_experts": 1},
         ["models.tiny.mult.fusion.num_experts", "greater than or equal to 2"],
     ),
+    "more experts than can be built": (
+        "models.tiny.mult.fusion",
+        SPARSE | {"num_experts": 10**6},
+        ["models.tiny.mult.fusion.num_experts", "less than or equal to 1000"],
+    ),
+    "more layers than can be built": (
+        "models.tiny.mult.fusion",
+        {"method": "late", "num_layers": 10**6, "num_heads": 1},
+        ["models.tiny.mult.fusion.num_layers", "less than or equal to 1000"],
+    ),
     "no fusion method": ("models.defaults.fusion.method", ..., ["models.tiny.mult: fusion.method None is unknown"]),
     "list for a fusion method": ("models.tiny.mult.fusion", {"method": ["late"]}, ["models.tiny.mult", "['late']"]),
     "key of another fusion method": (

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -29,8 +31,8 @@ def stage():
     Path("out.txt").write_text(Path("raw.txt").read_text())
     Path("started").touch()
     if Path("change").exists():
+        Path(Path("change").read_text()).write_text("new")
         Path("change").unlink()
-        Path("raw.txt").write_text("new")
     while Path("wait").exists():
         time.sleep(0.02)
 
@@ -85,16 +87,17 @@ def until(condition):
 
 
 def nothing_runs(process):
-    """Return whether a process group has ended."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, 0)
-        return False
+    """Return whether a process group has ended; who is left of it may wait in vain to be asked for its exit code."""
+    for other in psutil.process_iter(["status"]):
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(other.pid) == process.pid and other.info["status"] != psutil.STATUS_ZOMBIE:
+                return False
     return True
 
 
 @pytest.mark.usefixtures("shell")
 def test_a_file_that_changes_under_a_stage_is_not_taken_for_the_one_that_was_read(project):
-    (project / "change").touch()
+    (project / "change").write_text("raw.txt")
     code, said = finish(start([DVC, "repro"], project))
     assert code != 0
     assert "error: raw.txt changed while the stage ran" in said
@@ -103,6 +106,30 @@ def test_a_file_that_changes_under_a_stage_is_not_taken_for_the_one_that_was_rea
     code, said = finish(start([DVC, "repro"], project))
     assert code == 0, said
     assert (project / "out.txt").read_text() == "new"
+
+
+def test_a_file_that_changes_in_a_folder_of_data_is_not_named_for_its_name_may_be_an_id(project):
+    (project / "scans").mkdir()
+    for name in ("1.txt", "54321.txt"):
+        (project / "scans" / name).write_text("old")
+    (project / "dvc.yaml").write_text(PIPELINE.replace("raw.txt", "raw.txt, scans"))
+    (project / "change").write_text("scans/54321.txt")
+    code, said = finish(start([DVC, "repro"], project))
+    assert code != 0
+    assert "error: scans: file 2 of 2 by name changed while the stage ran" in said
+    assert "54321" not in said
+
+
+@pytest.mark.parametrize("name", [".DS_Store", ".1.txt.swp", "1.txt~"])
+def test_what_an_editor_or_file_manager_leaves_in_a_folder_is_no_change(project, name):
+    shutil.copy(ROOT / ".dvcignore", project)
+    (project / "scans").mkdir()
+    (project / "scans/1.txt").write_text("old")
+    (project / "dvc.yaml").write_text(PIPELINE.replace("raw.txt", "raw.txt, scans"))
+    (project / "change").write_text(f"scans/{name}")
+    code, said = finish(start([DVC, "repro"], project))
+    assert code == 0, said
+    assert "up to date" in finish(start([DVC, "status"], project))[1]
 
 
 @pytest.mark.usefixtures("shell")
@@ -189,12 +216,34 @@ def test_a_folder_that_may_not_be_written_is_named(monkeypatch, tmp_path):
     assert said.startswith("error: own.csv: Read-only file system: the folder is read-only")
 
 
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EIO, "Input/output error: the disk, or the network that it is on, fails: see to it"),
+        (errno.EMFILE, "Too many open files: a program may not open that many files here (`ulimit -n`): raise"),
+    ],
+)
+def test_a_disk_that_fails_and_a_limit_are_named(number, remedy, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    said = ended(lambda: raise_error(OSError(number, os.strerror(number), "own.npy")), monkeypatch)
+    assert said.startswith(f"error: own.npy: {remedy}")
+
+
 @pytest.mark.parametrize("allocate", [lambda: np.empty(10**17), lambda: torch.empty(10**16)])
 def test_too_little_memory_ends_in_a_remedy(allocate, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     said = ended(allocate, monkeypatch)
     assert said.startswith("error: not enough memory (")
     assert "lower run.max_batch_size" in said
+
+
+def test_a_sign_that_a_terminal_lacks_is_replaced(tmp_path):
+    stage = "from stages.shared.base.command import run; run(lambda: print('a', chr(0x2192), 'b'))"
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(ROOT)}
+    said = subprocess.run(
+        [sys.executable, "-c", stage], cwd=tmp_path, env=os.environ | locale, capture_output=True, check=False
+    )
+    assert (said.returncode, said.stdout) == (0, b"a ? b\n"), said.stderr
 
 
 def raise_error(error):

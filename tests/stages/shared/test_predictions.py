@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from i2moe.base.errors import InputError
-from stages.shared.predictions import read, read_labels
+from i2moe.prepared import Prepared
+from stages.shared.predictions import frame, read, read_labels, read_of
 
 CLASSES = ["no", "yes"]
 PATH = Path("mult.parquet")
@@ -44,6 +45,20 @@ def test_seeds_samples_and_experts_are_where_they_belong():
         "sample_id": ["p", "q"],
         "label": ["no", "yes"],
     }
+
+
+def test_predictions_of_another_split_are_not_taken_for_those_of_the_cohort(synthetic_dataset):
+    """As many test samples as there were, of another seed of the split: scores of them would mean nothing."""
+    features = Prepared(*synthetic_dataset("binary"))
+    logits = np.zeros((len(features.rows("test")), 2))
+    frame(features, "test", 0, logits).to_parquet(PATH, index=False)
+    assert len(read_of(features, PATH, "test").sample_ids) == 12
+    features.table["split"] = features.table["split"].map({"train": "train", "validation": "test", "test": "test"})
+    swapped = features.table.index[features.table["split"] == "test"]
+    features.table.loc[swapped[:6], "split"] = "validation"
+    assert len(features.rows("test")) == len(logits)
+    with pytest.raises(InputError, match=r"mult.parquet is not of the cohort's test samples: run the stage that wr"):
+        read_of(features, PATH, "test")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from i2moe.base.errors import InputError
+from stages.shared import ranks
 from stages.shared.ranks import check_start, lost_process, rank_of
 
 
@@ -77,6 +78,14 @@ def test_several_nodes_on_which_nothing_was_started_are_refused(started):
         check_start(4, 2)
     started(**slurm(0, 8))
     check_start(4, 2)
+
+
+def test_a_lost_process_is_said_with_what_was_heard_of_it(monkeypatch):
+    monkeypatch.setattr(ranks, "PATIENCE", 0)
+    heard = RuntimeError("[/gloo/transport/tcp/device.cc:83] unable to resolve the name of this machine\nmore")
+    said = lost_process(heard, 0)
+    assert isinstance(said, InputError)
+    assert "was lost ([/gloo/transport/tcp/device.cc:83] unable to resolve the name of this machine): run" in str(said)
 
 
 def test_an_error_of_a_process_itself_is_not_taken_for_a_lost_one():

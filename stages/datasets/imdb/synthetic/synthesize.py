@@ -60,14 +60,14 @@ def write_files(folder: Path, num_movies: int, seed: int) -> None:
     for row, movie in enumerate(movies.ids):
         content = {"title": f"Synthetic movie {movie}", "genres": movies.genres_of(row)}
         content["plot"] = write_plot(movies, row, streams[1])
-        (folder / DATASET / f"{movie}.json").write_text(json.dumps(content))
+        (folder / DATASET / f"{movie}.json").write_text(json.dumps(content), encoding="utf-8")
     write_posters(folder / DATASET, movies, streams[2])
     write_vectors(folder / VECTORS, streams[3])
     order = streams[4].permutation(num_movies)
     edges = np.cumsum([round(share * num_movies) for share in list(OFFICIAL_SHARES.values())[:-1]])
     folds = dict(zip(FOLDS, np.split(order, edges), strict=True))
     split = {name: sorted(movies.ids[row] for row in rows) for name, rows in folds.items()}
-    (folder / SPLIT).write_text(json.dumps(split))
+    (folder / SPLIT).write_text(json.dumps(split), encoding="utf-8")
     _write_planted(folder, movies, seed)
 
 

@@ -70,7 +70,7 @@ def write_texts(folder: Path, tweets: SyntheticTweets, generator: np.random.Gene
             inside.append(inside[source])
         texts.append(write_tweet(words[row], row, generator))
         if inside[row]:
-            (folder / TEXTS / f"{tweet}.json").write_text(json.dumps({"img_text": inside[row]}))
+            (folder / TEXTS / f"{tweet}.json").write_text(json.dumps({"img_text": inside[row]}), encoding="utf-8")
     return texts
 
 

@@ -50,12 +50,12 @@ def write_files(folder: Path, num_tweets: int, seed: int) -> None:
     write_images(folder, tweets, streams[2])
     write_vectors(folder / VECTORS, streams[3])
     keywords = [word for own in WORDS["keyword"] for word in own]
-    (folder / KEYWORDS).write_text("".join(f"{word}\n" for word in keywords))
+    (folder / KEYWORDS).write_text("".join(f"{word}\n" for word in keywords), encoding="utf-8")
     (folder / SPLITS).mkdir()
     order = streams[4].permutation(num_tweets)
     edges = np.cumsum([round(share * num_tweets) for share in OFFICIAL_SHARES])
     for file, rows in zip(FOLDS, np.split(order, edges), strict=False):
-        (folder / SPLITS / file).write_text("".join(f"{tweets.ids[row]}\n" for row in rows))
+        (folder / SPLITS / file).write_text("".join(f"{tweets.ids[row]}\n" for row in rows), encoding="utf-8")
     _write_planted(folder, tweets, seed)
 
 
@@ -71,7 +71,7 @@ def write_ground_truth(folder: Path, tweets: SyntheticTweets, texts: list[str]) 
         }
         for row, tweet in enumerate(tweets.ids)
     }
-    (folder / GROUND_TRUTH).write_text(json.dumps(records))
+    (folder / GROUND_TRUTH).write_text(json.dumps(records), encoding="utf-8")
 
 
 def _write_planted(folder: Path, tweets: SyntheticTweets, seed: int) -> None:

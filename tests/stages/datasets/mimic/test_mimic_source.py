@@ -68,6 +68,16 @@ def test_too_little_memory_is_said_by_its_key(project):
         source.query(large, "labevents")
 
 
+def test_too_little_room_for_what_memory_does_not_hold_is_said_by_its_folder(project, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    project()
+    refused = pytest.raises(InputError, match=rf"nor the rest into {tmp_path}: free some room there, set TMPDIR")
+    with open_source("raw", "64MB") as source, refused:
+        source.connection.execute("SET max_temp_directory_size = '1MB'")
+        many = f"SELECT hash(range) AS h, repeat('x', 30) FROM {source.scan('labevents')}, range(200000)"  # noqa: S608
+        source.query(f"{many} ORDER BY h", "labevents")
+
+
 def test_joins_stream_the_raw_table_past_a_larger_one(project):
     project()
     with open_source("raw", "200MB") as source:
