@@ -163,7 +163,7 @@ def _holds(column: Any, kind: type) -> bool:  # noqa: ANN401 (a series; two colu
     if not isinstance(column, pd.Series):
         return False
     if kind is str:
-        return bool(pd.api.types.infer_dtype(column, skipna=False) == "string")
+        return bool(pd.api.types.infer_dtype(column, skipna=False) == "string" and column.notna().all())
     if kind is float:
         return bool(pd.api.types.is_float_dtype(column))
     return bool((pd.api.types.is_bool_dtype if kind is bool else pd.api.types.is_integer_dtype)(column))

@@ -47,6 +47,8 @@ def check_explained(folder: Path, explained: dict[str, pd.DataFrame | None], exp
             raise InputError(f"{path} does not name the experts that predicted, and no other: {REMEDY}")
         if name == "similarity" and set(table["expert"]) != set(table["other"]):
             raise InputError(f"{path} does not compare every expert with every other: {REMEDY}")
+        if name == "shares" and not _is_full(table):
+            raise InputError(f"{path} lacks a term in some seed: {REMEDY}")
         column, known = KNOWN.get(name, ("", set()))
         if known and not set(table[column]) <= known:
             raise InputError(f"{path} column {column!r} holds other than {', '.join(sorted(known))}: {REMEDY}")
@@ -54,6 +56,12 @@ def check_explained(folder: Path, explained: dict[str, pd.DataFrame | None], exp
         _check_tokens(path_of(folder, "token_scores"), tables["token_scores"])
     if "experts" in tables:
         _check_experts(folder, tables, experts)
+
+
+def _is_full(shares: pd.DataFrame) -> bool:
+    """Return whether each reading has every of its terms in every of its seeds."""
+    own = shares.groupby("reading")
+    return bool((own.size() == own["seed"].nunique() * own["term"].nunique()).all())
 
 
 def _check_tokens(path: Path, scores: pd.DataFrame) -> None:

@@ -7,6 +7,7 @@ from i2moe.contract.reading import check_columns, read_csv
 from stages.shared.base import paths
 from stages.shared.cards import CONSTANT
 from stages.shared.explanations import EXPLAINED_SPLIT
+from stages.shared.verdicts import BETTER, NOT_SHOWN, WORSE
 
 REMEDY = "delete it and run `dvc repro`"
 SCORES = {"split": str, "metric": str, "mean": float, "std": float, "low": float, "high": float, "usable": float}
@@ -65,11 +66,13 @@ def read_differences(dataset: str, models: list[str]) -> pd.DataFrame:
         models: each of which must be compared with the best constant prediction.
 
     Raises:
-        InputError: for a file that is missing or broken, or lacks a model.
+        InputError: for a file that is missing or broken, lacks a model, or has a verdict that none is.
     """
     path = paths.differences(dataset)
     table = read_csv(path, REMEDY)
     check_columns(path, table, DIFFERENCES, REMEDY)
+    if not set(table["verdict"]) <= {BETTER, WORSE, NOT_SHOWN}:
+        raise InputError(f"{path} column 'verdict' holds other than {BETTER}, {WORSE}, {NOT_SHOWN}: {REMEDY}")
     lacking = set(models) - set(table.loc[table["against"] == CONSTANT, "model"])
     if lacking:
         raise InputError(f"{path} does not compare {', '.join(sorted(lacking))} with {CONSTANT}: {REMEDY}")

@@ -46,6 +46,7 @@ def test_tables_that_belong_together_pass():
     [
         ("gate", lambda table: table[:0], r"own/gate.parquet has no row: rerun the explain stage"),
         ("gate", lambda _: None, r"own/gate.parquet is missing: rerun the explain stage"),
+        ("shares", lambda table: table.assign(seed=[0, 1]), r"own/shares.parquet lacks a term in some seed: rerun the"),
         (
             "shares",
             lambda table: table.assign(term="a"),

@@ -86,6 +86,19 @@ def test_differences_that_lack_a_model():
         read_differences("own", ["mult", "early"])
 
 
+@pytest.mark.parametrize(
+    ("verdict", "message"),
+    [
+        (["better", None], r"own.csv column 'verdict' does not hold str: delete it"),
+        ("best", r"own.csv column 'verdict' holds other than better, worse, no difference shown: delete it"),
+    ],
+)
+def test_differences_without_a_verdict(verdict, message):
+    written(paths.differences("own"), DIFFERENCES, verdict=verdict)
+    with pytest.raises(InputError, match=message):
+        read_differences("own", ["mult", "late"])
+
+
 def test_a_missing_file_is_named():
     with pytest.raises(InputError, match=r"results/differences/own.csv is missing: delete it and run `dvc repro`"):
         read_differences("own", [])
