@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4}  # bytes of a value in memory, where it is not 8
-
 
 def read_parquet(path: Path, remedy: str, columns: list[str] | None = None) -> "pd.DataFrame":
     """Return a Parquet file as a table.
@@ -47,15 +45,22 @@ def _check_size(path: Path, columns: list[str] | None) -> list[str]:
 
     with pq.ParquetFile(path) as file:
         groups = [file.metadata.row_group(index) for index in range(file.metadata.num_row_groups)]
-        schema = file.schema_arrow
-    size = most = 0
-    for own in (group.column(index) for group in groups for index in range(group.num_columns)):
-        if columns is None or own.path_in_schema.partition(".")[0] in columns:
-            size += own.num_values * WIDTHS.get(own.physical_type, 8)
-            most += own.num_values * own.total_uncompressed_size if own.physical_type == "BYTE_ARRAY" else 0
-    check_columns_size(path, size)
+        schema, num_rows = file.schema_arrow, file.metadata.num_rows
+    # What the footer says of single columns is not asked for: where that is broken, pyarrow ends the process.
+    check_columns_size(
+        path, num_rows * sum(_width(field.type) for field in schema if columns is None or field.name in columns)
+    )
+    most = sum(group.num_rows * group.total_byte_size for group in groups)
     texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
     return texts if most > SPARE_COLUMNS else []
+
+
+def _width(kind: "pa.DataType") -> int:
+    """Return how many bytes a value has in memory, besides those of a text or list."""
+    try:
+        return max(1, int(kind.bit_width) // 8)
+    except ValueError:  # of no fixed width
+        return 8
 
 
 def _with_texts(path: Path, table: "pa.Table", texts: list[str]) -> "pa.Table":
