@@ -81,6 +81,11 @@ def _check_experts(folder: Path, tables: dict[str, pd.DataFrame], experts: list[
             raise InputError(f"{path_of(folder, name)} is missing: {REMEDY}")
     if tables["experts"]["expert"].tolist() != experts:
         raise InputError(f"{path_of(folder, 'experts')} has the experts in another order than predictions: {REMEDY}")
+    if "example" in tables:
+        example = tables["example"]
+        of_predicted = example["expert"][example["class"] == example["predicted"].iloc[0]]
+        if not set(experts) <= set(of_predicted):
+            raise InputError(f"{path_of(folder, 'example')} lacks an expert's logit of what is predicted: {REMEDY}")
     if "sample" not in set(tables["agreement"]["by"]):
         raise InputError(f"{path_of(folder, 'agreement')} has no row of samples: {REMEDY}")
     seeds = tables["expert_seeds"]

@@ -25,6 +25,7 @@ def tables():
         "gate": pd.DataFrame({"winner": [""]}),
         "agreement": pd.DataFrame({"by": ["sample", "label"], "agree_wrong": [0.25, 0.5]}),
         "behaviour": both,
+        "example": pd.DataFrame({"expert": EXPERTS, "class": "no", "predicted": "no"}),
         "similarity": pairs,
         "shares": pd.DataFrame({"reading": "weight", "seed": 0, "term": EXPERTS}),
         "local": pd.DataFrame({"kind": ["share", "without"]}),
@@ -46,6 +47,11 @@ def test_tables_that_belong_together_pass():
     [
         ("gate", lambda table: table[:0], r"own/gate.parquet has no row: rerun the explain stage"),
         ("gate", lambda _: None, r"own/gate.parquet is missing: rerun the explain stage"),
+        (
+            "example",
+            lambda table: table.assign(predicted="yes"),
+            r"own/example.parquet lacks an expert's logit of what is",
+        ),
         ("shares", lambda table: table.assign(seed=[0, 1]), r"own/shares.parquet lacks a term in some seed: rerun the"),
         (
             "shares",
