@@ -1,6 +1,7 @@
 """Two runs at once, Ctrl-C, too little memory, and processes that the system ends."""
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 BY_HAND = ("python", "-m", "stages.train", "wdbc", "fl-i2moe")
 PATIENCE = 120.0  # seconds
+MEMORY = 2**33  # bytes, of which a matrix of the large model takes six times as many
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -126,11 +128,11 @@ def training_of(process: "subprocess.Popen[str]") -> psutil.Process:
 
 
 def too_large(undisturbed: Project, folder: Path) -> Iterator[Outcome]:
-    """Train a model that no memory holds, and then the one that there was."""
+    """Train a model that the memory does not hold, and then the one that there was."""
     project = forgotten(undisturbed, folder / "too-large", TRAIN)
     params = (project.folder / "params.yaml").read_bytes()
-    project.change_params(lambda own: own["models"]["wdbc"]["defaults"].update(hidden_dim=4_000_000))
-    done = project.repro()
+    project.change_params(lambda own: own["models"]["wdbc"]["defaults"].update(hidden_dim=65_536))
+    done = project.run("dvc", "repro", before=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)))
     (project.folder / "params.yaml").write_bytes(params)
     project.must("dvc", "repro", "settings")  # whose outputs were right for the other ones
     yield judge("too little memory in `train`, then a smaller model", project, undisturbed, done)
