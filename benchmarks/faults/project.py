@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -40,6 +41,7 @@ OF_DVC = Path(".dvc", "tmp")  # where DVC notes who runs, and stages that they d
 RWLOCK, STAGE_LOCKS = OF_DVC / "rwlock", OF_DVC / "stages"
 OUTPUTS = ("data/cohorts", "data/features", "data/synthetic", "data/examples", "results", "reports")
 LOCKS = ("dvc.lock", "pipelines/*/dvc.lock", "stages/datasets/*/dvc.lock")
+HASH = re.compile(r"[0-9a-f]{32}")  # a folder's has an ending besides
 RUNNING = "Running stage '"
 
 
@@ -114,14 +116,18 @@ class Project:
         return found
 
     def done(self) -> dict[str, str]:
-        """Return what the lock files have of each stage, as text: what DVC takes for done."""
+        """Return the hash of each file that lock files name, by lock file, stage and file: what DVC takes for done.
+
+        Of an entry that a kill cut off, DVC runs the stage again: what it lacks is not taken for done.
+        """
         paths = [path for pattern in LOCKS for path in sorted(self.folder.glob(pattern))]
-        stages = {path: locked(path) for path in paths}
         return {
-            f"{path.relative_to(self.folder)}:{name}": json.dumps([stage.get("deps"), stage.get("outs")])
-            for path, own in stages.items()
-            for name, stage in own.items()
-            if isinstance(stage, dict) and stage.get("outs")
+            f"{path.relative_to(self.folder)}:{name}:{file.get('path')}": file["md5"][:32]
+            for path in paths
+            for name, stage in locked(path).items()
+            if isinstance(stage, dict)
+            for file in [*(stage.get("deps") or []), *(stage.get("outs") or [])]
+            if isinstance(file, dict) and HASH.match(str(file.get("md5")))
         }
 
     def change_params(self, change: Callable[[dict[str, Any]], None]) -> None:
@@ -140,9 +146,11 @@ class Project:
 def locked(path: Path) -> dict[str, Any]:
     """Return the stages of a lock file; none of one that a kill cut off, for DVC refuses it."""
     try:
-        return (YAML(typ="safe").load(path.read_text()) or {}).get("stages") or {}
+        found = YAML(typ="safe").load(path.read_text())
     except YAMLError:
         return {}
+    stages = found.get("stages") if isinstance(found, dict) else None
+    return stages if isinstance(stages, dict) else {}
 
 
 def new_project(folder: Path, settings: Iterable[str] = SETTINGS) -> Project:

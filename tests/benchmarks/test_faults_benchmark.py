@@ -56,3 +56,33 @@ def test_a_fault_is_survived_only_with_a_message_and_the_same_bytes(tmp_path, di
     assert outcome.note == note
     assert outcome.accepted == ("done" in differs)
     assert outcome.survived == (not differs and not note)
+
+
+ENTRY = """schema: '2.0'
+stages:
+  only:
+    cmd: run
+    deps:
+    - path: raw
+      md5: b026324c6904b2a9cb4b88d6d61c81d1
+    outs:
+    - path: first
+      md5: 26ab0db90d72e28ad0ba1e22ee510510.dir
+    - path: second
+      md5: 6d7fce9fee471194aa8b5b6e47267f03
+"""
+
+
+def test_what_a_cut_lock_file_still_names_is_never_another_hash_and_a_wrong_one_is(tmp_path):
+    project = Project(tmp_path)
+    (tmp_path / "dvc.lock").write_text(ENTRY)
+    whole = project.done()
+    assert list(whole) == [f"dvc.lock:only:{name}" for name in ("raw", "first", "second")]
+    counts = []
+    for end in range(len(ENTRY)):
+        (tmp_path / "dvc.lock").write_text(ENTRY[:end])
+        assert project.done().items() <= whole.items()
+        counts.append(len(project.done()))
+    assert set(counts) == {0, 1, 2, 3}
+    (tmp_path / "dvc.lock").write_text(ENTRY.replace("6d7f", "aaaa"))
+    assert project.done().items() - whole.items() == {("dvc.lock:only:second", "aaaace9fee471194aa8b5b6e47267f03")}
