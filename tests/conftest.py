@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 # Before torch is imported: as many test processes as cores, each with one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["DVC_NO_ANALYTICS"] = "1"  # of projects that tests begin: tests need no network
 
 import numpy as np
 import pandas as pd

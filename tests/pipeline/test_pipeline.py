@@ -32,7 +32,7 @@ def environment():
     scripts = f"{DVC.parent}{os.pathsep}{os.environ['PATH']}"
     identity = {"NAME": "test", "EMAIL": "test@example.org"}
     git = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in identity.items()}
-    return os.environ | git | {"PATH": scripts, "PYTHONPATH": ".", "DVC_NO_ANALYTICS": "1"}
+    return os.environ | git | {"PATH": scripts, "PYTHONPATH": "."}
 
 
 def run(command, folder, environment, *, check=True, timeout=560):

@@ -36,7 +36,7 @@ def here(tmp_path_factory):
     (folder / "dvc.yaml").write_text(json.dumps({"stages": {"device": STAGE}}))
     scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     identity = {f"GIT_{role}_{key}": "t" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
-    environment = os.environ | identity | {"PATH": scripts, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1"}
+    environment = os.environ | identity | {"PATH": scripts, "PYTHONPATH": str(ROOT)}
 
     def call(*words, code=0):
         done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -16,7 +16,6 @@ def project(tmp_path, monkeypatch):
     from dvc.repo import Repo
     from scmrepo.git import Git
 
-    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "test")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "test@example.org")
