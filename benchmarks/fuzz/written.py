@@ -71,7 +71,8 @@ def write_figures() -> None:
     values: dict[type, Any] = {str: ["test", "test"], int: [1, 2], float: [0.5, 0.25]}
     scores = pd.DataFrame({column: values[kind] for column, kind in SCORES.items()} | {"metric": ["accuracy", "auroc"]})
     differences = pd.DataFrame({column: values[kind] for column, kind in DIFFERENCES.items()})
-    differences = differences.assign(model=[MODEL, "late"], against="best-constant", metric="accuracy", low=[0.1, None])
+    same = {"against": "best-constant", "metric": "accuracy", "verdict": "better"}
+    differences = differences.assign(model=[MODEL, "late"], low=[0.1, None], **same)
     curves = pd.DataFrame({"epoch": [1, 2], "train_task_loss": [0.7, 0.5], "validation_loss": [0.75, 0.5]})
     tables = {
         paths.scores(DATASET, MODEL): scores.assign(std=np.nan, seed_0=0.5),
