@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from small_models import METHODS, SPARSE, mixture, tokens
-from test_training import METHODS as SETTINGS
-from test_training import VARIANTS, config, weights
+from small_training import METHODS as SETTINGS
+from small_training import VARIANTS, config, weights
 
 from i2moe.checkpoints import save
 from i2moe.data import FeatureSet

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_training import ALONE, METHODS, config
+from small_training import ALONE, METHODS, config
 from two_processes import train
 
 from i2moe.checkpoints import curves_of
