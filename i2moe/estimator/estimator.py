@@ -17,12 +17,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from i2moe.base.errors import InputError
-from i2moe.contract.descriptions import CohortDescription, SplitCounts
 from i2moe.contract.task import Task
 from i2moe.data import FeatureSet, SampleSet
+from i2moe.estimator.cohort import chosen_validation, draw_validation, write_cohort
 from i2moe.estimator.explanation import Explanation, explain
 from i2moe.estimator.files import pack, unpack
-from i2moe.estimator.inputs import Inputs, Modalities, Preparation, read_inputs
+from i2moe.estimator.inputs import Inputs, Modalities, Preparation, ids_of, read_inputs
 from i2moe.estimator.isolation import undisturbed
 from i2moe.estimator.settings import model_config
 from i2moe.inference import choose_device, mean_tokens
@@ -109,10 +109,13 @@ class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         inputs = self._read(X, reset=True)
         task, labels = self._read_labels(y, inputs.num_samples)
         random = check_random_state(self.random_state)
-        seed = self.random_state if _is_seed(self.random_state) else int(random.randint(2**31 - 1))
+        seed = self.random_state if isinstance(self.random_state, numbers.Integral) else int(random.randint(2**31 - 1))
         if inputs.num_samples < LEAST_SAMPLES:
             raise InputError(f"n_samples={inputs.num_samples}: training and validation need one sample each at least")
-        is_validation = self._validation_rows(inputs.num_samples, task, labels, groups, validation, int(seed))
+        if validation is None:
+            is_validation = draw_validation(task, labels, groups, self.validation_fraction, int(seed))
+        else:
+            is_validation = chosen_validation(validation, inputs.num_samples)
         self.preparation_ = Preparation.fit(inputs, ~is_validation, list(self.categorical))
         config = model_config(
             self.get_params(deep=False),
@@ -162,7 +165,7 @@ class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         """
         check_is_fitted(self, "trained_")
         inputs = self._read(X, reset=False)
-        ids = _ids(X, inputs.num_samples) if sample_ids is None else list(sample_ids)
+        ids = ids_of(X, inputs.num_samples) if sample_ids is None else list(sample_ids)
         labels = None if y is None else self._encode_labels(y, inputs.num_samples)
         with tempfile.TemporaryDirectory(prefix="i2moe-") as folder:
             samples = self._samples(inputs, Path(folder))
@@ -233,36 +236,6 @@ class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         inputs = self._read(X, reset=False)
         with tempfile.TemporaryDirectory(prefix="i2moe-") as folder:
             return self.trained_.predict(self._samples(inputs, Path(folder))).logits
-
-    def _validation_rows(
-        self,
-        num_samples: int,
-        task: Task,
-        labels: NDArray[Any],
-        groups: Any,
-        validation: Any,
-        seed: int,
-    ) -> NDArray[np.bool_]:
-        """Return which rows are the validation split [N].
-
-        Raises:
-            InputError: for rows that are not there, or all of them; a share that leaves nothing to either split.
-        """
-        if validation is not None:
-            chosen = np.zeros(num_samples, bool)
-            try:
-                chosen[np.asarray(validation)] = True
-            except IndexError as error:
-                raise InputError(
-                    f"validation: a mask of {num_samples} rows, or numbers below that ({error})"
-                ) from error
-        else:
-            if not 0 < self.validation_fraction < 1:
-                raise InputError(f"validation_fraction {self.validation_fraction}: allowed are shares between 0 and 1")
-            chosen = draw_validation(task, labels, groups, self.validation_fraction, seed)
-        if chosen.all() or not chosen.any():
-            raise InputError("validation: training and validation need one sample each at least")
-        return chosen
 
     def _class_weights(self, task: Task, labels: NDArray[Any]) -> list[float] | None:  # noqa: ARG002
         """Return the weight of each class, in order."""
@@ -404,70 +377,6 @@ def _checked_labels(estimator: BaseEstimator, y: Any, num_samples: int) -> NDArr
     return given
 
 
-def draw_validation(
-    task: Task,
-    labels: NDArray[Any],
-    groups: Any,
-    share: float,
-    seed: int,
-) -> NDArray[np.bool_]:
-    """Draw the validation rows [N]: whole groups, or a share of each class that leaves one sample to train.
-
-    Examples:
-        >>> int(draw_validation("binary", np.array([0, 0, 0, 0, 1, 1]), None, 0.5, 0).sum())
-        3
-    """
-    generator = np.random.default_rng(seed)
-    chosen = np.zeros(len(labels), bool)
-    if groups is not None:
-        check_consistent_length(labels, groups)
-        names, own = np.unique(np.asarray(groups), return_inverse=True)
-        count = min(max(1, round(share * len(names))), len(names) - 1)
-        return np.isin(own, generator.permutation(len(names))[:count])
-    strata = labels if task in ("binary", "multiclass") else np.zeros(len(labels), np.int64)
-    for stratum in np.unique(strata):
-        rows = generator.permutation(np.flatnonzero(strata == stratum))
-        chosen[rows[: min(round(share * len(rows)), len(rows) - 1)]] = True
-    if not chosen.any():  # few of each class: one of the most frequent one
-        chosen[int(np.flatnonzero(strata == np.bincount(strata).argmax())[-1])] = True
-    return chosen
-
-
-def write_cohort(
-    path: Path,
-    task: Task,
-    classes: list[str],
-    modalities: list[str],
-    labels: NDArray[Any],
-    is_validation: NDArray[np.bool_],
-) -> None:
-    """Write a cohort by the data contract, whose rows are the samples in order."""
-    width = len(str(len(labels)))
-    ids = [f"{row:0{width}d}" for row in range(len(labels))]
-    table: dict[str, Any] = {"sample_id": ids, "group_id": ids, "split": np.where(is_validation, "validation", "train")}
-    if task == "multilabel":
-        table |= {f"label_{name}": labels[:, index] for index, name in enumerate(classes)}
-    else:
-        table["label"] = labels if task == "regression" else np.array(classes, object)[labels]
-    pd.DataFrame(table).to_csv(path, index=False)
-    counts = {"train": int((~is_validation).sum()), "validation": int(is_validation.sum())}
-    description = CohortDescription(
-        dataset="estimator",
-        task=task,
-        classes=classes,
-        modalities=modalities,
-        licence="restricted",
-        samples_in_raw_data=len(labels),
-        removed={},
-        flow=[],
-        samples=len(labels),
-        split="by shares",
-        groups=len(labels),
-        splits={name: SplitCounts(samples=count) for name, count in counts.items()},
-    )
-    path.with_suffix(".json").write_text(description.to_json(), encoding="utf-8")
-
-
 def open_run(folder: str | Path, accelerator: str = "auto") -> I2MoEClassifier | I2MoERegressor:
     """Open a model that the pipeline trained, all seeds, as a fitted estimator.
 
@@ -487,14 +396,3 @@ def open_run(folder: str | Path, accelerator: str = "auto") -> I2MoEClassifier |
     if isinstance(estimator, I2MoEClassifier):
         estimator.classes_ = np.array(trained.signature.classes)
     return estimator
-
-
-def _is_seed(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
-def _ids(x: Any, num_samples: int) -> list[Any]:
-    """Return the index of a frame, or of the first frame of a dict, else row numbers."""
-    parts = list(x.values()) if isinstance(x, Mapping) else [x]
-    frames = [own for own in parts if isinstance(own, pd.DataFrame)]
-    return frames[0].index.tolist() if frames else list(range(num_samples))

@@ -97,14 +97,20 @@ def _extract(content: bytes, folder: Path) -> None:
     """Write the members of an archive into a folder, those alone that belong into it."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-            if size <= len(content):
-                for member in archive.namelist():
-                    if Path(member).name == member:
-                        (folder / member).write_bytes(archive.read(member))
+            _require_unpacked(archive, len(content))
+            for member in archive.namelist():
+                if Path(member).name == member:
+                    (folder / member).write_bytes(archive.read(member))
+    except InputError:
+        raise
     except ZIP_ERRORS as error:
         raise InputError(f"it is no complete archive: {type(error).__name__}") from error
-    if size > len(content):
+
+
+def _require_unpacked(archive: zipfile.ZipFile, stored: int) -> None:
+    """Refuse members that are packed, before they are in memory."""
+    size = sum(member.file_size for member in archive.infolist())
+    if size > stored:
         raise InputError(f"its members are packed, which `save` does not do, and have {size / 1e6:.0f} MB")
 
 

@@ -267,3 +267,10 @@ def _refuse_non_finite(place: str, values: NDArray[Any]) -> None:
     bad = int((~np.isfinite(values)).any(axis=1).sum())
     if bad:
         raise InputError(f"{place}: {bad} rows hold NaN or infinity: impute them, or leave whole samples out")
+
+
+def ids_of(x: Any, num_samples: int) -> list[Any]:
+    """Return the index of a frame, or of the first frame of a dict, else row numbers."""
+    parts = list(x.values()) if isinstance(x, Mapping) else [x]
+    frames = [own for own in parts if isinstance(own, pd.DataFrame)]
+    return frames[0].index.tolist() if frames else list(range(num_samples))
