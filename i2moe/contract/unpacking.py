@@ -29,6 +29,11 @@ BLOCK = 2**20  # bytes that are read at a time
 REMEDY = "make it again, or unpack it yourself if it is meant to be so"
 
 
+def allowed(stored: int) -> int:
+    """Return how many bytes of memory a file may take that has so many."""
+    return MOST_UNPACKED * stored + SPARE
+
+
 def check_unpacked(path: Path, size: int, name: str = "") -> None:
     """Refuse a file that says it holds far more bytes than it has: to read them would take the machine's memory.
 
@@ -41,10 +46,9 @@ def check_unpacked(path: Path, size: int, name: str = "") -> None:
         InputError: naming both sizes.
     """
     stored = path.stat().st_size
-    if size > MOST_UNPACKED * stored + SPARE:
-        raise InputError(
-            f"{name or path} has {stored / 1e6:.0f} MB, and arrays of {size / 1e6:.0f} MB: save it again, without "
-            "compression"
+    if size > allowed(stored):
+        raise _too_large(
+            name or str(path), stored, f"arrays of {size / 1e6:.0f} MB: save it again, without compression"
         )
 
 
@@ -56,9 +60,11 @@ def check_columns_size(path: Path, size: int) -> None:
     """
     stored = path.stat().st_size
     if size > MOST_TABLE * stored + SPARE_COLUMNS:
-        raise InputError(
-            f"{path} has {stored / 1e6:.0f} MB, and a table of {size / 1e6:.0f} MB: save numbers in smaller types"
-        )
+        raise _too_large(str(path), stored, f"a table of {size / 1e6:.0f} MB: save numbers in smaller types")
+
+
+def _too_large(name: str, stored: int, held: str) -> InputError:
+    return InputError(f"{name} has {stored / 1e6:.0f} MB, and {held}")
 
 
 def check_containers(text: str) -> None:
@@ -67,7 +73,7 @@ def check_containers(text: str) -> None:
     Raises:
         ValueError: saying so.
     """
-    if CONTAINER * (text.count("[") + text.count("{")) > MOST_UNPACKED * len(text) + SPARE:
+    if CONTAINER * (text.count("[") + text.count("{")) > allowed(len(text)):
         raise ValueError("it has little but empty lists and objects")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from i2moe.base.errors import InputError
-from i2moe.contract.unpacking import MOST_UNPACKED, SPARE, check_unpacked
+from i2moe.contract.unpacking import allowed, check_unpacked
 from stages.shared.processes import START
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def try_out(path: Path, read: Callable[[], object]) -> None:
     """
     seconds = SECONDS + path.stat().st_size / BYTES_PER_SECOND
     start: Any = multiprocessing.get_context(START).Process  # type: ignore[attr-defined]  # of every context
-    memory = MOST_UNPACKED * path.stat().st_size + SPARE
+    memory = allowed(path.stat().st_size)
     child = start(target=_read, args=(read, seconds, memory), daemon=True)
     child.start()
     child.join()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
-from i2moe.contract.unpacking import BLOCK, MOST_UNPACKED, SPARE, open_gzip
+from i2moe.contract.unpacking import BLOCK, MOST_UNPACKED, allowed, open_gzip
 from i2moe.preparation.fitted import Fitted
 from stages.shared.features import fitted_on_train
 
@@ -131,7 +131,7 @@ def _check(path: Path, sign: bytes) -> None:
     """
     with open_gzip(path, MOST_UNPACKED) if path.suffix == ".gz" else path.open("rb") as stream:
         words, size = (int(number) for number in stream.readline(HEAD).split())
-        if size > MOST_DIMENSIONS or words * (BYTES_PER_WORD + 4 * size) > MOST_UNPACKED * path.stat().st_size + SPARE:
+        if size > MOST_DIMENSIONS or words * (BYTES_PER_WORD + 4 * size) > allowed(path.stat().st_size):
             raise ValueError("more vectors than the file can hold")
         while block := stream.read(BLOCK):
             if len(block) == BLOCK and sign not in block:

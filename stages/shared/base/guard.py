@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from i2moe.base.errors import InputError, numbered
 
@@ -107,19 +107,26 @@ def _are_ancestors(pids: list[int]) -> bool:
         return False
 
 
-def _locks() -> dict[str, dict[str, set[int]]]:
-    """Return what is read and written: by path, ids of the DVC processes that do. DVC keeps its runs apart by it."""
+class Locks(NamedTuple):
+    """By which DVC keeps its runs apart: the ids of its processes that read and write each path."""
+
+    read: dict[str, set[int]]
+    write: dict[str, int]
+
+
+def _locks() -> Locks:
+    """Return the locks of all runs of DVC; none while it does not run, or writes them."""
     try:
         locks = json.loads((DVC_FOLDER / "tmp/rwlock").read_bytes())
-        return {
-            "read": {path: {reader["pid"] for reader in readers} for path, readers in locks["read"].items()},
-            "write": {path: {writer["pid"]} for path, writer in locks["write"].items()},
-        }
-    except (OSError, ValueError, KeyError, TypeError):  # DVC does not run, or is writing
-        return {"read": {}, "write": {}}
+        return Locks(
+            read={path: {reader["pid"] for reader in readers} for path, readers in locks["read"].items()},
+            write={path: writer["pid"] for path, writer in locks["write"].items()},
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return Locks({}, {})
 
 
-def _up_to_dvc(locks: dict[str, dict[str, set[int]]]) -> list[int]:
+def _up_to_dvc(locks: Locks) -> list[int]:
     """Return the process ids of those that started this one, up to DVC; the parent where none is DVC.
 
     There is a shell between, unless it makes way for the last of its commands: bash does, others do not.
@@ -131,18 +138,18 @@ def _up_to_dvc(locks: dict[str, dict[str, set[int]]]) -> list[int]:
         process = psutil.Process().parent()
         while process:
             ancestors.append(process.pid)
-            if {process.pid} in locks["write"].values():
+            if process.pid in locks.write.values():
                 return ancestors
             process = process.parent()
     return [PARENT]
 
 
-def _dependencies(locks: dict[str, dict[str, set[int]]], dvc: int) -> list[Path]:
+def _dependencies(locks: Locks, dvc: int) -> list[Path]:
     """Return the files and folders that the running stage depends on; none of a stage run by hand.
 
     DVC hashes them again when the stage has ended, and takes the result for what its outputs were made of.
     """
-    return [Path(path) for path, readers in locks["read"].items() if dvc in readers and path not in locks["write"]]
+    return [Path(path) for path, readers in locks.read.items() if dvc in readers and path not in locks.write]
 
 
 def _states(paths: list[Path]) -> dict[str, tuple[int, ...]]:

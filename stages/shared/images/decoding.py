@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from i2moe.base.errors import InputError, numbered, unquoted
-from i2moe.contract.unpacking import MOST_UNPACKED, SPARE
+from i2moe.contract.unpacking import allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ def _check_size(image: "Image.Image") -> None:
 def _check_memory(image: "Image.Image", stored: int) -> None:
     """Refuse an image of few bytes and many pixels, before they are decoded."""
     needed = (BYTES_TRANSPARENT if image.has_transparency_data else BYTES) * image.width * image.height
-    if needed > MOST_UNPACKED * stored + SPARE:
+    if needed > allowed(stored):
         raise ValueError(f"{image.width} x {image.height} pixels are too many for {stored} bytes")
 
 

@@ -115,7 +115,7 @@ def test_an_image_of_few_bytes_and_many_pixels(tmp_path, monkeypatch, mode):
     path = tmp_path / "own.png"
     Image.new(mode, (300, 300)).save(path)
     decoding.opened(path, (9, 9), lambda image: image.copy(), "again")
-    monkeypatch.setattr(decoding, "SPARE", 800_000)
+    lower_limits(monkeypatch, spare=800_000)
     with pytest.raises(InputError, match=r"cannot be decoded \(300 x 300 pixels are too many for \d+ bytes\): again"):
         decoding.opened(path, (9, 9), lambda image: image.copy(), "again")
 

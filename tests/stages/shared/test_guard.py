@@ -21,7 +21,7 @@ from stages.shared.base import guard
 
 guard.WATCH_SECONDS = 0.01
 {prepare}
-locks = {{"read": {{}}, "write": {{"data": {{psutil.Process().parent().ppid()}}}}}}
+locks = guard.Locks({{}}, {{"data": psutil.Process().parent().ppid()}})
 {begin}
 ancestors = guard._up_to_dvc(locks)
 guard.end_with(ancestors)
