@@ -13,13 +13,14 @@ from i2moe.metrics import LABEL_PREFIX, arrow, lead_metric
 from stages.report import charts
 from stages.report.consistency import check_explained
 from stages.report.experts import ExpertRow, expert_rows
-from stages.report.explanations import EXPLANATIONS, Shown
+from stages.report.explanations import EXPLANATIONS
 from stages.report.findings import find, less_forward_findings, no_signal_findings, no_vanilla_findings
 from stages.report.layout import ReadingTable, difference_cell, records, score_cell
 from stages.report.overview import Overview, overview
 from stages.report.planted import expected_terms, planted_table, term_words
 from stages.report.readings import Explanations, reading_tables
 from stages.report.samples import Samples, pack_samples, token_findings, without_each
+from stages.report.shown import Shown
 from stages.report.tables import Tables, add_table
 from stages.report.tokens import planted_pairs
 from stages.report.training import changed_settings, confusion

@@ -8,7 +8,7 @@ import pytest
 from i2moe.explain.ability import AT_CHANCE, KNOWS, UNCLEAR
 from i2moe.metrics import arrow
 from stages.report.charts import coalitions_chart
-from stages.report.explanations import EXPLANATIONS, mean_by_metric
+from stages.report.explanations import EXPLANATIONS
 from stages.report.findings import (
     agreement_findings,
     at_chance_findings,
@@ -23,6 +23,7 @@ from stages.report.findings import (
     weight_findings,
 )
 from stages.report.layout import difference_cell, score_cell
+from stages.report.of_modalities import mean_by_metric
 from stages.report.sections import difference_rows
 from stages.report.tables import markdown
 from stages.shared.scores import score_table, write_scores
