@@ -3,31 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from small_training import config
 
 from i2moe.base.errors import InputError
 from i2moe.checkpoints import save
 from i2moe.data import FeatureSet, SampleSet
 from i2moe.inference import load, predict, predict_samples
-from i2moe.model.config import ModelConfig
 from i2moe.signature import Signature
 from i2moe.training import Hardware, fit
 
-CONFIG = ModelConfig.model_validate(
-    {
-        "encoder": "mlp",
-        "encoder_dim": 8,
-        "num_patches": 2,
-        "hidden_dim": 8,
-        "dropout": 0.1,
-        "fusion": {"method": "mult", "num_layers": 1, "num_heads": 2},
-        "interaction": {"loss_weight": 0.1},
-        "reweighting": {"hidden_dim": 8, "num_layers": 2, "temperature": 1.0},
-        "learning_rate": 1e-3,
-        "batch_size": 16,
-        "epochs": 1,
-        "selection": "loss",
-    }
-)
+CONFIG = config(encoder_dim=8, learning_rate=1e-3, epochs=1)
 
 
 def leave_out(folder, name, rows):

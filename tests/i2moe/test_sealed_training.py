@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from small_training import ALONE, CPU, config
 
 from i2moe.checkpoints import save
 from i2moe.data import FeatureSet
 from i2moe.inference import listen, load, predict, prune, scaled_labels
-from i2moe.model.config import ModelConfig
-from i2moe.training import Hardware, fit
+from i2moe.training import fit
 from stages.explain.explained import Explained
 from stages.explain.methods import METHODS
 from stages.explain.tokens import TOKEN_METHODS
@@ -26,21 +26,9 @@ NAMES = ["uniqueness_first", "uniqueness_second", "synergy", "redundancy"]
 
 
 def train(features, folder, mixture, **changes):
-    settings = {
-        "encoder": "mlp",
-        "encoder_dim": 16,
-        "num_patches": 2,
-        "hidden_dim": 8,
-        "dropout": 0.1,
-        "fusion": {"method": "mult", "num_layers": 1, "num_heads": 2},
-        "learning_rate": 1e-2,
-        "batch_size": 16,
-        "epochs": 3,
-        "selection": "loss",
-    }
-    config = ModelConfig.model_validate(settings | mixture | changes)
-    save(fit(features, config, 0, folder=folder / "run", hardware=Hardware(accelerator="cpu")), folder / "0.ckpt")
-    return load(features, config, folder / "0.ckpt", torch.device("cpu"))
+    own = config(**(ALONE | mixture | changes))
+    save(fit(features, own, 0, folder=folder / "run", hardware=CPU), folder / "0.ckpt")
+    return load(features, own, folder / "0.ckpt", torch.device("cpu"))
 
 
 @pytest.mark.parametrize("task", ["multiclass", "binary", "multilabel", "regression"])

@@ -1,12 +1,15 @@
 """Models of token sequences from a dataset to their explanations; one modality is a sequence of unequal lengths."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+import small_training
 import torch
 from sklearn.datasets import load_breast_cancer
+from small_training import ALONE, CPU
 
 from i2moe.checkpoints import curves_of, save
 from i2moe.data import FeatureSet
@@ -16,12 +19,10 @@ from i2moe.explain.latents import expert_latents, mean_latents
 from i2moe.explain.optimum import role_losses
 from i2moe.explain.similarity import cka_matrix
 from i2moe.inference import build_for, load, mean_tokens, predict
-from i2moe.model.config import ModelConfig
 from i2moe.model.tokens import values_of
 from i2moe.selection import compute_metrics
-from i2moe.training import Hardware, fit
+from i2moe.training import fit
 
-CPU = Hardware("cpu")
 STEPS = 6
 DENSE = {"method": "dense", "num_layers": 1, "num_heads": 2}
 GSHARD = DENSE | {"method": "gshard", "num_experts": 3, "capacity_factor": 1.2, "balance_weight": 0.01}
@@ -44,19 +45,7 @@ MODELS = {
 }
 
 
-def config(**changes):
-    settings = {
-        "encoder": "token",
-        "encoder_dim": 16,
-        "num_patches": 2,
-        "hidden_dim": 8,
-        "dropout": 0.1,
-        "learning_rate": 1e-2,
-        "batch_size": 16,
-        "epochs": 2,
-        "selection": "loss",
-    }
-    return ModelConfig.model_validate(settings | changes)
+config = partial(small_training.config, **ALONE, encoder="token", epochs=2)
 
 
 @pytest.fixture

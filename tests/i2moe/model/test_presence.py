@@ -1,7 +1,10 @@
 """Samples that lack a modality: what stands for it, who has weight, and that nothing changes where all is present."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+import small_training
 import torch
 from torch.testing import assert_close
 
@@ -12,30 +15,12 @@ from i2moe.explain.additive import additive_projection
 from i2moe.explain.coalitions import coalition_logits
 from i2moe.explain.optimum import role_losses
 from i2moe.inference import load, mean_tokens, predict
-from i2moe.model.config import ModelConfig
 from i2moe.model.multimodal import build_model
 from i2moe.model.tokens import Padded, values_of
 from i2moe.training import Hardware, fit
 
 SHAPES = {"vector": (6,), "sequence": (4, 3), "image": (2, 3, 3)}
-
-
-def config(**own):
-    settings = {
-        "encoder": "mlp",
-        "encoder_dim": 8,
-        "num_patches": 2,
-        "hidden_dim": 8,
-        "dropout": 0.0,
-        "fusion": {"method": "mult", "num_layers": 1, "num_heads": 2},
-        "interaction": {"loss_weight": 0.5},
-        "reweighting": {"hidden_dim": 8, "num_layers": 2, "temperature": 1.0},
-        "learning_rate": 1e-2,
-        "batch_size": 16,
-        "epochs": 2,
-        "selection": "loss",
-    }
-    return ModelConfig.model_validate(settings | own)
+config = partial(small_training.config, encoder_dim=8, dropout=0.0, interaction={"loss_weight": 0.5}, epochs=2)
 
 
 def model_of(kind="vector", absent=("b",), **own):
