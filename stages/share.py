@@ -91,11 +91,15 @@ def out_of_date(repo: "Repo", stages: list["Stage"]) -> str | None:
 
 
 def restriction(dataset: str, params: Params) -> str | None:
-    """Return why a dataset may not be shared by its licence, or nothing."""
+    """Return why a dataset may not be shared by its licence, or nothing.
+
+    It is open only where its settings and its cohort both say so: what a file says can be edited.
+    """
     cohort = CohortDescription.read(paths.cohort(dataset).with_suffix(".json"))
     raw = Path(params.data.raw()[dataset])
     is_synthetic = params.is_synthetic(dataset) and cohort.planted is not None and read_planted(raw) is not None
-    return None if cohort.licence == "open" or is_synthetic else "its licence is restricted"
+    is_open = cohort.licence == params.data.blocks()[dataset].licence == "open"
+    return None if is_open or is_synthetic else "its licence is restricted"
 
 
 def pull(repo: "Repo", remote: str, params: Params) -> None:

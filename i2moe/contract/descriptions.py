@@ -11,7 +11,7 @@ from i2moe.base.strict import Count, FileStem, Positive
 from i2moe.contract.json_file import Description
 from i2moe.contract.masks import unpack_mask
 from i2moe.contract.planted import Planted
-from i2moe.contract.task import Task
+from i2moe.contract.task import Licence, Task
 
 
 class SplitCounts(Description):
@@ -30,7 +30,7 @@ class CohortDescription(Description):
     task: Task
     classes: list[str]  # in the order of the logits; none for regression
     modalities: Annotated[list[FileStem], Field(min_length=1)]  # in the order of the token tensors
-    licence: Literal["open", "restricted"]
+    licence: Licence
     samples_in_raw_data: Count
     removed: dict[str, Count]
     flow: list[dict[str, str | int]]  # the same step by step, where the dataset counts it so

@@ -1,5 +1,6 @@
-"""The kinds of task."""
+"""The kinds of task and of licence."""
 
 from typing import Literal
 
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
+Licence = Literal["open", "restricted"]

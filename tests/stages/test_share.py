@@ -14,11 +14,11 @@ PLANTED = Planted(synthetic=True, rule="a rule", terms=[])
 RESTRICTED = "its licence is restricted"
 
 
-def cohort(licence, planted=None):
-    """Write the description of MIMIC's cohort."""
+def cohort(dataset, licence, planted=None):
+    """Write the description of a cohort."""
     counts = SplitCounts(samples=1, classes={"survived": 1, "died": 0})
     description = CohortDescription(
-        dataset="mimic",
+        dataset=dataset,
         task="binary",
         classes=["survived", "died"],
         modalities=["lab", "note"],
@@ -32,14 +32,14 @@ def cohort(licence, planted=None):
         splits=dict.fromkeys(("train", "validation", "test"), counts),
         planted=planted,
     )
-    path = Path("data/cohorts/mimic.json")
+    path = Path(f"data/cohorts/{dataset}.json")
     path.parent.mkdir(parents=True)
     path.write_text(description.to_json())
 
 
 def params(raw, planted=None):
     """Write the parameters, and the raw files as far as they say what is planted; return the parameters."""
-    write_params(Path("params.yaml"), settings=(f"data.mimic.raw={raw}",))
+    write_params(Path("params.yaml"), settings=(f"data.{Path(raw).name}.raw={raw}",))
     Path(raw).mkdir(parents=True)
     if planted:
         (Path(raw) / "planted.json").write_text(planted.to_json())
@@ -49,7 +49,9 @@ def params(raw, planted=None):
 @pytest.mark.parametrize(
     ("licence", "in_cohort", "raw", "in_raw", "reason"),
     [
-        ("open", None, "data/raw/mimic", None, None),
+        ("open", None, "data/raw/enrico", None, None),
+        ("restricted", None, "data/raw/enrico", None, RESTRICTED),
+        ("open", None, "data/raw/mimic", None, RESTRICTED),  # the cohort was edited, and given to DVC
         ("restricted", None, "data/raw/mimic", None, RESTRICTED),
         ("restricted", PLANTED, "data/synthetic/mimic", PLANTED, None),
         ("restricted", PLANTED, "data/raw/mimic", PLANTED, RESTRICTED),  # planted.json copied beside real files
@@ -61,5 +63,6 @@ def test_open_data_may_be_shared_and_restricted_ones_only_where_all_says_that_th
     tmp_path, monkeypatch, licence, in_cohort, raw, in_raw, reason
 ):
     monkeypatch.chdir(tmp_path)
-    cohort(licence, in_cohort)
-    assert restriction("mimic", params(raw, in_raw)) == reason
+    dataset = Path(raw).name
+    cohort(dataset, licence, in_cohort)
+    assert restriction(dataset, params(raw, in_raw)) == reason

@@ -28,7 +28,7 @@ def cohort() -> None:
             task=Settings.task,
             classes=CLASSES,
             modalities=list(settings.modalities),
-            licence="restricted",
+            licence=settings.licence,
             sample_ids=subjects["sample_id"].to_numpy(str),
             labels=subjects["diagnosis"].to_numpy(int),
             num_raw=num_raw,

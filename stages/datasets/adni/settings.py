@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from i2moe.base.strict import OnceEach, Positive, Strict, in_order
-from i2moe.contract.task import Task
+from i2moe.contract.task import Licence, Task
 
 Modality = Literal["image", "genetic", "clinical", "biospecimen"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -78,6 +78,7 @@ class BiospecimenSettings(TablesSettings):
 class Settings(Strict):
     """ADNI."""
 
+    licence: ClassVar[Licence] = "restricted"
     task: ClassVar[Task] = "multiclass"
 
     raw: str

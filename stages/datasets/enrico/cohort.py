@@ -40,7 +40,7 @@ def cohort() -> None:
             task=Settings.task,
             classes=classes.tolist(),
             modalities=list(settings.modalities),
-            licence="open",
+            licence=settings.licence,
             sample_ids=table["sample_id"].to_numpy(str),
             labels=labels,
             num_raw=len(raw),

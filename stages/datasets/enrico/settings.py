@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from i2moe.base.strict import OnceEach, Positive, Strict, in_order
-from i2moe.contract.task import Task
+from i2moe.contract.task import Licence, Task
 
 Modality = Literal["screenshot", "wireframe"]
 AugmentationName = Literal["horizontal_flip", "crop", "colour"]
@@ -39,6 +39,7 @@ class ImageSettings(Strict):
 class Settings(Strict):
     """ENRICO."""
 
+    licence: ClassVar[Licence] = "open"
     task: ClassVar[Task] = "multiclass"
 
     raw: str

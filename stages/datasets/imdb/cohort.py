@@ -29,7 +29,7 @@ def cohort() -> None:
             task=Settings.task,
             classes=classes,
             modalities=list(settings.modalities),
-            licence="restricted",
+            licence=settings.licence,
             sample_ids=movies["movie_id"].to_numpy(str),
             labels=multi_hot(movies["genres"], classes),
             num_raw=len(table),

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 from pydantic import Field
 
 from i2moe.base.strict import Positive, Strict, in_order
-from i2moe.contract.task import Task
+from i2moe.contract.task import Licence, Task
 
 Modality = Literal["plot", "poster"]
 
@@ -36,6 +36,7 @@ class PosterSettings(Strict):
 class Settings(Strict):
     """MM-IMDb."""
 
+    licence: ClassVar[Licence] = "restricted"
     task: ClassVar[Task] = "multilabel"
 
     raw: str

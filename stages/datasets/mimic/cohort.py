@@ -45,7 +45,7 @@ def cohort() -> None:
             task=Settings.task,
             classes=CLASSES,
             modalities=list(settings.modalities),
-            licence="restricted",
+            licence=settings.licence,
             sample_ids=index["sample_id"].to_numpy(str),
             labels=dies_within(index, settings.cohort.mortality_days),
             num_raw=num_patients,

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 from pydantic import Field
 
 from i2moe.base.strict import OnceEach, Positive, Strict, in_order
-from i2moe.contract.task import Task
+from i2moe.contract.task import Licence, Task
 
 Modality = Literal["lab", "note", "code"]
 Seed = Annotated[int, Field(ge=0)]
@@ -55,6 +55,7 @@ class CodeSettings(Strict):
 class Settings(Strict):
     """MIMIC-IV."""
 
+    licence: ClassVar[Licence] = "restricted"
     task: ClassVar[Task] = "binary"
 
     raw: str

@@ -24,7 +24,7 @@ def cohort() -> None:
             task=settings.task,
             classes=["NotHate", "Hate"] if settings.labels == "hate" else list(LABELS),
             modalities=list(settings.modalities),
-            licence="restricted",
+            licence=settings.licence,
             sample_ids=table["tweet_id"].to_numpy(str),
             labels=table["label"].to_numpy(),
             num_raw=len(raw),

@@ -1,11 +1,11 @@
 """The settings under data.mmhs and synthetic.mmhs: every choice that turns MMHS150K's files into samples."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
 from i2moe.base.strict import Positive, Seed, Strict, in_order
-from i2moe.contract.task import Task
+from i2moe.contract.task import Licence, Task
 
 Modality = Literal["tweet", "image", "ocr"]
 
@@ -20,6 +20,8 @@ class ImageSettings(Strict):
 
 class Settings(Strict):
     """MMHS150K."""
+
+    licence: ClassVar[Licence] = "restricted"
 
     raw: str
     modalities: Annotated[list[Modality], Field(min_length=1), in_order(get_args(Modality))]

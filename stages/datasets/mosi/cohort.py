@@ -52,7 +52,7 @@ def select(utterances: Utterances, settings: Settings) -> Cohort:
         task=settings.task,
         classes=[],
         modalities=list(settings.modalities),
-        licence="restricted",
+        licence=settings.licence,
         sample_ids=utterances.sample_id[rows],
         groups=utterances.video[rows],
         labels=utterances.label[rows],

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 from pydantic import Field
 
 from i2moe.base.strict import Positive, Strict, in_order
-from i2moe.contract.task import Task
+from i2moe.contract.task import Licence, Task
 
 Modality = Literal["vision", "audio", "text"]
 MODALITIES = get_args(Modality)
@@ -14,6 +14,7 @@ MODALITIES = get_args(Modality)
 class Settings(Strict):
     """CMU-MOSI."""
 
+    licence: ClassVar[Licence] = "restricted"
     task: ClassVar[Task] = "regression"
 
     raw: str

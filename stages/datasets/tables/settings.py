@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import Positive, Seed, Strict, nearest
-from i2moe.contract.task import Task
+from i2moe.contract.task import Licence, Task
 from stages.shared.base.params import load_block
 
 ModalityName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -128,7 +128,7 @@ class TableParams(Strict):
     label: str | list[str]
     task: Task
     classes: list[ClassName] | None = None
-    licence: Literal["open", "restricted"] = "restricted"
+    licence: Licence = "restricted"
     incomplete: Literal["drop", "keep"] = "drop"  # samples that lack a modality
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None  # of CSV files; none: recognised
     encoding: str = "utf-8"  # of CSV files

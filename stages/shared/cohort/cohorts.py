@@ -12,7 +12,7 @@ from i2moe.base.errors import InputError
 from i2moe.contract.cohort import SPLITS
 from i2moe.contract.descriptions import CohortDescription, SplitCounts
 from i2moe.contract.planted import read_planted
-from i2moe.contract.task import Task
+from i2moe.contract.task import Licence, Task
 from stages.shared.base import paths
 from stages.shared.base.params import load_block
 from stages.shared.cohort.shares import SplitParams
@@ -37,7 +37,7 @@ class Cohort:
     task: Task
     classes: list[str]
     modalities: list[str]
-    licence: Literal["open", "restricted"]
+    licence: Licence
     sample_ids: NDArray[np.str_]
     labels: NDArray[Any]
     num_raw: int
