@@ -21,6 +21,7 @@ TABLES = "stages/datasets/tables/dvc.yaml"
 SHARE = [sys.executable, "-m", "stages.share"]
 FORGET = [sys.executable, "-m", "stages.forget", "restricted"]
 ROWS = 3  # of features, whose bytes are searched for: no other data have the same
+SAID = "said.log"  # all that the runs printed
 KILLED = EXPERIMENTS / "tmp7d_x"  # the folder of an experiment that was killed
 OF_WDBC = [
     *(f"pipelines/{stage}/dvc.yaml:{stage}@wdbc-i2moe-mult" for stage in ("evaluate", "explain")),
@@ -71,10 +72,12 @@ def ran(tmp_path_factory, environment):
     run(["git", "init", "--quiet"], folder, environment)
     run(["git", "add", "--all"], folder, environment)
     run(["git", "commit", "--quiet", "--message", "two datasets"], folder, environment)
-    run([str(DVC), "exp", "run", "--name", "together"], folder, environment)
+    said = [run([str(DVC), "exp", "run", "--name", "together"], folder, environment)]
     with edited(folder, restricted_alone):
-        run([str(DVC), "exp", "run", "--name", "alone", f"{TABLES}:features@restricted"], folder, environment)
-    run([str(DVC), "repro"], folder, environment)
+        target = f"{TABLES}:features@restricted"
+        said.append(run([str(DVC), "exp", "run", "--name", "alone", target], folder, environment))
+    said.append(run([str(DVC), "repro"], folder, environment))
+    (folder / SAID).write_text("\n".join(said))
     leave_behind(folder, environment)
     return folder
 
@@ -109,10 +112,13 @@ def test_the_search_finds_what_is_there(before):
     } <= names
 
 
-def test_no_byte_of_it_is_in_reports_lock_files_metrics_or_git(before):
+def test_no_byte_of_it_is_outside_of_data_results_and_the_cache_nor_in_metrics_plots_or_what_runs_print(before, ran):
     names = set().union(*before.values())
-    assert not [name for name in names if name.startswith(("reports/", ".git/", "results/metrics", "results/plots"))]
-    assert not [name for name in names if name.endswith(("dvc.lock", ".log"))]
+    assert not [name for name in names if not name.startswith(("data/", "results/", ".dvc/cache/", f"{KILLED}/"))]
+    assert not [name for name in names if name.startswith(("results/metrics", "results/plots"))]
+    said = (ran / SAID).read_text()
+    assert "Running stage 'pipelines/train/dvc.yaml:train@restricted-i2moe-mult'" in said
+    assert (ran / "reports/index.html").exists()
 
 
 @pytest.fixture(scope="module")
@@ -249,16 +255,30 @@ def test_no_lock_file_and_no_entry_of_the_run_cache_names_it(ran, said, environm
     assert run([str(DVC), "exp", "list", "--all", "--name-only"], ran, environment).split() == ["together"]
 
 
-def test_the_other_dataset_is_as_it_was_and_nothing_of_it_runs(ran, said, others, environment):  # noqa: ARG001
-    assert len(others) > 20
-    assert {path: path.read_bytes() for path in others} == others
+@pytest.fixture(scope="module")
+def open_alone(ran, said, environment):  # noqa: ARG001 (after it)
+    """What a run says that has the open dataset alone, after a look that nothing of this one runs."""
     assert "Running stage" not in run([str(DVC), "repro", *OF_WDBC], ran, environment)
     write_params(ran, lambda params: params["run"].update(datasets=["wdbc"]))
-    output = run([str(DVC), "repro"], ran, environment)
-    stages = {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
+    return run([str(DVC), "repro"], ran, environment)
+
+
+def test_the_other_dataset_is_as_it_was_and_nothing_of_it_runs(ran, said, others, open_alone):  # noqa: ARG001
+    assert len(others) > 20
+    stages = {line.split("'")[1] for line in open_alone.splitlines() if line.startswith("Running stage")}
     assert stages == {"settings", "compare@wdbc", "report"}  # which depend on run.datasets
     assert (ran / "reports/index.html").exists()
     assert {path: path.read_bytes() for path in others} == others
+
+
+def test_a_report_of_open_datasets_is_sent_and_pulled(ran, remote, open_alone, environment, tmp_path):  # noqa: ARG001
+    assert "report: the remote has all" in run([*SHARE, "push", "team"], ran, environment)
+    run(["git", "add", "--all"], ran, environment)
+    run(["git", "commit", "--quiet", "--message", "open alone"], ran, environment)
+    folder = tmp_path / "clone"
+    run(["git", "clone", "--quiet", str(ran), str(folder)], ran, environment)
+    assert "report: 1 of 1 outputs are here" in run([*SHARE, "pull", "team"], folder, environment)
+    assert (folder / "reports/index.html").read_bytes() == (ran / "reports/index.html").read_bytes()
 
 
 def test_a_dataset_of_which_there_is_nothing_is_an_error(ran, said, environment):  # noqa: ARG001

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from i2moe.contract.descriptions import CohortDescription, SplitCounts
 from i2moe.contract.planted import Planted
@@ -11,6 +12,7 @@ from stages.share import restriction
 from tests.docs.documents import write_params
 
 PLANTED = Planted(synthetic=True, rule="a rule", terms=[])
+ROOT = Path(__file__).parents[2]
 RESTRICTED = "its licence is restricted"
 
 
@@ -66,3 +68,16 @@ def test_open_data_may_be_shared_and_restricted_ones_only_where_all_says_that_th
     dataset = Path(raw).name
     cohort(dataset, licence, in_cohort)
     assert restriction(dataset, params(raw, in_raw)) == reason
+
+
+def test_dvcs_own_push_sends_no_output_of_any_stage():
+    outputs = 0
+    for path in [ROOT / "dvc.yaml", *ROOT.glob("pipelines/*/dvc.yaml"), *ROOT.glob("stages/datasets/*/dvc.yaml")]:
+        for name, stage in YAML(typ="safe").load(path.read_text())["stages"].items():
+            own = stage.get("do", stage)
+            for output in [*own.get("outs", []), *own.get("metrics", []), *own.get("plots", [])]:
+                assert isinstance(output, dict), f"{path.relative_to(ROOT)}: {name}: {output} may be pushed"
+                ((place, options),) = output.items()
+                assert False in (options.get("push"), options.get("cache")), f"{name}: {place} may be pushed"
+                outputs += 1
+    assert outputs > 50
