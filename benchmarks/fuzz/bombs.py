@@ -8,7 +8,6 @@ import io
 import multiprocessing
 import os
 import tempfile
-import time
 import zipfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -336,13 +335,9 @@ def _explode(bomb: Bomb, sender: Connection) -> None:
         bomb.write()
         bomb.read()
         path = bomb.plant()
+        parser = Parser(bomb.name, bomb.write, bomb.read, (f"**/{path.name}",), raw.BY_NAME)
         size = path.stat().st_size
-        before, begin = worker.held(), time.perf_counter()
-        kind, what = worker.judge(
-            Parser(bomb.name, bomb.write, bomb.read, (path.name, f"**/{path.name}"), ("by name",))
-        )
-        seconds, memory = time.perf_counter() - begin, worker.peak() - before
-        sender.send(worker.Outcome(size, kind, what, seconds, memory, 10 * size + worker.MEMORY))
+        sender.send(worker.measure(parser, size, size))
 
 
 def outcome(bomb: Bomb) -> worker.Outcome:
