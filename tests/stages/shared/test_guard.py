@@ -60,6 +60,27 @@ def test_a_process_does_not_end_before_those_that_started_it(prepare, begin, abo
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
+ENDLESS = """
+import time
+from stages.shared.base.guard import PARENT, end_with
+end_with([PARENT])
+print("started", flush=True)
+time.sleep(60)
+"""
+KILLED = f"""
+import os, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {ENDLESS!r}], stdout=subprocess.PIPE, stderr=sys.stderr)
+child.stdout.readline()
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_process_ends_with_the_one_that_started_it():
+    # Of the child's, the parent's errors stay open until the child ends too: this waits for both.
+    done = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, timeout=50, check=False)
+    assert (done.returncode, done.stderr) == (-9, b"")
+
+
 @pytest.fixture
 def command(tmp_path, monkeypatch):
     """A function that makes this process run a command, in a project of DVC."""
