@@ -97,7 +97,7 @@ FILE = "a" * 200
     ("first", "second"),
     [(["a_b", "c"], ["a", "b_c"]), ([f"{FILE}1.csv"], [f"{FILE}2.csv"]), (["a\udcff"], ["a"])],
 )
-def test_the_same_command_waits_and_another_one_does_not(command, first, second):
+def test_the_same_command_is_refused_and_another_one_is_not(command, first, second):
     command(*first)
     with guard._alone():
         with pytest.raises(InputError, match=r"`python -m probe .* runs here already"), guard._alone():
@@ -110,14 +110,19 @@ def test_the_same_command_waits_and_another_one_does_not(command, first, second)
 STAGE = "from stages.shared.base.command import run\nrun(lambda: print('ran'), lambda: {rank})"
 
 
-@pytest.mark.parametrize("rank", [0, 1])
-def test_further_processes_of_one_run_are_not_the_same_command_twice(command, tmp_path, rank):
+# The second task of a job, which may also train a model of its own.
+TASK = {"SLURM_PROCID": "1", "SLURM_NTASKS": "2"}
+
+
+@pytest.mark.parametrize(
+    ("rank", "code", "said"), [(0, 1, "error: `python -m probe` runs here already"), (1, 0, "ran\n")]
+)
+def test_further_processes_of_one_run_are_not_the_same_command_twice(command, tmp_path, rank, code, said):
     (tmp_path / "probe.py").write_text(STAGE.format(rank=rank))
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}.", "SLURM_PROCID": "1", "SLURM_NTASKS": "2"}
+    environment = os.environ | TASK | {"PYTHONPATH": f"{ROOT}{os.pathsep}."}
     command()
     with guard._alone():
         words = [sys.executable, "-m", "probe"]
         done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    said = {0: (1, ""), 1: (0, "ran\n")}
-    assert (done.returncode, done.stdout) == said[rank], done.stderr
-    assert rank or "`python -m probe` runs here already" in done.stderr
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr
