@@ -13,13 +13,15 @@ def leaves_it_to_the_locale(node):
         return False
     options = {option.arg for option in node.keywords}
     is_text = node.func.attr in ("read_text", "write_text") or "text" in options
-    if node.func.attr == "open" and node.args and isinstance(node.args[0], ast.Constant):
-        is_text = "b" not in node.args[0].value
+    if node.func.attr == "open":
+        mode = node.args[0] if node.args else ast.Constant("r")
+        is_text = isinstance(mode, ast.Constant) and "b" not in mode.value
     return is_text and "encoding" not in options
 
 
 def test_no_text_file_has_the_encoding_of_the_locale():
-    assert any(leaves_it_to_the_locale(node) for node in ast.walk(ast.parse("path.open('w')")))
+    for call in ("path.open()", "path.open('w')", "path.read_text()", "subprocess.run(words, text=True)"):
+        assert any(map(leaves_it_to_the_locale, ast.walk(ast.parse(call))))
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in FILES

@@ -8,9 +8,8 @@ import io
 import multiprocessing
 import os
 import tempfile
-import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +23,13 @@ from benchmarks.fuzz import contract, raw, tables, worker
 from benchmarks.fuzz.parsers import Parser
 
 BLOCK, BLOCKS = 10**7, 100  # bytes of each of the repeated parts, and how many
+GIGABYTE = BLOCK * BLOCKS / 1e6  # in MB
+VECTORS = b"3000000 300\n"
+PATIENTS = b"subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod\n"
+LABEVENTS = (
+    b"labevent_id,subject_id,hadm_id,specimen_id,itemid,order_provider_id,charttime,storetime,value,valuenum,valueuom\n"
+)
+LABEVENT = b"1,10000007,20000016,1,50912,,2150-01-01 00:00:00,,1,1,mg/dL\n"
 HEADER = (
     "| file | size, MB | unpacked, MB | ends | seconds | most memory, MB | of what is allowed |\n" + "|---" * 7 + "|"
 )
@@ -91,7 +97,7 @@ def volume(path: str) -> Path:
     return gzipped(path, header.binaryblock + bytes(4), b"\0")
 
 
-def parquet(path: str, columns: dict[str, object], groups: int) -> Path:
+def parquet(path: str, columns: Mapping[str, object], groups: int) -> Path:
     """Write the same rows again and again."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -144,7 +150,7 @@ def read_whole_table(name: str) -> None:
     read_table(Path(name), TableParams.model_validate(about), ["sample"])
 
 
-def read_admissions() -> None:
+def read_patients() -> None:
     """Read MIMIC-IV's patients as the cohort stage does."""
     from stages.datasets.mimic.source import open_source
 
@@ -199,27 +205,18 @@ def write_mimic() -> None:
     tables.write_mimic("csv")
 
 
-EVENTS = (
-    b"labevent_id,subject_id,hadm_id,specimen_id,itemid,order_provider_id,charttime,storetime,value,valuenum,valueuom"
-)
-EVENT = b"1,10000007,20000016,1,50912,,2150-01-01 00:00:00,,1,1,mg/dL\n"
-PATIENTS = b"subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod\n"
-VECTORS = b"3000000 300\n"
-PEOPLE = {"subject_id": np.ones(BLOCK, np.int32), "anchor_age": np.ones(BLOCK, np.int32)}
-PEOPLE |= {"anchor_year": np.ones(BLOCK, np.int32), "dod": np.zeros(BLOCK, "datetime64[D]")}
-GB, ADNI = BLOCK * BLOCKS / 1e6, "PTDEMOG_09May2024.csv.gz"
-
-
 def of_adni(head: bytes, part: bytes) -> Path:
     """Write a table of ADNI in place of another."""
     Path("PTDEMOG_09May2024.csv").unlink()
-    return gzipped(ADNI, head, part)
+    return gzipped("PTDEMOG_09May2024.csv.gz", head, part)
 
 
-def people() -> Path:
+def patients_parquet() -> Path:
     """Write MIMIC-IV's patients as Parquet."""
     Path("raw/hosp/patients.csv").unlink()
-    return parquet("raw/hosp/patients.parquet", dict(PEOPLE), 6)
+    ones = np.ones(BLOCK, np.int32)
+    columns = {"subject_id": ones, "anchor_age": ones, "anchor_year": ones, "dod": np.zeros(BLOCK, "datetime64[D]")}
+    return parquet("raw/hosp/patients.parquet", columns, 6)
 
 
 BOMBS = [
@@ -228,21 +225,21 @@ BOMBS = [
         write_whole_table,
         lambda: gzipped("own.csv.gz", b"sample,b\n", b"1,2\n"),
         lambda: read_whole_table("own.csv.gz"),
-        GB,
+        GIGABYTE,
     ),
     Bomb(
         "CSV (tables), one line",
         write_whole_table,
         lambda: gzipped("own.csv.gz", b"sample,b\n", b"0"),
         lambda: read_whole_table("own.csv.gz"),
-        GB,
+        GIGABYTE,
     ),
     Bomb(
         "CSV (tables), one header",
         write_whole_table,
         lambda: gzipped("own.csv.gz", b"sample,b", b","),
         lambda: read_whole_table("own.csv.gz"),
-        GB,
+        GIGABYTE,
     ),
     Bomb(
         "Parquet (tables), one number",
@@ -258,61 +255,61 @@ BOMBS = [
         lambda: read_whole_table("own.parquet"),
         2000,
     ),
-    Bomb("CSV (ADNI), rows", raw.write_tables, lambda: of_adni(b"RID,PTDOBYY\n", b"1,2\n"), raw.read_tables, GB),
-    Bomb("CSV (ADNI), one line", raw.write_tables, lambda: of_adni(b"RID,PTDOBYY\n", b"0"), raw.read_tables, GB),
-    Bomb("NIfTI", raw.write_maps, lambda: volume("atlas.nii.gz"), read_atlas, GB),
+    Bomb("CSV (ADNI), rows", raw.write_tables, lambda: of_adni(b"RID,PTDOBYY\n", b"1,2\n"), raw.read_tables, GIGABYTE),
+    Bomb("CSV (ADNI), one line", raw.write_tables, lambda: of_adni(b"RID,PTDOBYY\n", b"0"), raw.read_tables, GIGABYTE),
+    Bomb("NIfTI", raw.write_maps, lambda: volume("atlas.nii.gz"), read_atlas, GIGABYTE),
     Bomb(
         "word vectors, zeros",
         raw.write_vectors,
         lambda: gzipped("vectors.bin.gz", VECTORS, b"\0"),
         raw.read_vectors,
-        GB,
+        GIGABYTE,
     ),
     Bomb(
         "word vectors, one line",
         raw.write_vectors,
         lambda: gzipped("vectors.txt.gz", b"2 2\n", b"0"),
         raw.read_vectors,
-        GB,
+        GIGABYTE,
     ),
     Bomb(
         "CSV (MIMIC-IV), patients",
         write_mimic,
         lambda: of_mimic("hosp/patients", PATIENTS, b"1,M,50,2100,2008,\n"),
-        read_admissions,
-        GB,
+        read_patients,
+        GIGABYTE,
     ),
     Bomb(
         "CSV (MIMIC-IV), one header",
         write_mimic,
         lambda: of_mimic("hosp/patients", b"subject_id", b","),
-        read_admissions,
-        GB,
+        read_patients,
+        GIGABYTE,
     ),
     Bomb(
         "CSV (MIMIC-IV), events",
         write_mimic,
-        lambda: of_mimic("hosp/labevents", EVENTS + b"\n", EVENT),
+        lambda: of_mimic("hosp/labevents", LABEVENTS, LABEVENT),
         tables.read_mimic,
-        GB,
+        GIGABYTE,
     ),
     Bomb(
         "CSV (MIMIC-IV), events in one line",
         write_mimic,
-        lambda: of_mimic("hosp/labevents", EVENTS + b"\n", b"0"),
+        lambda: of_mimic("hosp/labevents", LABEVENTS, b"0"),
         tables.read_mimic,
-        GB,
+        GIGABYTE,
     ),
-    Bomb("Parquet (MIMIC-IV), patients", write_mimic, people, read_admissions, 6 * 20 * BLOCK / 1e6),
-    Bomb("NPZ (fitted)", contract.write_columns, lambda: npz("columns.fitted.npz"), contract.read_columns, GB),
-    Bomb("NPZ (MOSI)", lambda: raw.write_mosi("npz"), lambda: npz("mosi.npz"), raw.read_mosi, GB),
-    Bomb("weights", write_weights, lambda: checkpoint("own.ckpt"), read_weights, GB),
+    Bomb("Parquet (MIMIC-IV), patients", write_mimic, patients_parquet, read_patients, 6 * 20 * BLOCK / 1e6),
+    Bomb("NPZ (fitted)", contract.write_columns, lambda: npz("columns.fitted.npz"), contract.read_columns, GIGABYTE),
+    Bomb("NPZ (MOSI)", lambda: raw.write_mosi("npz"), lambda: npz("mosi.npz"), raw.read_mosi, GIGABYTE),
+    Bomb("weights", write_weights, lambda: checkpoint("own.ckpt"), read_weights, GIGABYTE),
     Bomb(
         "saved estimator",
         contract.write_estimator,
         lambda: zipped("own.zip", "estimator.json"),
         contract.read_estimator,
-        GB,
+        GIGABYTE,
     ),
     Bomb("HDF5, one text", raw.write_hdf5, repeated_ids, raw.read_hdf5, 1000),
     Bomb(
@@ -336,13 +333,9 @@ def _explode(bomb: Bomb, sender: Connection) -> None:
         bomb.write()
         bomb.read()
         path = bomb.plant()
+        parser = Parser(bomb.name, bomb.write, bomb.read, (f"**/{path.name}",), raw.BY_NAME)
         size = path.stat().st_size
-        before, begin = worker.held(), time.perf_counter()
-        kind, what = worker.judge(
-            Parser(bomb.name, bomb.write, bomb.read, (path.name, f"**/{path.name}"), ("by name",))
-        )
-        seconds, memory = time.perf_counter() - begin, worker.peak() - before
-        sender.send(worker.Outcome(size, kind, what, seconds, memory, 10 * size + worker.MEMORY))
+        sender.send(worker.measure(parser, size, size))
 
 
 def outcome(bomb: Bomb) -> worker.Outcome:

@@ -122,25 +122,21 @@ def run_case(parser: Parser, seed: int, case: int, kept: dict[Path, bytes]) -> O
     """Mutate one of the files, let the parser read, and put the file back."""
     path, content = changed_file(parser, seed, case, kept)
     path.write_bytes(content)
-    before, begin = held(), time.perf_counter()
-    kind, what = judge(parser)
-    seconds, memory = time.perf_counter() - begin, peak() - before
-    allowed = 10 * len(content) + MEMORY
-    if kind in (READ, REFUSED) and memory > allowed:
-        kind, what = FAT, f"{memory / 1e6:.0f} MB for a file of {len(content)} bytes"
+    outcome = measure(parser, case, len(content))
     path.write_bytes(kept[path])
+    return outcome
+
+
+def measure(parser: Parser, case: int, size: int) -> Outcome:
+    """Let the parser read a file of so many bytes; return what became of it, and what that took."""
+    Path("/proc/self/clear_refs").write_text("5")  # the process's peak begins anew
+    before, begin = _status("VmRSS"), time.perf_counter()
+    kind, what = judge(parser)
+    seconds, memory = time.perf_counter() - begin, _status("VmHWM") - before
+    allowed = 10 * size + MEMORY
+    if kind in (READ, REFUSED) and memory > allowed:
+        kind, what = FAT, f"{memory / 1e6:.0f} MB for a file of {size} bytes"
     return Outcome(case, kind, what, seconds, memory, allowed)
-
-
-def held() -> int:
-    """Return how many bytes this process holds, and let its peak begin anew."""
-    Path("/proc/self/clear_refs").write_text("5")
-    return _status("VmRSS")
-
-
-def peak() -> int:
-    """Return how many bytes this process held at most since its peak began anew."""
-    return _status("VmHWM")
 
 
 def judge(parser: Parser) -> tuple[str, str]:

@@ -34,7 +34,7 @@ def test_gzip_is_read_as_it_is_up_to_the_limit(tmp_path, monkeypatch):
 def test_zeros_are_refused_before_they_are_in_memory(tmp_path):
     path = gzipped(tmp_path / "a.csv.gz", bytes(10**8))
     tracemalloc.start()
-    with pytest.raises(InputError, match=r"a.csv.gz unpacks to more than 59 MB: make it again, or unpack it yourself"):
+    with pytest.raises(InputError, match=r"a.csv.gz unpacks to more than \d+ MB: make it again, or unpack it yourself"):
         check_gzip(path, unpacking.MOST_TABLE)
     assert tracemalloc.get_traced_memory()[1] < 10**7
     tracemalloc.stop()

@@ -1,7 +1,6 @@
 """What the readers of raw files make of small files that unpack to far more than they have; limits are lower here."""
 
 import re
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -54,11 +53,9 @@ def test_gzip_files(tmp_path, monkeypatch, name):
         read(path)
 
 
-def test_the_header_of_a_raw_table_of_mimic(tmp_path, monkeypatch):
+def test_a_raw_table_of_mimic(tmp_path, monkeypatch):
     (tmp_path / "hosp").mkdir()
-    path = gzipped(
-        tmp_path / "hosp/patients.csv.gz", b"subject_id,anchor_age,anchor_year,dod\n" + b"1,50,2100,\n" * 10**4
-    )
+    gzipped(tmp_path / "hosp/patients.csv.gz", b"subject_id,anchor_age,anchor_year,dod\n" + b"1,50,2100,\n" * 10**4)
     with open_source(str(tmp_path), "100MB") as source:
         assert len(source.frame(f"FROM {source.scan('patients')}", "patients")) == 10**4
         lower_limits(monkeypatch, most=100)
@@ -67,7 +64,6 @@ def test_the_header_of_a_raw_table_of_mimic(tmp_path, monkeypatch):
         monkeypatch.setattr(unpacking, "MOST_LINE", 10)
         with pytest.raises(InputError, match=r"patients.csv.gz has a line of more than 10 signs: is it a table\?"):
             source.scan("patients")
-    assert path.exists()
 
 
 @pytest.mark.parametrize(
@@ -137,4 +133,3 @@ def test_a_text_of_hdf5_that_is_stored_once_and_meant_often(tmp_path, monkeypatc
     monkeypatch.setattr(hdf5, "SECONDS", 60)
     with pytest.raises(InputError, match=re.escape(f"{path} is broken: ") + r".*, or needs more than 211 MB: download"):
         hdf5.try_out(path, lambda: read_ids(path))
-    assert Path(path).exists()

@@ -60,6 +60,27 @@ def test_a_process_does_not_end_before_those_that_started_it(prepare, begin, abo
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
+ENDLESS = """
+import time
+from stages.shared.base.guard import PARENT, end_with
+end_with([PARENT])
+print("started", flush=True)
+time.sleep(60)
+"""
+KILLED = f"""
+import os, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {ENDLESS!r}], stdout=subprocess.PIPE, stderr=sys.stderr)
+child.stdout.readline()
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_process_ends_with_the_one_that_started_it():
+    # Of the child's, the parent's errors stay open until the child ends too: this waits for both.
+    done = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, timeout=50, check=False)
+    assert (done.returncode, done.stderr) == (-9, b"")
+
+
 @pytest.fixture
 def command(tmp_path, monkeypatch):
     """A function that makes this process run a command, in a project of DVC."""
@@ -76,7 +97,7 @@ FILE = "a" * 200
     ("first", "second"),
     [(["a_b", "c"], ["a", "b_c"]), ([f"{FILE}1.csv"], [f"{FILE}2.csv"]), (["a\udcff"], ["a"])],
 )
-def test_the_same_command_waits_and_another_one_does_not(command, first, second):
+def test_the_same_command_is_refused_and_another_one_is_not(command, first, second):
     command(*first)
     with guard._alone():
         with pytest.raises(InputError, match=r"`python -m probe .* runs here already"), guard._alone():
@@ -89,14 +110,19 @@ def test_the_same_command_waits_and_another_one_does_not(command, first, second)
 STAGE = "from stages.shared.base.command import run\nrun(lambda: print('ran'), lambda: {rank})"
 
 
-@pytest.mark.parametrize("rank", [0, 1])
-def test_further_processes_of_one_run_are_not_the_same_command_twice(command, tmp_path, rank):
+# The second task of a job, which may also train a model of its own.
+TASK = {"SLURM_PROCID": "1", "SLURM_NTASKS": "2"}
+
+
+@pytest.mark.parametrize(
+    ("rank", "code", "said"), [(0, 1, "error: `python -m probe` runs here already"), (1, 0, "ran\n")]
+)
+def test_further_processes_of_one_run_are_not_the_same_command_twice(command, tmp_path, rank, code, said):
     (tmp_path / "probe.py").write_text(STAGE.format(rank=rank))
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}.", "SLURM_PROCID": "1", "SLURM_NTASKS": "2"}
+    environment = os.environ | TASK | {"PYTHONPATH": f"{ROOT}{os.pathsep}."}
     command()
     with guard._alone():
         words = [sys.executable, "-m", "probe"]
         done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    said = {0: (1, ""), 1: (0, "ran\n")}
-    assert (done.returncode, done.stdout) == said[rank], done.stderr
-    assert rank or "`python -m probe` runs here already" in done.stderr
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr

@@ -1,8 +1,6 @@
 """Which process is the first one, by the environment in which torchrun, SLURM or Lightning start it."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -91,24 +89,3 @@ def test_a_lost_process_is_said_with_what_was_heard_of_it(monkeypatch):
 def test_an_error_of_a_process_itself_is_not_taken_for_a_lost_one():
     own = RuntimeError("CUDA out of memory")
     assert lost_process(own, 0) is own
-
-
-CHILD = """
-import time
-from stages.shared.base.guard import PARENT, end_with
-end_with([PARENT])
-print("started", flush=True)
-time.sleep(60)
-"""
-PARENT = f"""
-import os, subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", {CHILD!r}], stdout=subprocess.PIPE, stderr=sys.stderr)
-child.stdout.readline()
-os.kill(os.getpid(), 9)
-"""
-
-
-def test_a_process_ends_with_the_one_that_started_it():
-    # Of the child's, the parent's errors stay open until the child ends too: this waits for both.
-    done = subprocess.run([sys.executable, "-c", PARENT], capture_output=True, timeout=50, check=False)
-    assert done.returncode == -9

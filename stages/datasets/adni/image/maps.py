@@ -48,8 +48,6 @@ def read_nifti(path: Path, place: str = "") -> "SpatialImage":
             content = stream.read(max(needed, len(head)))
             while stream.read(BLOCK):  # to the end, where the checksum is
                 check_unpacked(path, stream.tell(), name)
-    except InputError:
-        raise
     except FileNotFoundError as error:
         raise InputError(f"{name} is missing: put it there, or correct data.adni.raw") from error
     except (OSError, EOFError, zlib.error) as error:
