@@ -72,10 +72,13 @@ class _Started(lightning.Callback):
     is_set = False
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Note it, once the optimizer has all that it needs."""
+        """Note it, once the optimizer and what keeps the best epoch have all that they need."""
         for optimizer in trainer.optimizers:
             if isinstance(optimizer, torch.optim.Adam):  # a strategy may wrap it in something else
                 _check_optimizer(optimizer)
+        for callback in trainer.checkpoint_callbacks:
+            if isinstance(callback, ModelCheckpoint):
+                _check_best(callback)
         self.is_set = True
 
 
@@ -93,6 +96,19 @@ def _check_optimizer(optimizer: torch.optim.Adam) -> None:
         for name in MOMENTS:
             if not isinstance(state.get(name), torch.Tensor) or state[name].shape != parameter.shape:
                 raise ValueError(f"its optimizer has no {name} of a parameter, or one of another shape")
+
+
+def _check_best(kept: ModelCheckpoint) -> None:
+    """Refuse what a checkpoint says of the best epoch so far where it contradicts itself.
+
+    Raises:
+        ValueError: saying so.
+    """
+    best = kept.best_k_models
+    if best and (
+        kept.kth_best_model_path not in best or not all(isinstance(one, torch.Tensor) for one in best.values())
+    ):
+        raise ValueError("it does not say which epoch was the best")
 
 
 def curves_of(checkpoint: Path) -> Curves:

@@ -76,6 +76,20 @@ def test_a_checkpoint_whose_optimizer_lacks_a_setting_is_named(synthetic_dataset
         fit(features, config(epochs=2), 0, folder=tmp_path, hardware=CPU)
 
 
+@pytest.mark.parametrize("broken", [{"kth_best_model_path": ""}, {"best_k_models": {"best.ckpt": None}}])
+def test_a_checkpoint_that_lost_the_best_epoch_is_named(synthetic_dataset, tmp_path, broken):
+    features, last = FeatureSet(*synthetic_dataset("binary")), tmp_path / "last.ckpt"
+    fit(features, config(epochs=1), 0, folder=tmp_path, hardware=CPU)
+    content = torch.load(last, weights_only=True)
+    (kept,) = [own for own in content["callbacks"].values() if own.get("best_k_models")]
+    kept.update(broken)
+    torch.save(content, last)
+    with pytest.raises(
+        InputError, match=r"training cannot go on from .*last.ckpt .*which epoch was the best.*: delete"
+    ):
+        fit(features, config(epochs=2), 0, folder=tmp_path, hardware=CPU)
+
+
 @pytest.mark.parametrize("moment", [None, torch.zeros(3, 5, 7)])
 def test_a_checkpoint_whose_optimizer_lacks_a_moment_is_named(synthetic_dataset, tmp_path, moment):
     features, last = FeatureSet(*synthetic_dataset("binary")), tmp_path / "last.ckpt"
