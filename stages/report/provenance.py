@@ -1,8 +1,10 @@
 """Where a page comes from: commit, files that differ from it, date of the run, and parameters that were changed."""
 
 import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import StringIO
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -50,18 +52,30 @@ def changed_parameters(before: str, after: str) -> list[tuple[str, str, str]]:
         return []
     keys = [*first, *(key for key in second if key not in first)]
     return [
-        (key, first.get(key, "–"), second.get(key, "–")) for key in keys if first.get(key, "–") != second.get(key, "–")
+        (key, _as_yaml(first[key]) if key in first else "–", _as_yaml(second[key]) if key in second else "–")
+        for key in keys
+        if repr(first.get(key, ...)) != repr(second.get(key, ...))  # 1, 1.0 and true are equal, and a NaN is not
     ]
 
 
-def _flat(block: object, prefix: str = "") -> dict[str, str]:
+def _flat(block: object, prefix: str = "") -> dict[str, object]:
     if not isinstance(block, dict):
         return {}
-    found: dict[str, str] = {}
+    found: dict[str, object] = {}
     for key, value in block.items():
         name = f"{prefix}{key}"
-        found |= _flat(value, f"{name}.") if isinstance(value, dict) and value else {name: str(value)}
+        found |= _flat(value, f"{name}.") if isinstance(value, dict) and value else {name: value}
     return found
+
+
+def _as_yaml(value: object) -> str:
+    """Write a value as params.yaml has it, in one line."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = True
+    yaml.width = sys.maxsize
+    written = StringIO()
+    yaml.dump(value, written)
+    return written.getvalue().removesuffix("...\n").strip()
 
 
 def _newest(run: Run) -> str:

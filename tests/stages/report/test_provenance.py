@@ -55,3 +55,13 @@ def test_without_git_there_is_a_date_alone(folder, monkeypatch):
 def test_parameters_that_are_new_or_gone_are_shown_with_a_dash():
     assert changed_parameters("a: {b: 1, c: 2}", "a: {b: 1, d: 3}") == [("a.c", "2", "–"), ("a.d", "–", "3")]
     assert changed_parameters("a: [", "a: 1") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("null", "1"), ("1", "1.0"), ("1", "true"), ("1", "'1'"), ("[a, 'b: c']", "{}"), ("0.001", "[x, [null]]")],
+)
+def test_parameters_are_shown_as_they_are_written(old, new):
+    assert changed_parameters(f"a: {old}", f"a: {new}") == [("a", old, new)]
+    assert changed_parameters("a: .nan", "a: .nan") == []
+    assert changed_parameters(f"a: {old}", f"a: [{', '.join(['word'] * 200)}]")[0][2].count("\n") == 0
