@@ -73,17 +73,21 @@ def summary(rows: list[Overview]) -> list[str]:
     if compared:
         better, worse = (sum(kind in kinds for kinds in compared) for kind in ("good", "bad"))
         found.append(
-            f"Of {len(compared)} datasets, an I2MoE is shown to be better than its fusion method alone on {better}, "
+            f"Of {_datasets(len(compared))}, an I2MoE is shown to be better than its fusion method alone on {better}, "
             f"worse on {worse}; elsewhere no difference is shown."
         )
     if checked:
         right = sum(any(one.kind == "good" for one in checks) for checks in checked)
         wrong = sum(any(one.kind == "bad" for one in checks) for checks in checked)
         found.append(
-            f"Of {len(checked)} datasets in which we know what is planted, an explanation finds all of it and nothing "
-            f"else on {right}; on {wrong} one names what is not there."
+            f"Of {_datasets(len(checked))} in which we know what is planted, an explanation finds all of it and "
+            f"nothing else on {right}; on {wrong} one names what is not there."
         )
     return found
+
+
+def _datasets(count: int) -> str:
+    return f"{count} dataset{'s' if count != 1 else ''}"
 
 
 def pair_verdicts(differences: pd.DataFrame) -> list[Said]:

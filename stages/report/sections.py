@@ -327,6 +327,6 @@ def default_settings() -> dict[str, Any]:
 
 def picture(name: str, chart: Markup, caption: str) -> Picture:
     """Write a chart to a file of its own, and return it for the page."""
-    alone = chart.replace("<svg ", f'<svg xmlns="{SVG}" color="#1c1f24" font-family="sans-serif" ', 1)
+    alone = str(chart).replace("<svg ", f'<svg xmlns="{SVG}" color="#1c1f24" font-family="sans-serif" ', 1)
     write_whole(paths.REPORTS / "figures" / f"{name}.svg", lambda partial: partial.write_text(alone, encoding="utf-8"))
     return Picture(chart, caption)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pandas as pd
@@ -83,6 +84,16 @@ def looked(project):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
+
+
+def test_every_figure_is_a_picture_by_itself_and_stands_on_the_page(project):
+    page = (project / "reports/index.html").read_text()
+    figures = sorted((project / "reports/figures").glob("*.svg"))
+    assert {path.name.split("-")[0] for path in figures} == {"wdbc", "enrico", "mosi", "restricted"}
+    for path in figures:
+        drawing = path.read_text()
+        assert ET.fromstring(drawing).tag == "{http://www.w3.org/2000/svg}svg", path  # noqa: S314 (our own)
+        assert drawing[drawing.index("role=") :] in page, path
 
 
 def test_the_page_asks_for_nothing_and_has_no_error(looked):

@@ -83,9 +83,9 @@ def test_the_summary_counts_datasets():
     rows = [overview("tiny", scores, DIFFERENCES, found, {}), overview("real", scores, DIFFERENCES.tail(4), None, {})]
     better, checked = summary(rows)
     assert better.startswith(
-        "Of 1 datasets, an I2MoE is shown to be better than its fusion method alone on 1, worse on 0"
+        "Of 1 dataset, an I2MoE is shown to be better than its fusion method alone on 1, worse on 0"
     )
-    assert checked.startswith("Of 1 datasets in which we know what is planted")
+    assert checked.startswith("Of 1 dataset in which we know what is planted")
     assert checked.endswith("nothing else on 1; on 1 one names what is not there.")
     assert summary([rows[1]]) == []
     assert rows[0].metric == "accuracy ↑"
