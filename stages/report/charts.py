@@ -105,8 +105,13 @@ def shares_chart(shares: pd.DataFrame, planted: Sequence[str] | None, where: str
             if not pd.isna(own.loc[seed, "share"]):
                 marks += [interval(scale, own.loc[seed, "low"], own.loc[seed, "high"], y, colours[term])]
                 marks += [dot(scale(own.loc[seed, "share"]), y, colours[term], 3.5)]
-    words = ", ".join(f"{labels[term]} {shares['share'][shares['term'] == term].mean():.2f}" for term in terms)
-    return svg(WIDTH, bottom + AXIS, f"{where}: share of each term by seed; means {words}", marks)
+    words = "no seed shows a gain to be shared out"
+    if shares["share"].isna().all():
+        marks += [text(scale(0.5), bottom / 2, words, "middle")]
+    else:
+        means = shares.groupby("term")["share"].mean()
+        words = "means " + ", ".join(f"{labels[term]} {means[term]:.2f}" for term in terms)
+    return svg(WIDTH, bottom + AXIS, f"{where}: share of each term by seed; {words}", marks)
 
 
 def curves_chart(curves: list[pd.DataFrame], experts: list[str], where: str) -> list[Markup]:
@@ -142,7 +147,9 @@ def _lines(curves: list[pd.DataFrame], lines: dict[str, tuple[str, str]], label:
     marks += [horizontal_axis(across, height - AXIS, max(1, min(6, int(last - first))))]
     for index, (column, (name, colour)) in enumerate(lines.items()):
         for one in curves:
-            marks += [path(_points(one["epoch"], one[column], across, up), colour, 'stroke-opacity=".4"')]
+            points = _points(one["epoch"], one[column], across, up)
+            marks += [path(points, colour, 'stroke-opacity=".4"')]
+            marks += [dot(*points[0], colour, 2.5)] if len(points) == 1 else []  # of which a line would show nothing
         mean = together.groupby("epoch")[column].mean()
         marks += [path(_points(mean.index, mean, across, up), colour, 'stroke-width="2.2"')]
         end = width - 12

@@ -79,6 +79,8 @@ def test_shares_mark_what_is_planted_and_leave_out_seeds_without_a_share():
     assert {"synergy (planted)", "redundancy"} <= set(texts(drawn))
     assert len(dots(drawn)) == 2
     assert "(planted)" not in shares_chart(shares, None, "tiny")
+    assert "no seed shows a gain" not in drawn
+    assert "no seed shows a gain to be shared out" in texts(shares_chart(shares.assign(share=np.nan), None, "tiny"))
 
 
 def test_curves_are_those_that_the_model_has():
@@ -87,6 +89,7 @@ def test_curves_are_those_that_the_model_has():
     assert "tiny: task loss by epoch" in task
     (single,) = curves_chart([one.head(1)], ["synergy"], "tiny")  # of one epoch
     assert "1" in texts(single)
+    assert len(dots(single)) == 4  # two of them in the legend; a line through one point is none
     both = curves_chart([one.assign(train_synergy_loss=0.3)], ["synergy"], "tiny")
     assert ["task loss" in both[0], "interaction loss" in both[1]] == [True, True]
 
