@@ -1,6 +1,7 @@
 """What every stage's command line shares: --help, and one clear line instead of a traceback."""
 
 import errno
+import inspect
 import io
 import os
 import re
@@ -49,6 +50,7 @@ NO_MEMORY = re.compile(
     r"(not enough|can't allocate|cannot allocate|out of) memory|bad.alloc|failed to map segment|can't start new thread",
     re.IGNORECASE,
 )
+OF_CODE = re.compile(r"\n\n(?:Args|Raises):\n")  # what a docstring says to readers of the code alone
 NO_ROOM = re.compile(r"PytorchStreamWriter failed|file write failed|unexpected pos")
 
 
@@ -63,7 +65,7 @@ def run(stage: Callable[..., None], rank: Callable[[], int] = lambda: 0) -> None
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a sign that the terminal lacks is no reason to fail
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(guarded(stage, rank))
+    app.command(help=OF_CODE.split(inspect.getdoc(stage) or "")[0])(guarded(stage, rank))
     interrupted = _catch_interrupts()
     try:
         app()

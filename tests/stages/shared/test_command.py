@@ -259,3 +259,27 @@ def test_an_error_of_the_code_keeps_its_traceback(monkeypatch, tmp_path):
             run(lambda error=error: raise_error(error))
     signal.signal(signal.SIGINT, before)
     assert ended(lambda: raise_error(InputError("own.csv is wrong")), monkeypatch) == "error: own.csv is wrong"
+
+
+def test_help_says_what_a_stage_does_and_nothing_of_its_code(monkeypatch, capsys):
+    def stage(out: Path = Path("out.txt")):
+        """Write a file.
+
+        Another paragraph.
+
+        Args:
+            out: the file.
+
+        Raises:
+            InputError: where it is there.
+        """
+
+    monkeypatch.setattr(sys, "argv", ["stage", "--help"])
+    with pytest.raises(SystemExit):
+        run(stage)
+    said = capsys.readouterr().out
+    assert "Write a file." in said
+    assert "Another paragraph." in said
+    assert "--out" in said
+    assert "InputError" not in said
+    assert "Args" not in said
