@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+LETTER, BAR = 0.085, 0.25  # inches of a figure that a letter of a name, and a bar, need
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -169,12 +171,14 @@ def _roles(trained: TrainedModel, labels: NDArray[Any], logits: Floats, terms: l
 
 
 def _figure(title: str, panels: "dict[str, pd.Series[Any]]") -> "Figure":
-    """Draw bars with a panel for each title; a dollar sign in a name is no mathematics."""
+    """Draw bars with a panel for each title, as large as their names need; a dollar sign in one is no mathematics."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
+    width = sum(3 + LETTER * max(len(str(own)) for own in values.index) for values in panels.values())
+    height = 1.2 + BAR * max(len(values) for values in panels.values())
     with mpl.rc_context({"text.parse_math": False}):
-        figure = Figure(figsize=(4.5 * len(panels), 3.2), layout="constrained")
+        figure = Figure(figsize=(width, max(3.2, height)), layout="constrained")
         for axes, (name, values) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
             axes.barh(range(len(values)), values.to_numpy(float), color="#4477aa")
             axes.set_yticks(range(len(values)), [str(own) for own in values.index])
@@ -190,8 +194,9 @@ def _svg(weights: pd.DataFrame) -> str:
     from matplotlib.figure import Figure
 
     stream = io.StringIO()
+    width = 5.5 + LETTER * max(len(name) for name in weights.columns)
     with mpl.rc_context({"text.parse_math": False}):
-        figure = Figure(figsize=(7, 0.5 + 0.4 * weights.shape[1]), layout="constrained")
+        figure = Figure(figsize=(width, 0.5 + 0.4 * weights.shape[1]), layout="constrained")
         axes = figure.subplots()
         axes.boxplot(weights.to_numpy(), orientation="horizontal", tick_labels=list(weights.columns))
         axes.invert_yaxis()

@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -86,3 +87,15 @@ def test_a_model_without_experts_has_no_empty_panel():
 def test_an_id_of_several_samples_names_none():
     with pytest.raises(InputError, match="2 samples have the id 'p': give each its own to `explain`, as `sample_ids`"):
         explanation(("p", "p")).plot("p")
+
+
+def test_no_name_lies_on_another_or_outside_the_figure():
+    names = [f"{row}: a modality with such a long name as people write in a table" for row in range(32)]
+    bars = pd.DataFrame({"sample_id": "p0", "intact": names, NAMES[0]: 0.5, NAMES[1]: 0.5})
+    figure = replace(explanation(), subsets=bars).plot("p0")
+    figure.savefig(io.BytesIO())
+    left, right = figure.axes
+    boxes = [label.get_window_extent() for label in right.get_yticklabels()]
+    assert all(upper.y0 >= lower.y1 for upper, lower in pairwise(boxes))
+    assert min(box.x0 for box in boxes) >= left.get_window_extent().x1
+    assert min(label.get_window_extent().x0 for label in left.get_yticklabels()) >= 0
