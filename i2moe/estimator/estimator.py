@@ -22,7 +22,14 @@ from i2moe.data import FeatureSet, SampleSet
 from i2moe.estimator.cohort import chosen_validation, draw_validation, write_cohort
 from i2moe.estimator.explanation import Explanation, explain
 from i2moe.estimator.files import pack, unpack
-from i2moe.estimator.inputs import Inputs, Modalities, Preparation, ids_of, read_inputs
+from i2moe.estimator.inputs import (
+    Inputs,
+    Modalities,
+    Preparation,
+    categorical_columns,
+    ids_of,
+    read_inputs,
+)
 from i2moe.estimator.isolation import undisturbed
 from i2moe.estimator.settings import model_config
 from i2moe.inference import choose_device, mean_tokens
@@ -116,7 +123,7 @@ class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             is_validation = draw_validation(task, labels, groups, self.validation_fraction, int(seed))
         else:
             is_validation = chosen_validation(validation, inputs.num_samples)
-        self.preparation_ = Preparation.fit(inputs, ~is_validation, list(self.categorical))
+        self.preparation_ = Preparation.fit(inputs, ~is_validation, categorical_columns(self.categorical, inputs))
         config = model_config(
             self.get_params(deep=False),
             list(self.preparation_.kinds.values()),
@@ -338,10 +345,21 @@ class I2MoEClassifier(ClassifierMixin, I2MoEEstimator):  # type: ignore[misc]
             raise InputError("class_weight has no meaning for a multilabel task; allowed: None")
         counts = np.bincount(labels, minlength=len(self.classes_))
         if isinstance(self.class_weight, Mapping):
-            return [float(self.class_weight.get(name, 1.0)) for name in self.classes_.tolist()]
+            return self._given_weights(self.class_weight)
         if self.class_weight != "balanced":
             raise InputError(f"class_weight {self.class_weight!r}; allowed: None, balanced, a dict of class to weight")
         return [float(len(labels) / (len(counts) * max(1, count))) for count in counts]
+
+    def _given_weights(self, given: Mapping[Any, Any]) -> list[float]:
+        """Return the weight of each class, 1 where none is given; refuse those of others, and what is no weight."""
+        classes = self.classes_.tolist()
+        unknown = [name for name in given if name not in classes]
+        if unknown:
+            raise InputError(f"class_weight: y has no class {unknown[0]!r}; allowed: {classes[:20]}")
+        for name, weight in given.items():
+            if not isinstance(weight, numbers.Real) or not 0 < float(weight) < np.inf:
+                raise InputError(f"class_weight of {name!r} is {weight!r}; allowed: numbers above 0")
+        return [float(given.get(name, 1.0)) for name in classes]
 
     def __sklearn_tags__(self) -> Any:
         """Say that several labels are taken, too."""

@@ -78,6 +78,21 @@ def _split_columns(table: pd.DataFrame, modalities: Modalities | None) -> dict[s
     return found
 
 
+def categorical_columns(wanted: Sequence[Any], inputs: Inputs) -> list[str]:
+    """Return the names of the columns that are categories whatever they hold; those of an array are numbers.
+
+    Raises:
+        InputError: for a column that no modality has.
+    """
+    tables = [own for own in inputs.given.values() if isinstance(own, pd.DataFrame)]
+    names = [str(name) for own in tables for name in own.columns]
+    chosen = [str(name) for name in ([wanted] if isinstance(wanted, str) else wanted)]
+    for name in chosen:
+        if name not in names:
+            raise InputError(f"categorical: no modality has a column {name!r}; there are {names[:20]}")
+    return chosen
+
+
 def _named(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose columns have text as names."""
     return table.set_axis([str(name) for name in table.columns], axis=1).reset_index(drop=True)
