@@ -132,8 +132,10 @@ class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         with tempfile.TemporaryDirectory(prefix="i2moe-") as name:
             folder = Path(name)
             self.preparation_.write(inputs, folder)
-            write_cohort(folder / "cohort.csv", task, self._class_names(), list(inputs.given), labels, is_validation)
-            features = FeatureSet(folder, folder / "cohort.csv", ("train", "validation"))
+            cohort = folder / "labels" / "cohort.csv"  # in a folder of its own: a modality may have its name
+            cohort.parent.mkdir()
+            write_cohort(cohort, task, self._class_names(), list(inputs.given), labels, is_validation)
+            features = FeatureSet(folder, cohort, ("train", "validation"))
             self._train(features, config, int(seed), folder)
         return self
 
@@ -173,6 +175,8 @@ class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         check_is_fitted(self, "trained_")
         inputs = self._read(X, reset=False)
         ids = ids_of(X, inputs.num_samples) if sample_ids is None else list(sample_ids)
+        if len(ids) != inputs.num_samples:
+            raise InputError(f"sample_ids: {len(ids)} for {inputs.num_samples} samples: give one for each")
         labels = None if y is None else self._encode_labels(y, inputs.num_samples)
         with tempfile.TemporaryDirectory(prefix="i2moe-") as folder:
             samples = self._samples(inputs, Path(folder))
@@ -235,7 +239,7 @@ class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     def _samples(self, inputs: Inputs, folder: Path) -> SampleSet:
         """Write new samples into a folder, and open them."""
         self.preparation_.write(inputs, folder)
-        return SampleSet(folder, list(inputs.given), [str(row) for row in range(inputs.num_samples)])
+        return SampleSet(folder, list(self.preparation_.kinds), [str(row) for row in range(inputs.num_samples)])
 
     def _logits(self, X: Any) -> NDArray[np.float64]:
         """Return the logits of all seeds, [S, N, C]."""

@@ -102,6 +102,9 @@ def explain(trained: TrainedModel, samples: SampleSet, ids: list[Any], labels: N
     whole = np.stack([[_joined(own, "logits") for own in found] for found in by_seed])  # [S, K, N, C]
     whole = whole * signature.label_std + signature.label_mean
     outputs = signature.classes or ["value"]
+    taken = [name for name in outputs if name in ("sample_id", "intact", "expert")]
+    if taken:
+        raise InputError(f"class {taken[0]!r} has the name of a column of the explanation: rename the class, and train")
     predictions = pd.DataFrame(
         _shown(signature.task, whole[:, -1]), index=pd.Index(ids, name="sample_id"), columns=outputs
     )
