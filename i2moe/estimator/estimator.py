@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from i2moe.base.errors import InputError
 from i2moe.contract.task import Task
 from i2moe.data import FeatureSet, SampleSet
-from i2moe.estimator.cohort import chosen_validation, draw_validation, write_cohort
+from i2moe.estimator.cohort import chosen_validation, draw_validation, require_all_classes, write_cohort
 from i2moe.estimator.explanation import Explanation, explain
 from i2moe.estimator.files import pack, unpack
 from i2moe.estimator.inputs import (
@@ -119,10 +119,14 @@ class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         seed = self.random_state if isinstance(self.random_state, numbers.Integral) else int(random.randint(2**31 - 1))
         if inputs.num_samples < LEAST_SAMPLES:
             raise InputError(f"n_samples={inputs.num_samples}: training and validation need one sample each at least")
+        if validation is not None and groups is not None:
+            raise InputError("fit takes `groups`, from which validation rows are drawn, or `validation`, not both")
         if validation is None:
             is_validation = draw_validation(task, labels, groups, self.validation_fraction, int(seed))
         else:
             is_validation = chosen_validation(validation, inputs.num_samples)
+        if task != "regression":
+            require_all_classes(labels, self._class_names(), is_validation)
         self.preparation_ = Preparation.fit(inputs, ~is_validation, categorical_columns(self.categorical, inputs))
         config = model_config(
             self.get_params(deep=False),
@@ -319,6 +323,8 @@ class I2MoEClassifier(ClassifierMixin, I2MoEEstimator):  # type: ignore[misc]
 
     def _read_labels(self, y: Any, num_samples: int) -> tuple[Task, NDArray[Any]]:
         names = [str(name) for name in y.columns] if isinstance(y, pd.DataFrame) else None
+        if names and len(set(names)) < len(names):
+            raise InputError(f"y has several columns {max(names, key=names.count)!r}: rename one")
         given = _checked_labels(self, y, num_samples)
         check_classification_targets(given)
         if given.ndim == TWO_AXES and given.shape[1] > 1:
@@ -329,7 +335,7 @@ class I2MoEClassifier(ClassifierMixin, I2MoEEstimator):  # type: ignore[misc]
         flat = column_or_1d(given, warn=True)
         self.classes_, labels = np.unique(flat, return_inverse=True)
         if len(self.classes_) < 2:  # noqa: PLR2004
-            raise InputError(f"y has one class, {self.classes_[0]!r}: classification needs two or more classes")
+            raise InputError(f"y has one class, {self.classes_.tolist()[0]!r}: classification needs two or more")
         return ("binary" if len(self.classes_) == 2 else "multiclass"), labels.astype(np.int64)  # noqa: PLR2004
 
     def _encode_labels(self, y: Any, num_samples: int) -> NDArray[Any]:
@@ -339,7 +345,7 @@ class I2MoEClassifier(ClassifierMixin, I2MoEEstimator):  # type: ignore[misc]
         flat = column_or_1d(given)
         places = pd.Index(self.classes_).get_indexer(flat)
         if (places < 0).any():
-            raise InputError(f"y has classes that train lacks; allowed: {list(self.classes_)}")
+            raise InputError(f"y has classes that train lacks; allowed: {self.classes_.tolist()[:20]}")
         return np.asarray(places, np.int64)
 
     def _class_weights(self, task: Task, labels: NDArray[Any]) -> list[float] | None:
