@@ -280,7 +280,13 @@ def _apply(
     """Return the array, the lengths of sequences, and what there is to say; 0 where a sample lacks the modality."""
     present, place = presence(own), f"modality {name!r}"
     if isinstance(own, pd.DataFrame) and "columns" not in fitted:  # numbers as a model takes them
-        array = np.array(own, np.float32, order="C")
+        try:
+            array = np.array(own, np.float32, order="C")
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"{place} holds text; this model takes numbers, as features are: `python -m stages.predict` takes "
+                "raw files"
+            ) from error
         if array.shape[1] != len(fitted["mean"]):
             raise InputError(f"{place} has {array.shape[1]} columns, in the train samples {len(fitted['mean'])}")
         array[~present] = 0

@@ -324,7 +324,7 @@ WRONG = {
     ),
     "newly absent": (
         lambda: small(epochs=1).fit(X, Y).predict(X | {"lab": X["lab"] * np.nan}),
-        "40 samples lack modality 'lab', which all samples had in training",
+        "40 samples lack modality 'lab', which all samples had in training: train with samples that lack it, too",
     ),
 }
 
