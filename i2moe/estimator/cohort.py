@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_consistent_length
+from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from i2moe.base.errors import InputError
 from i2moe.contract.descriptions import CohortDescription, SplitCounts
@@ -35,7 +35,12 @@ def draw_validation(
     chosen = np.zeros(len(labels), bool)
     if groups is not None:
         check_consistent_length(labels, groups)
+        missing = np.flatnonzero(pd.isna(column_or_1d(groups)))
+        if len(missing):
+            raise InputError(f"groups: row {missing[0]} has none: give each sample its group")
         names, own = np.unique(np.asarray(groups), return_inverse=True)
+        if len(names) < 2:  # noqa: PLR2004
+            raise InputError("groups: all samples are of one: validation needs a group of its own")
         count = min(max(1, round(share * len(names))), len(names) - 1)
         return _both(np.isin(own, generator.permutation(len(names))[:count]))
     strata = labels if task in ("binary", "multiclass") else np.zeros(len(labels), np.int64)
@@ -54,11 +59,33 @@ def chosen_validation(validation: Any, num_samples: int) -> NDArray[np.bool_]:
         InputError: for rows that are not there, none or all of them.
     """
     chosen = np.zeros(num_samples, bool)
+    rows = np.asarray(validation)
+    if rows.dtype != bool and len(np.unique(rows)) < rows.size:
+        raise InputError("validation: row numbers repeat: a mask is of True and False, not of 1 and 0")
     try:
-        chosen[np.asarray(validation)] = True
+        chosen[rows] = True
     except IndexError as error:
         raise InputError(f"validation: a mask of {num_samples} rows, or numbers below that ({error})") from error
     return _both(chosen)
+
+
+def require_all_classes(labels: NDArray[Any], names: list[str], is_validation: NDArray[np.bool_]) -> None:
+    """Refuse classes, labels [N], or labels [N, C], that no train row has.
+
+    Raises:
+        InputError: naming the first of them.
+
+    Examples:
+        >>> require_all_classes(np.array([0, 1]), ["ill", "well"], np.array([False, True]))
+        Traceback (most recent call last):
+        i2moe.base.errors.InputError: y: no train row has the class 'well'; bring more samples, or leave it out
+    """
+    train = labels[~is_validation]
+    present = train.any(axis=0) if labels.ndim > 1 else np.isin(range(len(names)), train)
+    if not present.all():
+        missing = names[int(np.flatnonzero(~present)[0])]
+        kind = "label" if labels.ndim > 1 else "class"
+        raise InputError(f"y: no train row has the {kind} {missing!r}; bring more samples, or leave it out")
 
 
 def _both(is_validation: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -19,10 +19,17 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from i2moe.base.errors import InputError
 from i2moe.contract.task import Task
 from i2moe.data import FeatureSet, SampleSet
-from i2moe.estimator.cohort import chosen_validation, draw_validation, write_cohort
+from i2moe.estimator.cohort import chosen_validation, draw_validation, require_all_classes, write_cohort
 from i2moe.estimator.explanation import Explanation, explain
 from i2moe.estimator.files import pack, unpack
-from i2moe.estimator.inputs import Inputs, Modalities, Preparation, ids_of, read_inputs
+from i2moe.estimator.inputs import (
+    Inputs,
+    Modalities,
+    Preparation,
+    categorical_columns,
+    ids_of,
+    read_inputs,
+)
 from i2moe.estimator.isolation import undisturbed
 from i2moe.estimator.settings import model_config
 from i2moe.inference import choose_device, mean_tokens
@@ -112,11 +119,15 @@ class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         seed = self.random_state if isinstance(self.random_state, numbers.Integral) else int(random.randint(2**31 - 1))
         if inputs.num_samples < LEAST_SAMPLES:
             raise InputError(f"n_samples={inputs.num_samples}: training and validation need one sample each at least")
+        if validation is not None and groups is not None:
+            raise InputError("fit takes `groups`, from which validation rows are drawn, or `validation`, not both")
         if validation is None:
             is_validation = draw_validation(task, labels, groups, self.validation_fraction, int(seed))
         else:
             is_validation = chosen_validation(validation, inputs.num_samples)
-        self.preparation_ = Preparation.fit(inputs, ~is_validation, list(self.categorical))
+        if task != "regression":
+            require_all_classes(labels, self._class_names(), is_validation)
+        self.preparation_ = Preparation.fit(inputs, ~is_validation, categorical_columns(self.categorical, inputs))
         config = model_config(
             self.get_params(deep=False),
             list(self.preparation_.kinds.values()),
@@ -125,8 +136,10 @@ class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         with tempfile.TemporaryDirectory(prefix="i2moe-") as name:
             folder = Path(name)
             self.preparation_.write(inputs, folder)
-            write_cohort(folder / "cohort.csv", task, self._class_names(), list(inputs.given), labels, is_validation)
-            features = FeatureSet(folder, folder / "cohort.csv", ("train", "validation"))
+            cohort = folder / "labels" / "cohort.csv"  # in a folder of its own: a modality may have its name
+            cohort.parent.mkdir()
+            write_cohort(cohort, task, self._class_names(), list(inputs.given), labels, is_validation)
+            features = FeatureSet(folder, cohort, ("train", "validation"))
             self._train(features, config, int(seed), folder)
         return self
 
@@ -166,6 +179,8 @@ class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         check_is_fitted(self, "trained_")
         inputs = self._read(X, reset=False)
         ids = ids_of(X, inputs.num_samples) if sample_ids is None else list(sample_ids)
+        if len(ids) != inputs.num_samples:
+            raise InputError(f"sample_ids: {len(ids)} for {inputs.num_samples} samples: give one for each")
         labels = None if y is None else self._encode_labels(y, inputs.num_samples)
         with tempfile.TemporaryDirectory(prefix="i2moe-") as folder:
             samples = self._samples(inputs, Path(folder))
@@ -228,7 +243,7 @@ class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     def _samples(self, inputs: Inputs, folder: Path) -> SampleSet:
         """Write new samples into a folder, and open them."""
         self.preparation_.write(inputs, folder)
-        return SampleSet(folder, list(inputs.given), [str(row) for row in range(inputs.num_samples)])
+        return SampleSet(folder, list(self.preparation_.kinds), [str(row) for row in range(inputs.num_samples)])
 
     def _logits(self, X: Any) -> NDArray[np.float64]:
         """Return the logits of all seeds, [S, N, C]."""
@@ -308,6 +323,8 @@ class I2MoEClassifier(ClassifierMixin, I2MoEEstimator):  # type: ignore[misc]
 
     def _read_labels(self, y: Any, num_samples: int) -> tuple[Task, NDArray[Any]]:
         names = [str(name) for name in y.columns] if isinstance(y, pd.DataFrame) else None
+        if names and len(set(names)) < len(names):
+            raise InputError(f"y has several columns {max(names, key=names.count)!r}: rename one")
         given = _checked_labels(self, y, num_samples)
         check_classification_targets(given)
         if given.ndim == TWO_AXES and given.shape[1] > 1:
@@ -318,7 +335,7 @@ class I2MoEClassifier(ClassifierMixin, I2MoEEstimator):  # type: ignore[misc]
         flat = column_or_1d(given, warn=True)
         self.classes_, labels = np.unique(flat, return_inverse=True)
         if len(self.classes_) < 2:  # noqa: PLR2004
-            raise InputError(f"y has one class, {self.classes_[0]!r}: classification needs two or more classes")
+            raise InputError(f"y has one class, {self.classes_.tolist()[0]!r}: classification needs two or more")
         return ("binary" if len(self.classes_) == 2 else "multiclass"), labels.astype(np.int64)  # noqa: PLR2004
 
     def _encode_labels(self, y: Any, num_samples: int) -> NDArray[Any]:
@@ -328,7 +345,7 @@ class I2MoEClassifier(ClassifierMixin, I2MoEEstimator):  # type: ignore[misc]
         flat = column_or_1d(given)
         places = pd.Index(self.classes_).get_indexer(flat)
         if (places < 0).any():
-            raise InputError(f"y has classes that train lacks; allowed: {list(self.classes_)}")
+            raise InputError(f"y has classes that train lacks; allowed: {self.classes_.tolist()[:20]}")
         return np.asarray(places, np.int64)
 
     def _class_weights(self, task: Task, labels: NDArray[Any]) -> list[float] | None:
@@ -338,10 +355,21 @@ class I2MoEClassifier(ClassifierMixin, I2MoEEstimator):  # type: ignore[misc]
             raise InputError("class_weight has no meaning for a multilabel task; allowed: None")
         counts = np.bincount(labels, minlength=len(self.classes_))
         if isinstance(self.class_weight, Mapping):
-            return [float(self.class_weight.get(name, 1.0)) for name in self.classes_.tolist()]
+            return self._given_weights(self.class_weight)
         if self.class_weight != "balanced":
             raise InputError(f"class_weight {self.class_weight!r}; allowed: None, balanced, a dict of class to weight")
         return [float(len(labels) / (len(counts) * max(1, count))) for count in counts]
+
+    def _given_weights(self, given: Mapping[Any, Any]) -> list[float]:
+        """Return the weight of each class, 1 where none is given; refuse those of others, and what is no weight."""
+        classes = self.classes_.tolist()
+        unknown = [name for name in given if name not in classes]
+        if unknown:
+            raise InputError(f"class_weight: y has no class {unknown[0]!r}; allowed: {classes[:20]}")
+        for name, weight in given.items():
+            if not isinstance(weight, numbers.Real) or not 0 < float(weight) < np.inf:
+                raise InputError(f"class_weight of {name!r} is {weight!r}; allowed: numbers above 0")
+        return [float(given.get(name, 1.0)) for name in classes]
 
     def __sklearn_tags__(self) -> Any:
         """Say that several labels are taken, too."""

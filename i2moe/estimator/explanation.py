@@ -3,7 +3,6 @@
 Shapes: S seeds, N samples, E experts, C outputs, K = 2^M subsets of modalities.
 """
 
-import html
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+LETTER, BAR = 0.085, 0.25  # inches of a figure that a letter of a name, and a bar, need
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -46,24 +47,21 @@ class Explanation:
         """Draw one sample: each expert's weight and what it predicts alone, and the prediction from each subset.
 
         Raises:
-            InputError: for a sample that is not among those explained.
+            InputError: for a sample that is not among those explained, or an id that several of them have.
         """
-        from matplotlib.figure import Figure
-
-        if sample not in self.predictions.index:
+        count = int((self.predictions.index == sample).sum())
+        if not count:
             raise InputError(f"sample {sample!r} is not explained; there are {len(self.predictions)} others")
-        output = str(self.predictions.loc[[sample]].iloc[0].idxmax())
-        figure = Figure(figsize=(9, 3.2), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        _bars(right, self._of(self.subsets, sample).set_index("intact")[output], f"{output}, from the modalities")
-        if self.weights is None or self.experts is None:
-            left.set_axis_off()
-        else:
+        if count > 1:
+            raise InputError(f"{count} samples have the id {sample!r}: give each its own to `explain`, as `sample_ids`")
+        shares = self.predictions.loc[sample]
+        output = str(shares.idxmax())
+        panels = {f"{output}, from the modalities": self._of(self.subsets, sample).set_index("intact")[output]}
+        if self.weights is not None and self.experts is not None:
             own = self._of(self.experts, sample).set_index("expert")[output]
-            shown = {f"{name} ({self.weights.loc[sample, name]:.2f})": value for name, value in own.items()}
-            _bars(left, pd.Series(shown), f"{output}, by each expert alone (weight)")
-        figure.suptitle(f"sample {sample}: {output} {self.predictions.loc[sample, output]:.2f}")
-        return figure
+            own.index = [f"{name} ({self.weights.loc[sample, name]:.2f})" for name in own.index]
+            panels = {f"{output}, by each expert alone (weight)": own} | panels
+        return _figure(f"sample {sample}: {output} {shares[output]:.2f}", panels)
 
     def _of(self, table: pd.DataFrame, sample: object) -> pd.DataFrame:
         return table[table["sample_id"] == sample]
@@ -71,7 +69,7 @@ class Explanation:
     def to_html(self, path: str | Path) -> None:
         """Write a page that holds all there is to see at once: mean weights, roles, scores and mean predictions."""
         parts = [
-            f"<p>{len(self.predictions)} samples.</p>",
+            f"<p>Samples: {len(self.predictions)}</p>",
             "<h2>Predictions</h2>",
             _table(self.predictions.describe()),
         ]
@@ -104,6 +102,9 @@ def explain(trained: TrainedModel, samples: SampleSet, ids: list[Any], labels: N
     whole = np.stack([[_joined(own, "logits") for own in found] for found in by_seed])  # [S, K, N, C]
     whole = whole * signature.label_std + signature.label_mean
     outputs = signature.classes or ["value"]
+    taken = [name for name in outputs if name in ("sample_id", "intact", "expert")]
+    if taken:
+        raise InputError(f"class {taken[0]!r} has the name of a column of the explanation: rename the class, and train")
     predictions = pd.DataFrame(
         _shown(signature.task, whole[:, -1]), index=pd.Index(ids, name="sample_id"), columns=outputs
     )
@@ -172,32 +173,43 @@ def _roles(trained: TrainedModel, labels: NDArray[Any], logits: Floats, terms: l
     )
 
 
-def _bars(axes: Any, values: "pd.Series[Any]", title: str) -> None:
-    axes.barh(range(len(values)), values.to_numpy(float), color="#4477aa")
-    axes.set_yticks(range(len(values)), [str(name) for name in values.index])
-    axes.invert_yaxis()
-    axes.set_title(title, fontsize=10)
+def _figure(title: str, panels: "dict[str, pd.Series[Any]]") -> "Figure":
+    """Draw bars with a panel for each title, as large as their names need; a dollar sign in one is no mathematics."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    width = sum(3 + LETTER * max(len(str(own)) for own in values.index) for values in panels.values())
+    height = 1.2 + BAR * max(len(values) for values in panels.values())
+    with mpl.rc_context({"text.parse_math": False}):
+        figure = Figure(figsize=(width, max(3.2, height)), layout="constrained")
+        for axes, (name, values) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+            axes.barh(range(len(values)), values.to_numpy(float), color="#4477aa")
+            axes.set_yticks(range(len(values)), [str(own) for own in values.index])
+            axes.invert_yaxis()
+            axes.set_title(name, fontsize=10)
+        figure.suptitle(title)
+    return figure
 
 
 def _svg(weights: pd.DataFrame) -> str:
-    """Draw the spread of each expert's weight over samples."""
+    """Draw the spread of each expert's weight over samples; a dollar sign in a name is no mathematics."""
+    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 0.5 + 0.4 * weights.shape[1]), layout="constrained")
-    axes = figure.subplots()
-    axes.boxplot(weights.to_numpy(), orientation="horizontal", tick_labels=list(weights.columns))
-    axes.invert_yaxis()
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None})
+    width = 5.5 + LETTER * max(len(name) for name in weights.columns)
+    with mpl.rc_context({"text.parse_math": False}):
+        figure = Figure(figsize=(width, 0.5 + 0.4 * weights.shape[1]), layout="constrained")
+        axes = figure.subplots()
+        axes.boxplot(weights.to_numpy(), orientation="horizontal", tick_labels=list(weights.columns))
+        axes.invert_yaxis()
+        figure.savefig(stream, format="svg", metadata={"Date": None})
     return stream.getvalue()[stream.getvalue().index("<svg") :]
 
 
 def _table(table: pd.DataFrame) -> str:
-    return str(
-        table.map(lambda value: html.escape(value) if isinstance(value, str) else value).to_html(
-            float_format="{:.3f}".format, escape=False, border=0
-        )
-    )
+    """Return a table whose names and values are shown as they are: pandas escapes both, once."""
+    return str(table.to_html(float_format="{:.3f}".format, border=0, na_rep="–"))
 
 
 PAGE = """<!doctype html>

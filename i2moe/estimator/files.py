@@ -5,10 +5,12 @@ import json
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
@@ -58,7 +60,14 @@ def pack(estimator: "I2MoEEstimator") -> bytes:
 
 def _describe(estimator: "I2MoEEstimator") -> dict[str, Any]:
     """Return what the JSON holds: parameters that JSON can, classes, columns and kinds of modalities."""
-    params = {name: value for name, value in estimator.get_params(deep=False).items() if _is_json(value)}
+    given = {name: _plain(value) for name, value in estimator.get_params(deep=False).items()}
+    params = {name: value for name, value in given.items() if _is_json(value)}
+    if isinstance(estimator.class_weight, Mapping):  # its keys are classes of any type, those of JSON text
+        params["class_weight"] = {
+            str(name): _plain(estimator.class_weight[name])
+            for name in estimator.classes_.tolist()
+            if name in estimator.class_weight
+        }
     about: dict[str, Any] = {"kind": type(estimator).__name__, "params": params, "kinds": estimator.preparation_.kinds}
     if hasattr(estimator, "classes_"):
         about["classes"] = estimator.classes_.tolist()
@@ -67,6 +76,17 @@ def _describe(estimator: "I2MoEEstimator") -> dict[str, Any]:
         if hasattr(estimator, name):
             about[name] = np.asarray(getattr(estimator, name)).tolist()
     return about
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter as JSON has it: a class by its name, of NumPy's numbers Python's, of a range its numbers."""
+    if isinstance(value, type):
+        return f"{value.__module__}:{value.__qualname__}"
+    if isinstance(value, Mapping):
+        return {name: _plain(own) for name, own in value.items()}
+    if isinstance(value, tuple | range | np.ndarray | pd.Index):
+        return [_plain(own) for own in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _is_json(value: Any) -> bool:
@@ -130,6 +150,10 @@ def _restore(estimator: "I2MoEEstimator", about: Saved, folder: Path) -> None:
         estimator.curves_ = read_csv(folder / "curves.csv", "save the estimator again")
     if about.classes is not None:
         estimator.classes_ = _classes(about)
+        if isinstance(estimator.class_weight, Mapping):
+            weights = estimator.class_weight
+            names = estimator.classes_.tolist()
+            estimator.class_weight = {name: weights[str(name)] for name in names if str(name) in weights}
     if about.n_features_in_ is not None:
         estimator.n_features_in_ = about.n_features_in_
     if about.feature_names_in_ is not None:

@@ -4,6 +4,7 @@ Shapes: N samples, F features, T steps.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from i2moe.preparation.fitted import Fitted
 from i2moe.signature import Signature
 
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 Given: TypeAlias = pd.DataFrame | NDArray[Any] | list[NDArray[np.float32]]  # columns, images, sequences
 Modalities = Mapping[str, Sequence[Any]]  # columns of each modality of a 2-D X, by name or number
 
@@ -48,16 +50,18 @@ def read_inputs(x: Any, modalities: Modalities | None) -> Inputs:
             first half of the columns is one and the second half another.
 
     Raises:
-        InputError: for something else, modalities of different lengths, or columns that are not there.
+        InputError: for something else, modalities of different lengths or whose rows are in another order, or columns
+            that are not there.
     """
     if isinstance(x, Mapping):
         if modalities is not None:
             raise InputError("`modalities` names the columns of one array or frame; a dict says them itself")
-        given = {str(name): _given(str(name), own) for name, own in x.items()}
+        _require_same_order(x)
+        given = {name: _given(name, own) for name, own in zip(_names(x), x.values(), strict=True)}
     else:
         given = _split_columns(x if isinstance(x, pd.DataFrame) else pd.DataFrame(x), modalities)
     counts = {name: len(own) for name, own in given.items()}
-    if not counts or len(set(counts.values())) > 1:
+    if not counts or 0 in counts.values() or len(set(counts.values())) > 1:
         raise InputError(f"modalities need equally many samples, one at least of them; found {counts}")
     return Inputs(given, next(iter(counts.values())))
 
@@ -68,19 +72,69 @@ def _split_columns(table: pd.DataFrame, modalities: Modalities | None) -> dict[s
     if modalities is None:
         half = (len(names) + 1) // 2
         halves = {"first": names[:half], "second": names[half:]}
-        return {name: _named(table[own]) for name, own in halves.items() if own}
+        return {name: _named(name, table[own]) for name, own in halves.items() if own}
     found: dict[str, Given] = {}
-    for modality, wanted in modalities.items():
+    for modality, wanted in zip(_names(modalities), modalities.values(), strict=True):
         missing = [one for one in wanted if one not in names]
         if missing or not len(wanted):
             raise InputError(f"modality {modality!r}: there is no column {missing or ''}; there are {names[:20]}")
-        found[modality] = _named(table[list(wanted)])
+        found[modality] = _named(modality, table[list(wanted)])
     return found
 
 
-def _named(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose columns have text as names."""
-    return table.set_axis([str(name) for name in table.columns], axis=1).reset_index(drop=True)
+def categorical_columns(wanted: Sequence[Any], inputs: Inputs) -> list[str]:
+    """Return the names of the columns that are categories whatever they hold; those of an array are numbers.
+
+    Raises:
+        InputError: for a column that no modality has.
+    """
+    tables = [own for own in inputs.given.values() if isinstance(own, pd.DataFrame)]
+    names = [str(name) for own in tables for name in own.columns]
+    chosen = [str(name) for name in ([wanted] if isinstance(wanted, str) else wanted)]
+    for name in chosen:
+        if name not in names:
+            raise InputError(f"categorical: no modality has a column {name!r}; there are {names[:20]}")
+    return chosen
+
+
+def _names(modalities: Mapping[Any, Any]) -> list[str]:
+    """Return the names of modalities as text; files are named after them.
+
+    Raises:
+        InputError: for two of the same name, or one that is no name of a file.
+    """
+    names = [str(name) for name in modalities]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two modalities have the name {name!r}: rename one")
+        if not re.fullmatch(r"[^/\\\x00]+", name):
+            raise InputError(f"modality {name!r}: a name of a letter or more without / and \\ is needed: rename it")
+    return names
+
+
+def _require_same_order(modalities: Mapping[Any, Any]) -> None:
+    """Refuse frames whose indices name the same rows at other places; one that only counts them names none."""
+    named = [
+        (name, own.index)
+        for name, own in modalities.items()
+        if isinstance(own, pd.DataFrame | pd.Series) and not own.index.equals(pd.RangeIndex(len(own)))
+    ]
+    for name, index in named[1:]:
+        first, other = named[0]
+        if len(index) == len(other) and not index.equals(other) and index.isin(other).any():
+            row = int(np.flatnonzero(np.asarray(index != other))[0])
+            raise InputError(
+                f"modalities {first!r} and {name!r} have another index from row {row} on: {other[row]!r}, "
+                f"{index[row]!r}; bring their rows into the same order, such as by `reindex`, or drop the index"
+            )
+
+
+def _named(modality: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose columns have text as names, each its own."""
+    names = pd.Index([str(name) for name in table.columns])
+    if not names.is_unique:
+        raise InputError(f"modality {modality!r} has two columns {names[names.duplicated()][0]!r}: rename one")
+    return table.set_axis(names, axis=1).reset_index(drop=True)
 
 
 def _given(name: str, own: Any) -> Given:
@@ -88,11 +142,11 @@ def _given(name: str, own: Any) -> Given:
     if isinstance(own, pd.Series):
         own = own.to_frame()
     if isinstance(own, pd.DataFrame):
-        return _named(own)
+        return _named(name, own)
     if isinstance(own, list | tuple):
         first = next((one for one in own if one is not None), None)
         if first is not None and np.ndim(first) == 0:
-            return _named(pd.DataFrame({name: own}))
+            return _named(name, pd.DataFrame({name: own}))
         sequences = [_sequence(name, one) for one in own]
         if len({one.shape[1] for one in sequences if len(one)}) > 1:
             raise InputError(f"modality {name!r}: its sequences have different numbers of features")
@@ -101,7 +155,7 @@ def _given(name: str, own: Any) -> Given:
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim == 2:  # noqa: PLR2004
-        return _named(pd.DataFrame(array))
+        return _named(name, pd.DataFrame(array))
     if array.ndim == 3:  # noqa: PLR2004
         return [_sequence(name, one) for one in array]
     if array.ndim == IMAGE_AXES and array.dtype.kind in "biuf":
@@ -169,12 +223,15 @@ class Preparation:
         Raises:
             InputError: for modalities that are not those of train, or values that do not fit them.
         """
-        nothing = int((~np.any([presence(own) for own in inputs.given.values()], axis=0)).sum())
-        if nothing:
-            raise InputError(f"{nothing} samples have no modality at all: leave them out")
-        if list(inputs.given) != list(self.kinds):
+        nothing = np.flatnonzero(~np.any([presence(own) for own in inputs.given.values()], axis=0))
+        if len(nothing):
+            raise InputError(
+                f"{len(nothing)} samples have no modality at all, the first in row {nothing[0]}: leave them out"
+            )
+        if set(inputs.given) != set(self.kinds):
             raise InputError(f"the modalities are {list(inputs.given)}, those of the train samples {list(self.kinds)}")
-        for name, own in inputs.given.items():
+        for name in self.kinds:
+            own = inputs.given[name]
             if _kind(own) != self.kinds[name]:
                 raise InputError(f"modality {name!r} is of kind {_kind(own)}, in the train samples {self.kinds[name]}")
             array, lengths, about = _apply(name, own, self.fitted[name])
@@ -208,10 +265,10 @@ def _fit(name: str, own: Given, is_train: Bools, categorical: Sequence[str]) -> 
         known = [column for column in own.columns if column in categorical]
         return ColumnEncoder.fit(own, is_train, place, categorical=known, may_show=True).fitted()
     rows = np.flatnonzero(is_train)
+    _refuse_non_finite(place, [own[row] for row in rows], rows)
     values = (
         np.concatenate([own[row] for row in rows]) if isinstance(own, list) else own[rows].reshape(len(rows), -1)
     ).astype(np.float64)
-    _refuse_non_finite(place, values)
     scales = values.std(axis=0) if isinstance(own, list) else np.array(values.std())
     fitted = {"mean": values.mean(axis=0), "scale": np.where(scales > 0, scales, 1.0)}
     return fitted | ({"longest": np.array(max(len(own[row]) for row in rows))} if isinstance(own, list) else {})
@@ -223,11 +280,17 @@ def _apply(
     """Return the array, the lengths of sequences, and what there is to say; 0 where a sample lacks the modality."""
     present, place = presence(own), f"modality {name!r}"
     if isinstance(own, pd.DataFrame) and "columns" not in fitted:  # numbers as a model takes them
-        array = np.array(own, np.float32, order="C")
+        try:
+            array = np.array(own, np.float32, order="C")
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"{place} holds text; this model takes numbers, as features are: `python -m stages.predict` takes "
+                "raw files"
+            ) from error
         if array.shape[1] != len(fitted["mean"]):
             raise InputError(f"{place} has {array.shape[1]} columns, in the train samples {len(fitted['mean'])}")
         array[~present] = 0
-        _refuse_non_finite(place, array)
+        _refuse_non_finite(place, array, range(len(array)))
         return array, None, {}
     if isinstance(own, pd.DataFrame):
         encoder = ColumnEncoder.from_fitted(fitted)
@@ -240,7 +303,7 @@ def _apply(
     flat = own.reshape(len(own), -1)
     if flat.shape[1] != num_features:
         raise InputError(f"{place} has {flat.shape[1]} numbers a sample, in the train samples {num_features}")
-    _refuse_non_finite(place, flat[present])
+    _refuse_non_finite(place, flat[present], np.flatnonzero(present))
     scaled = np.where(present[:, None], (flat - fitted["mean"]) / fitted["scale"], 0)
     return scaled.reshape(own.shape).astype(np.float32), None, {}
 
@@ -259,18 +322,22 @@ def _pad(
         last = one[-longest:]
         lengths[row] = len(last)
         array[row, : len(last)] = (last - fitted["mean"]) / fitted["scale"]
-    _refuse_non_finite(place, array.reshape(len(own), -1))
+    _refuse_non_finite(place, array, range(len(own)))
     return array, lengths
 
 
-def _refuse_non_finite(place: str, values: NDArray[Any]) -> None:
-    bad = int((~np.isfinite(values)).any(axis=1).sum())
+def _refuse_non_finite(place: str, values: Sequence[NDArray[Any]] | NDArray[Any], rows: Sequence[int] | Ints) -> None:
+    """Refuse samples, an array each, with a value that is not finite; `rows` says which samples they are."""
+    bad = [row for row, own in zip(rows, values, strict=True) if not np.isfinite(own).all()]
     if bad:
-        raise InputError(f"{place}: {bad} rows hold NaN or infinity: impute them, or leave whole samples out")
+        raise InputError(
+            f"{place}: {len(bad)} samples hold NaN or infinity, the first in row {bad[0]}: impute them, or leave whole "
+            "samples out"
+        )
 
 
 def ids_of(x: Any, num_samples: int) -> list[Any]:
     """Return the index of a frame, or of the first frame of a dict, else row numbers."""
     parts = list(x.values()) if isinstance(x, Mapping) else [x]
-    frames = [own for own in parts if isinstance(own, pd.DataFrame)]
+    frames = [own for own in parts if isinstance(own, pd.DataFrame | pd.Series)]
     return frames[0].index.tolist() if frames else list(range(num_samples))

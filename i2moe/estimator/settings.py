@@ -1,6 +1,9 @@
 """From an estimator's parameters to the settings of a model."""
 
+import numbers
 from typing import Any
+
+import numpy as np
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest
@@ -39,6 +42,17 @@ FUSIONS: dict[str, dict[str, Any]] = {
 }
 NEED_TOKENS = ("dense", "gshard")
 ONE_PATCH = ("lrmf", "interpretcc")  # of each modality, as in params.yaml
+# By the place of a setting: the parameter that it comes from, where its name is another.
+PARAMETERS = {
+    "interaction.loss_weight": "interaction_loss_weight",
+    "reweighting.[mlp].hidden_dim": "gate_dim",
+    "reweighting.[mlp].temperature": "temperature",
+}
+
+
+def _real(value: Any) -> Any:
+    """Return a number as one with a decimal point; what is no number is refused by its name later."""
+    return float(value) if isinstance(value, numbers.Real) else value
 
 
 def fusion_settings(fusion: Any) -> dict[str, Any]:
@@ -73,6 +87,8 @@ def model_config(params: dict[str, Any], kinds: list[str], class_weights: list[f
 
     fusion = fusion_settings(params["fusion"])
     method = str(fusion["method"])
+    # A grid of NumPy's, such as np.arange(10, 50, 10), has its numbers.
+    params = {name: value.item() if isinstance(value, np.generic) else value for name, value in params.items()}
     is_mixture = params["interaction_loss_weight"] is not None and len(kinds) > 1
     encoder = "gru" if set(kinds) == {"sequence"} and params["encoder"] == "mlp" else params["encoder"]
     settings = {
@@ -82,14 +98,15 @@ def model_config(params: dict[str, Any], kinds: list[str], class_weights: list[f
         "class_weights": class_weights,
     }
     settings |= {name: params[name] for name in ("encoder_dim", "hidden_dim", "batch_size", "epochs", "selection")}
-    settings |= {name: float(params[name]) for name in ("dropout", "learning_rate", "modality_dropout")}
+    settings |= {name: _real(params[name]) for name in ("dropout", "learning_rate", "modality_dropout")}
     if is_mixture:
-        settings["interaction"] = {"loss_weight": float(params["interaction_loss_weight"])}
-        gate = {"hidden_dim": params["gate_dim"], "num_layers": 2, "temperature": float(params["temperature"])}
+        settings["interaction"] = {"loss_weight": _real(params["interaction_loss_weight"])}
+        gate = {"hidden_dim": params["gate_dim"], "num_layers": 2, "temperature": _real(params["temperature"])}
         settings["reweighting"] = gate
     try:
         return ModelConfig.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
+        place = PARAMETERS.get(place, place)
         raise InputError(f"{place or 'parameters'}: {first['msg'].removeprefix('Value error, ')}") from error

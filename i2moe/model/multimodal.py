@@ -83,7 +83,7 @@ class MultimodalModel(nn.Module):
         if name not in self.absent:
             raise InputError(
                 f"{int((~present).sum())} samples lack modality {name!r}, which all samples had in training: train "
-                "with `incomplete: keep`, or leave these samples out"
+                "with samples that lack it, too (`incomplete: keep`), or leave these out"
             )
         rows = present.nonzero().flatten()
         # One row, if only for the tokens' number, where no sample of the batch has the modality.

@@ -9,7 +9,7 @@ Shapes: N rows, A numeric columns, B other columns, F features.
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -312,15 +312,15 @@ def _refuse_slips(column: "pd.Series[Any]", train: "pd.Series[Any]", place: str,
     odd = texts[pd.to_numeric(texts, errors="coerce").isna()]
     commas = odd.str.fullmatch(DECIMAL_COMMA)
     if commas.mean() >= NEARLY:
-        raise InputError(f'{place} holds numbers with a decimal comma: set `decimal: ","`')
+        raise InputError(f'{place} holds numbers with a decimal comma: set `decimal: ","` (of pandas `decimal=","`)')
     if texts.str.fullmatch(WRITTEN_DATE).mean() >= NEARLY:
         raise InputError(f"{place} holds dates: turn them into a number, such as days since an event")
     if 1 - len(odd) / len(texts) >= NEARLY:
         values = ", ".join(map(repr, odd.drop_duplicates().head(SHOWN_VALUES)))
         shown = f" ({values}{', …' if odd.nunique() > SHOWN_VALUES else ''})" if may_show else ""
         raise InputError(
-            f"{place} holds numbers, but for {len(odd)} of {len(texts)} values{shown}: name those under `missing`, "
-            "correct them, or name the column under `categorical`"
+            f"{place} holds numbers, but for {len(odd)} of {len(texts)} values{shown}: name those under `missing` "
+            "(from Python: make them NaN), correct them, or name the column under `categorical`"
         )
     known = as_categories(train).dropna()
     distinct = known.nunique()
@@ -355,6 +355,8 @@ def _check(table: pd.DataFrame, source: str | Path) -> None:
 
 
 def _holds_dates(column: "pd.Series[Any]") -> bool:
+    """Return whether a column holds dates, or times between them, each of which would be a category of its own."""
     if column.dtype == object:
-        return bool(column.map(lambda value: isinstance(value, date)).any())
-    return bool(pd.api.types.is_datetime64_any_dtype(column))
+        return bool(column.map(lambda value: isinstance(value, date | timedelta | pd.Period)).any())
+    is_date = pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column)
+    return bool(is_date or isinstance(column.dtype, pd.PeriodDtype))

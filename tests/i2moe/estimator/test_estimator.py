@@ -300,7 +300,7 @@ WRONG = {
     "axes": (lambda: small().fit({"a": np.zeros((40, 1, 1, 1, 1)), "b": X["lab"]}, Y), "allowed: columns"),
     "NaN inside": (
         lambda: small().fit({"a": [np.full((2, 2), np.nan)] * 40, "b": X["lab"]}, Y),
-        "modality 'a': .* rows hold NaN or infinity",
+        "modality 'a': .* samples hold NaN or infinity",
     ),
     "ragged": (lambda: small().fit({"a": [np.ones((2, 2))] * 39 + [np.ones((2, 3))], "b": X["lab"]}, Y), "different"),
     "fusion": (lambda: small(fusion="mutl").fit(X, Y), "fusion 'mutl' is unknown; allowed: .*did you mean 'mult'"),
@@ -320,11 +320,11 @@ WRONG = {
     "unknown class": (lambda: small(epochs=1).fit(X, Y).explain(X, ["dead"] * 40), "classes that train lacks"),
     "nothing at all": (
         lambda: small().fit({name: own.iloc[1:].reindex(own.index) for name, own in X.items()}, Y),
-        "1 samples have no modality at all: leave them out",
+        "1 samples have no modality at all, the first in row 0: leave them out",
     ),
     "newly absent": (
         lambda: small(epochs=1).fit(X, Y).predict(X | {"lab": X["lab"] * np.nan}),
-        "40 samples lack modality 'lab', which all samples had in training",
+        "40 samples lack modality 'lab', which all samples had in training: train with samples that lack it, too",
     ),
 }
 

@@ -141,6 +141,8 @@ def test_a_run_is_opened_as_an_estimator_of_all_seeds():
     assert sorted(found_roles["seed"].unique()) == [0, 1]
     with pytest.raises(InputError, match="columns, in the train samples 10"):
         model.predict(arrays | {"mean": arrays["mean"][:, :9]})
+    with pytest.raises(InputError, match=r"modality 'mean' holds text; .* `python -m stages.predict` takes raw files"):
+        model.predict(arrays | {"mean": arrays["mean"].astype(str).astype(object) + "%"})
     with pytest.raises(InputError, match="holds no trained model"):
         open_run("results/models/wdbc/big")
 

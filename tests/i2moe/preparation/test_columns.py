@@ -1,5 +1,7 @@
 """Columns as features: new rows are treated as the train rows were, from what was kept of them."""
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,10 +85,13 @@ NUMBERS = [str(value) for value in range(30)]
 SLIPS = {
     "a question mark": (
         [*NUMBERS, "?"],
-        r"x' holds numbers, but for 1 of 31 values \('\?'\): name those under `missing`",
+        r"x' holds numbers, but for 1 of 31 values \('\?'\): name those under `missing` \(from Python: make them NaN\)",
     ),
     "limits": ([*NUMBERS, "<0.1", ">9", "<0.2", "<0.3"], r"but for 4 of 34 values \('<0.1', '>9', '<0.2', …\)"),
-    "decimal commas": (["1,5", "2,5", "3"], r'x\' holds numbers with a decimal comma: set `decimal: ","`'),
+    "decimal commas": (
+        ["1,5", "2,5", "3"],
+        r'x\' holds numbers with a decimal comma: set `decimal: ","` \(of pandas `decimal=","`\)',
+    ),
     "days": (["2020-01-03", "2020-02-01", None], "x' holds dates: turn them into a number"),
     "German days": (["3.1.2020", "1.12.2020 10:00", "x"], "x' holds dates: turn them into a number"),
     "names": (
@@ -154,3 +159,16 @@ def test_what_was_kept_and_is_broken_is_refused_by_file_and_array(tmp_path, name
     write_fitted(tmp_path / "a.fitted.npz", values)
     with pytest.raises(InputError, match=rf"a\.fitted\.npz:? {message}.*: rerun the feature stage"):
         ColumnEncoder.from_fitted(read_fitted(tmp_path / "a.fitted.npz"))
+
+
+TIMES = {
+    "spans": pd.to_timedelta(range(30), unit="D"),
+    "spans as objects": [timedelta(row) for row in range(30)],
+    "months": pd.period_range("2020-01", periods=30, freq="M"),
+}
+
+
+@pytest.mark.parametrize("values", TIMES.values(), ids=TIMES)
+def test_times_are_no_categories(values):
+    with pytest.raises(InputError, match=r"own\.csv column 'x' holds dates: turn it into a number"):
+        fit(values)
