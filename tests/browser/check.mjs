@@ -107,6 +107,8 @@ for (const width of [390, 1280]) {
         await page.waitForSelector(`#${dataset} .detail h4`);
         if (!(await until((one) => one.role === "listbox"))) { found.keyboard.push(`${dataset}: the list of samples is not reached`); break; }
         const total = await page.$$eval(`#${dataset} [role=option]`, (options) => options.length);
+        const ends = await page.$$eval(`#${dataset} [role=option] span:last-child`, (all) => all.map((one) => Math.round(one.getBoundingClientRect().right)));
+        if (new Set(ends).size > 1) found.clipped.push(`${dataset}: the list's classes end at ${[...new Set(ends)].join(", ")}`);
         const seen = new Set();
         for (let count = 0; count < total; count += 1) {
           seen.add(await page.textContent(`#${dataset} .detail h4`));
