@@ -107,7 +107,7 @@ def write_table(table: "pd.DataFrame", out: Path) -> None:
 
 def say(out: Path, new: "NewSamples", drift: "pd.DataFrame") -> None:
     """Print how many samples there are, who cannot be predicted and why, and what is far from train."""
-    print(f"{out}: {len(new.sample_ids)} samples")
+    print(f"{out}: {len(new.sample_ids)} sample{'' if len(new.sample_ids) == 1 else 's'}")
     for reason, count in new.removed.items():
         if count:
             print(f"  - {count} {reason}")

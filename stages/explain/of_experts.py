@@ -34,9 +34,10 @@ def experts(explained: Explained) -> pd.DataFrame | None:
         return None
     summaries = summarise_experts(*explained.of_experts, explained.train_labels, explained.units, explained.abilities)
     for one in summaries:
+        seeds = "seed" if one.num_seeds == 1 else "seeds"
         print(
             f"  {one.expert}: weight {one.mean_weight:.3f}, alone {one.ranking} {one.rank_score:.3f}; of "
-            f"{one.num_seeds} seeds knows something in {one.knows_seeds}, at chance in {one.chance_seeds}"
+            f"{one.num_seeds} {seeds} knows something in {one.knows_seeds}, at chance in {one.chance_seeds}"
         )
     table = pd.DataFrame([asdict(summary) for summary in summaries])
     presence = explained.features.presence[explained.features.rows(EXPLAINED_SPLIT)]

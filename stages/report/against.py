@@ -186,7 +186,7 @@ def setting_table(settings: pd.DataFrame) -> ReadingTable:
     """Lay out the settings that differ."""
     return ReadingTable(
         "Settings that differ",
-        "Keys of params.yaml. Code that differs is not listed: `git diff` shows it.",
+        "Keys of params.yaml. Code that differs is not listed: git diff shows it.",
         ["key", "this run", "other run"],
         in_cells([[row[name] for name in ("key", "this", "other")] for row in records(settings)]),
     )

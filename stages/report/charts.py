@@ -141,7 +141,8 @@ def _lines(curves: list[pd.DataFrame], lines: dict[str, tuple[str, str]], label:
     left, width, height, top = 44, 420, 210, 24
     together = pd.concat(curves)
     first, last = float(together["epoch"].min()), float(together["epoch"].max())
-    across = Scale(first, max(last, first + 1), left, width - 10)
+    room = 0.5 if first == last else 0.0  # of a single epoch, on both sides, so that no second one seems to be there
+    across = Scale(first - room, last + room, left, width - 10)
     up = Scale.around(together[list(lines)].to_numpy(float).ravel(), height - AXIS - 4, top)
     marks = [text(left, 8, title, "start", 'font-weight="700"'), vertical_axis(up, left)]
     marks += [horizontal_axis(across, height - AXIS, max(1, min(6, int(last - first))))]

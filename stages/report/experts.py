@@ -74,7 +74,7 @@ def judge(row: dict[str, Any], roles: "pd.Series[int]", equal: float) -> tuple[s
     as_named = int(roles.get(name, 0))
     if row["knows_seeds"] == seeds and as_named == seeds:
         return "good", "Knows something alone and behaves as named, in every seed."
-    knows = f"Knows something alone in {row['knows_seeds']} of {seeds} seeds"
+    knows = f"Knows something alone in {row['knows_seeds']} of {seeds} seed{'' if seeds == 1 else 's'}"
     others = [role for role in roles.index if role not in (name, *ROLES)]
     if not as_named and others:
         return "bad", f"{knows}, but never behaves as named: its name misleads."

@@ -64,9 +64,10 @@ class ComparedRun:
             if dataset in other.names.datasets and model in other.names.models
         ]
         if not found:
+            models, datasets = ", ".join(other.names.models), ", ".join(other.names.datasets)
             raise InputError(
-                f"{other.name} has no model on a dataset in common with {self.name}: it ran {other.names.models} on "
-                f"{other.names.datasets}; set run.models and run.datasets and run `dvc repro`"
+                f"{other.name} has no model on a dataset in common with {self.name}: it ran {models} on {datasets}; "
+                "set run.models and run.datasets and run `dvc repro`"
             )
         return found
 

@@ -1,9 +1,13 @@
 """The report's tables, as CSV in full and as Markdown for people."""
 
+import re
+
 import pandas as pd
 
 from stages.shared.base import paths
 
+# What Markdown would take for its own; an underscore inside a word, as in metrics' names, it leaves alone.
+SPECIAL = re.compile(r"[\\`*\[\]<&|~]|(?<!\w)_|_(?!\w)")
 Tables = dict[str, list[pd.DataFrame]]  # by name, the parts of each
 
 
@@ -29,6 +33,8 @@ def write_tables(tables: Tables, labels: dict[str, str]) -> None:
 def markdown(table: pd.DataFrame) -> str:
     """Return a table in Markdown, its columns aligned for readers of the plain text.
 
+    Names of classes and samples are the user's, and may hold what Markdown would take for its own.
+
     Examples:
         >>> print(markdown(pd.DataFrame({"model": ["mult", "late"], "accuracy": [0.5, 0.25]})), end="")
         | model | accuracy |
@@ -37,7 +43,7 @@ def markdown(table: pd.DataFrame) -> str:
         | late  | 0.250    |
     """
     cells = [[_cell(value) for value in row] for row in table.to_numpy(object)]
-    lines = [[str(name) for name in table.columns], *cells]
+    lines = [[_literal(str(name)) for name in table.columns], *cells]
     widths = [max(len(line[column]) for line in lines) for column in range(table.shape[1])]
     lines.insert(1, ["-" * width for width in widths])
     padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
@@ -47,4 +53,8 @@ def markdown(table: pd.DataFrame) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return "" if pd.isna(value) else f"{value:.3f}"
-    return str(value)
+    return _literal(str(value))
+
+
+def _literal(words: str) -> str:
+    return SPECIAL.sub(r"\\\g<0>", " ".join(words.splitlines()))

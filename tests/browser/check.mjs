@@ -9,6 +9,7 @@ import { chromium } from "playwright-core";
 const [page_path, shots] = process.argv.slice(2);
 const address = pathToFileURL(resolve(page_path)).href;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const MISSPELT = /-0\.0+(?!\d)|\b1 more features|undefined|NaN/; // of a sample: a zero below zero, several of one, a slip of the script
 const PRINTED_WIDTH = 718; // CSS pixels of A4 without the usual margins
 
 const browser = await chromium.launchPersistentContext(mkdtempSync(join(tmpdir(), "page-")), {
@@ -16,7 +17,7 @@ const browser = await chromium.launchPersistentContext(mkdtempSync(join(tmpdir()
   headless: true,
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
-const found = { requests: [], errors: [], ready: [], axe: [], clipped: [], keyboard: [], printed: [], samples: {} };
+const found = { requests: [], errors: [], ready: [], axe: [], clipped: [], keyboard: [], printed: [], wording: [], samples: {} };
 
 async function open(options) {
   const page = await browser.newPage();
@@ -106,9 +107,13 @@ for (const width of [390, 1280]) {
         await page.waitForSelector(`#${dataset} .detail h4`);
         if (!(await until((one) => one.role === "listbox"))) { found.keyboard.push(`${dataset}: the list of samples is not reached`); break; }
         const total = await page.$$eval(`#${dataset} [role=option]`, (options) => options.length);
+        const ends = await page.$$eval(`#${dataset} [role=option] span:last-child`, (all) => all.map((one) => Math.round(one.getBoundingClientRect().right)));
+        if (new Set(ends).size > 1) found.clipped.push(`${dataset}: the list's classes end at ${[...new Set(ends)].join(", ")}`);
         const seen = new Set();
         for (let count = 0; count < total; count += 1) {
           seen.add(await page.textContent(`#${dataset} .detail h4`));
+          const words = await page.$$eval(`#${dataset} .detail text, #${dataset} .detail p, #${dataset} .detail summary`, (all) => all.map((one) => one.textContent));
+          found.wording.push(...words.filter((text) => MISSPELT.test(text)).map((text) => `${dataset}: ${text}`));
           await page.keyboard.press("ArrowDown");
         }
         found.samples[dataset] = seen.size;

@@ -101,6 +101,10 @@ def test_the_page_asks_for_nothing_and_has_no_error(looked):
     assert looked["errors"] == []
 
 
+def test_the_numbers_of_every_sample_are_spelt_as_people_write_them(looked):
+    assert looked["wording"] == []
+
+
 def test_the_page_is_ready_within_a_second(looked):
     assert min(looked["ready"]) <= 1000, looked["ready"]  # the least: other tests keep this machine busy
 

@@ -46,7 +46,8 @@ def say_unselected(dataset: str, columns: list[str]) -> None:
     """Print which columns no modality has, so that a prefix that misses some is seen."""
     if columns:
         shown = ", ".join(columns[:SHOWN_COLUMNS]) + (", …" if len(columns) > SHOWN_COLUMNS else "")
-        print(f"{dataset}: {len(columns)} columns are in no modality: {shown}")
+        number = "1 column is" if len(columns) == 1 else f"{len(columns)} columns are"
+        print(f"{dataset}: {number} in no modality: {shown}")
 
 
 def in_columns(table: pd.DataFrame) -> NDArray[np.bool_]:

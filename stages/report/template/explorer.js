@@ -157,7 +157,7 @@
   // ---- drawings of one sample
 
   const ROW = 20;
-  const short = (value, digits = 3) => (Number.isFinite(value) ? value.toFixed(digits) : "–");
+  const short = (value, digits = 3) => (Number.isFinite(value) ? value.toFixed(digits).replace(/^-(?=[0.]+$)/, "") : "–");
 
   function frame(width, height, label, ...marks) {
     return draw("svg", { role: "img", viewBox: `0 0 ${width} ${height}`, width, "font-size": 11, fill: "currentColor", "aria-label": label }, ...marks);
@@ -231,7 +231,7 @@
     const body = rows.map((row) => make("tr", {}, make("th", { scope: "row" }, row.name), make("td", { "data-label": "value" }, cell(row.value)), make("td", { "data-label": "percentile of train" }, cell(row.place)), make("td", { "data-label": "train mean" }, cell(row.mean))));
     const table = (part) => make("table", { class: "stack" }, make("thead", {}, make("tr", {}, ...["feature", "value", "percentile of train", "train mean"].map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, ...part));
     const rest = body.splice(8);
-    const more = rest.length ? [make("details", {}, make("summary", {}, `${rest.length} more features`), table(rest))] : [];
+    const more = rest.length ? [make("details", {}, make("summary", {}, `${rest.length} more feature${rest.length === 1 ? "" : "s"}`), table(rest))] : [];
     return [table(body), ...more];
   }
 

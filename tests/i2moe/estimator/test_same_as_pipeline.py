@@ -192,6 +192,12 @@ def test_what_cannot_be_predicted_is_refused(tmp_path, arguments, message):
     assert not list(tmp_path.glob("out*"))
 
 
+def test_one_sample_is_one(tmp_path, capsys):
+    pd.read_csv("data/examples/wdbc.csv").head(1).to_csv(tmp_path / "new.csv", index=False)
+    predict("wdbc", "small", tmp_path / "new.csv", tmp_path / "out.csv")
+    assert "out.csv: 1 sample\n" in capsys.readouterr().out
+
+
 def test_far_values_are_said_to_be_far(tmp_path, capsys):
     raw = pd.read_csv("data/examples/wdbc.csv").head(10).drop(columns="diagnosis")
     raw["mean radius"] *= 100

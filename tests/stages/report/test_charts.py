@@ -89,6 +89,7 @@ def test_curves_are_those_that_the_model_has():
     assert "tiny: task loss by epoch" in task
     (single,) = curves_chart([one.head(1)], ["synergy"], "tiny")  # of one epoch
     assert "1" in texts(single)
+    assert "2" not in texts(single)  # an epoch that was not trained
     assert len(dots(single)) == 4  # two of them in the legend; a line through one point is none
     both = curves_chart([one.assign(train_synergy_loss=0.3)], ["synergy"], "tiny")
     assert ["task loss" in both[0], "interaction loss" in both[1]] == [True, True]

@@ -163,6 +163,7 @@ def test_the_page_is_whole_self_contained_and_in_order(tmp_path, monkeypatch, ca
     assert len(ids) == len(set(ids))
     assert {attrs["href"] for tag, attrs in outline.tags if tag == "a"} <= {f"#{name}" for name in ids}
     assert "http" not in page
+    assert "`" not in page  # a page is not Markdown
     assert "+0.200 [+0.1" in page
     assert "s000" not in page  # no single sample
     for name in ("scores", "weights", "readings", "settings"):
@@ -186,8 +187,9 @@ def test_a_folder_whose_run_is_not_complete_is_refused(tmp_path):
 
 
 def test_runs_without_a_model_in_common_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"other has no model on a dataset in common with this"):
-        compared(tmp_path, other=Written(models=("late",)))
+    said = "other has no model on a dataset in common with this: it ran late, early on tiny; set run.models"
+    with pytest.raises(InputError, match=said):
+        compared(tmp_path, other=Written(models=("late", "early")))
 
 
 def test_predictions_of_samples_that_the_cohort_lacks_are_refused(tmp_path):

@@ -22,6 +22,7 @@ ROW = {"expert": "synergy", "mean_weight": 0.2, "chance_seeds": 0, "knows_seeds"
         ),
         ({}, {"synergy": 1, "redundancy": 1}, "open", "Knows something alone in 2 of 2 seeds, behaves as named in 1."),
         ({}, {"unclear": 2}, "open", "Knows something alone in 2 of 2 seeds, behaves as named in 0."),
+        ({"knows_seeds": 1, "num_seeds": 1}, {"unclear": 1}, "open", "Knows something alone in 1 of 1 seed, behaves"),
         ({"knows_seeds": 1, "chance_seeds": 1}, {"synergy": 2}, "open", "Knows something alone in 1 of 2 seeds"),
     ],
 )

@@ -13,6 +13,7 @@ from i2moe.base.errors import InputError
 from i2moe.data import SampleSet
 from i2moe.prepared import Prepared
 from stages.datasets.tables.cohort import cohort
+from stages.datasets.tables.columns import say_unselected
 from stages.datasets.tables.features import features
 from stages.datasets.tables.new import prepare
 from stages.shared.base import paths
@@ -288,6 +289,11 @@ def test_what_train_never_had_is_told_by_column(project, tmp_path):
 def test_columns_in_no_modality_are_named(project, capsys):
     project({"age": {"columns": ["age"]}, "code": MODALITIES["code"]})
     assert "mine: 3 columns are in no modality: sex, picture, report" in capsys.readouterr().out
+
+
+def test_one_column_in_no_modality_is_one(capsys):
+    say_unselected("mine", ["sex"])
+    assert capsys.readouterr().out == "mine: 1 column is in no modality: sex\n"
 
 
 def test_a_file_selects_all_of_its_columns(project):
