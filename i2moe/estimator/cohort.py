@@ -69,25 +69,6 @@ def chosen_validation(validation: Any, num_samples: int) -> NDArray[np.bool_]:
     return _both(chosen)
 
 
-def require_all_classes(labels: NDArray[Any], names: list[str], is_validation: NDArray[np.bool_]) -> None:
-    """Refuse classes, labels [N], or labels [N, C], that no train row has.
-
-    Raises:
-        InputError: naming the first of them.
-
-    Examples:
-        >>> require_all_classes(np.array([0, 1]), ["ill", "well"], np.array([False, True]))
-        Traceback (most recent call last):
-        i2moe.base.errors.InputError: y: no train row has the class 'well'; bring more samples, or leave it out
-    """
-    train = labels[~is_validation]
-    present = train.any(axis=0) if labels.ndim > 1 else np.isin(range(len(names)), train)
-    if not present.all():
-        missing = names[int(np.flatnonzero(~present)[0])]
-        kind = "label" if labels.ndim > 1 else "class"
-        raise InputError(f"y: no train row has the {kind} {missing!r}; bring more samples, or leave it out")
-
-
 def _both(is_validation: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return validation rows [N] that leave some to training."""
     if is_validation.all() or not is_validation.any():

@@ -12,25 +12,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from i2moe.base.errors import InputError
 from i2moe.contract.task import Task
 from i2moe.data import FeatureSet, SampleSet
-from i2moe.estimator.cohort import chosen_validation, draw_validation, require_all_classes, write_cohort
+from i2moe.estimator.cohort import chosen_validation, draw_validation, write_cohort
 from i2moe.estimator.explanation import Explanation, explain
 from i2moe.estimator.files import pack, unpack
-from i2moe.estimator.inputs import (
-    Inputs,
-    Modalities,
-    Preparation,
-    categorical_columns,
-    ids_of,
-    read_inputs,
-)
+from i2moe.estimator.inputs import Inputs, Modalities, Preparation, categorical_columns, ids_of, read_inputs
 from i2moe.estimator.isolation import undisturbed
+from i2moe.estimator.labels import checked_labels, class_weights, require_all_classes
 from i2moe.estimator.settings import model_config
 from i2moe.inference import choose_device, mean_tokens
 from i2moe.trained import TrainedModel, probabilities
@@ -325,7 +319,7 @@ class I2MoEClassifier(ClassifierMixin, I2MoEEstimator):  # type: ignore[misc]
         names = [str(name) for name in y.columns] if isinstance(y, pd.DataFrame) else None
         if names and len(set(names)) < len(names):
             raise InputError(f"y has several columns {max(names, key=names.count)!r}: rename one")
-        given = _checked_labels(self, y, num_samples)
+        given = checked_labels(self, y, num_samples)
         check_classification_targets(given)
         if given.ndim == TWO_AXES and given.shape[1] > 1:
             if not np.isin(given, (0, 1)).all():
@@ -339,7 +333,7 @@ class I2MoEClassifier(ClassifierMixin, I2MoEEstimator):  # type: ignore[misc]
         return ("binary" if len(self.classes_) == 2 else "multiclass"), labels.astype(np.int64)  # noqa: PLR2004
 
     def _encode_labels(self, y: Any, num_samples: int) -> NDArray[Any]:
-        given = _checked_labels(self, y, num_samples)
+        given = checked_labels(self, y, num_samples)
         if self.trained_.signature.task == "multilabel":
             return given.astype(np.int64)
         flat = column_or_1d(given)
@@ -349,27 +343,7 @@ class I2MoEClassifier(ClassifierMixin, I2MoEEstimator):  # type: ignore[misc]
         return np.asarray(places, np.int64)
 
     def _class_weights(self, task: Task, labels: NDArray[Any]) -> list[float] | None:
-        if self.class_weight is None:
-            return None
-        if task == "multilabel":
-            raise InputError("class_weight has no meaning for a multilabel task; allowed: None")
-        counts = np.bincount(labels, minlength=len(self.classes_))
-        if isinstance(self.class_weight, Mapping):
-            return self._given_weights(self.class_weight)
-        if self.class_weight != "balanced":
-            raise InputError(f"class_weight {self.class_weight!r}; allowed: None, balanced, a dict of class to weight")
-        return [float(len(labels) / (len(counts) * max(1, count))) for count in counts]
-
-    def _given_weights(self, given: Mapping[Any, Any]) -> list[float]:
-        """Return the weight of each class, 1 where none is given; refuse those of others, and what is no weight."""
-        classes = self.classes_.tolist()
-        unknown = [name for name in given if name not in classes]
-        if unknown:
-            raise InputError(f"class_weight: y has no class {unknown[0]!r}; allowed: {classes[:20]}")
-        for name, weight in given.items():
-            if not isinstance(weight, numbers.Real) or not 0 < float(weight) < np.inf:
-                raise InputError(f"class_weight of {name!r} is {weight!r}; allowed: numbers above 0")
-        return [float(given.get(name, 1.0)) for name in classes]
+        return class_weights(self.class_weight, task, self.classes_.tolist(), labels)
 
     def __sklearn_tags__(self) -> Any:
         """Say that several labels are taken, too."""
@@ -388,21 +362,10 @@ class I2MoERegressor(RegressorMixin, I2MoEEstimator):  # type: ignore[misc]
     def _read_labels(self, y: Any, num_samples: int) -> tuple[Task, NDArray[Any]]:
         if self.class_weight is not None:
             raise InputError("class_weight has no meaning for numbers; allowed: None")
-        return "regression", column_or_1d(_checked_labels(self, y, num_samples), warn=True).astype(np.float64)
+        return "regression", column_or_1d(checked_labels(self, y, num_samples), warn=True).astype(np.float64)
 
     def _encode_labels(self, y: Any, num_samples: int) -> NDArray[Any]:
-        return np.asarray(column_or_1d(_checked_labels(self, y, num_samples)), np.float64)
-
-
-def _checked_labels(estimator: BaseEstimator, y: Any, num_samples: int) -> NDArray[Any]:
-    """Return labels as an array of as many rows as there are samples, without what is not finite."""
-    if y is None:
-        name = type(estimator).__name__
-        raise InputError(f"{name} requires y to be passed, but the target y is None")
-    numeric = "numeric" if isinstance(estimator, RegressorMixin) else None
-    given: NDArray[Any] = check_array(y, ensure_2d=False, dtype=numeric, estimator=estimator, input_name="y")
-    check_consistent_length(np.empty(num_samples), given)
-    return given
+        return np.asarray(column_or_1d(checked_labels(self, y, num_samples)), np.float64)
 
 
 def open_run(folder: str | Path, accelerator: str = "auto") -> I2MoEClassifier | I2MoERegressor:

@@ -328,11 +328,15 @@ def _pad(
 
 def _refuse_non_finite(place: str, values: Sequence[NDArray[Any]] | NDArray[Any], rows: Sequence[int] | Ints) -> None:
     """Refuse samples, an array each, with a value that is not finite; `rows` says which samples they are."""
-    bad = [row for row, own in zip(rows, values, strict=True) if not np.isfinite(own).all()]
-    if bad:
+    if isinstance(values, np.ndarray):
+        finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+    else:
+        finite = np.array([np.isfinite(own).all() for own in values], bool)
+    bad = np.flatnonzero(~finite)
+    if len(bad):
         raise InputError(
-            f"{place}: {len(bad)} samples hold NaN or infinity, the first in row {bad[0]}: impute them, or leave whole "
-            "samples out"
+            f"{place}: {len(bad)} samples hold NaN or infinity, the first in row {rows[bad[0]]}: impute them, or leave "
+            "whole samples out"
         )
 
 
