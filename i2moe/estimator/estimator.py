@@ -25,12 +25,13 @@ from i2moe.estimator.files import pack, unpack
 from i2moe.estimator.inputs import Inputs, Modalities, Preparation, categorical_columns, ids_of, read_inputs
 from i2moe.estimator.isolation import undisturbed
 from i2moe.estimator.labels import checked_labels, class_weights, require_all_classes
-from i2moe.estimator.settings import model_config
+from i2moe.estimator.settings import check_kinds, model_config
 from i2moe.inference import choose_device, mean_tokens
 from i2moe.trained import TrainedModel, probabilities
 
 TWO_AXES = 2
 LEAST_SAMPLES = 2
+MOST_LABEL = 1e15  # of float32, in which losses are computed, the largest square is 3e38
 
 
 class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
@@ -107,6 +108,8 @@ class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         Raises:
             InputError: (a ValueError) for data or parameters that cannot be used.
         """
+        check_kinds(self.get_params(deep=False))
+        choose_device(self.accelerator)  # refuses what is no accelerator of this machine
         inputs = self._read(X, reset=True)
         task, labels = self._read_labels(y, inputs.num_samples)
         random = check_random_state(self.random_state)
@@ -362,7 +365,10 @@ class I2MoERegressor(RegressorMixin, I2MoEEstimator):  # type: ignore[misc]
     def _read_labels(self, y: Any, num_samples: int) -> tuple[Task, NDArray[Any]]:
         if self.class_weight is not None:
             raise InputError("class_weight has no meaning for numbers; allowed: None")
-        return "regression", column_or_1d(checked_labels(self, y, num_samples), warn=True).astype(np.float64)
+        labels = column_or_1d(checked_labels(self, y, num_samples), warn=True).astype(np.float64)
+        if np.abs(labels).max() > MOST_LABEL:
+            raise InputError(f"y holds numbers beyond {MOST_LABEL:g}, whose squares are infinite: take a larger unit")
+        return "regression", labels
 
     def _encode_labels(self, y: Any, num_samples: int) -> NDArray[Any]:
         return np.asarray(column_or_1d(checked_labels(self, y, num_samples)), np.float64)

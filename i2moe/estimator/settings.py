@@ -1,9 +1,12 @@
 """From an estimator's parameters to the settings of a model."""
 
 import numbers
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from torch import nn
 
 from i2moe.base.errors import InputError
 from i2moe.base.strict import nearest
@@ -48,6 +51,29 @@ PARAMETERS = {
     "reweighting.[mlp].hidden_dim": "gate_dim",
     "reweighting.[mlp].temperature": "temperature",
 }
+# Parameters that a model's settings do not have: what each has to be, and in words.
+KINDS: dict[str, tuple[Any, str]] = {
+    "modalities": (Mapping | None, "None, or a dict of each modality's columns"),
+    "categorical": (Sequence | np.ndarray | pd.Index, "a list of columns"),
+    "validation_fraction": (numbers.Real, "a share between 0 and 1"),
+    "callbacks": (Sequence | None, "None, or a list of Lightning's callbacks"),
+}
+
+
+def check_kinds(params: dict[str, Any]) -> None:
+    """Refuse parameters that are of another kind than an estimator can use.
+
+    Raises:
+        InputError: naming the first of them.
+
+    Examples:
+        >>> check_kinds({"modalities": None, "categorical": (), "validation_fraction": "a", "callbacks": None})
+        Traceback (most recent call last):
+        i2moe.base.errors.InputError: validation_fraction 'a'; allowed: a share between 0 and 1
+    """
+    for name, (kind, words) in KINDS.items():
+        if not isinstance(params[name], kind):
+            raise InputError(f"{name} {params[name]!r}; allowed: {words}")
 
 
 def _real(value: Any) -> Any:
@@ -68,6 +94,8 @@ def fusion_settings(fusion: Any) -> dict[str, Any]:
     own = dict(fusion) if isinstance(fusion, dict) else {"method": fusion}
     method = own.get("method")
     if isinstance(method, type):
+        if not issubclass(method, nn.Module):
+            raise InputError(f"fusion {method.__qualname__}: a class of your own is an nn.Module")
         own["method"] = method = f"{method.__module__}:{method.__qualname__}"
     if not isinstance(method, str) or (method not in FUSION_CONFIGS and ":" not in method):
         raise InputError(f"fusion {method!r} is unknown; {nearest(method, FUSION_CONFIGS)}, or a module of your own")

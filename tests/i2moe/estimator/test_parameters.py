@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from i2moe import I2MoEClassifier
+from i2moe import I2MoEClassifier, I2MoERegressor
 from i2moe.base.errors import InputError
 from own.gated_sum import GatedSum
 
@@ -73,6 +73,12 @@ WRONG = {
     "^dropout: Input should be a valid number": {"dropout": None},
     "^temperature: Input should be greater than 0": {"temperature": 0},
     "^gate_dim: Input should be greater than 0": {"gate_dim": 0},
+    "^validation_fraction 'some'; allowed: a share between 0 and 1": {"validation_fraction": "some"},
+    "^callbacks 5; allowed: None, or a list of Lightning's callbacks": {"callbacks": 5},
+    "^categorical None; allowed: a list of columns": {"categorical": None},
+    "^modalities .'lab'.; allowed: None, or a dict": {"modalities": ["lab"]},
+    "^fusion int: a class of your own is an nn.Module": {"fusion": int},
+    "accelerator 'tpu': not on this machine": {"accelerator": "tpu"},
     "^interaction_loss_weight: Input should be a valid number": {"interaction_loss_weight": "much"},
 }
 
@@ -81,3 +87,8 @@ WRONG = {
 def test_a_wrong_parameter_is_named(message, own):
     with pytest.raises(InputError, match=message):
         small(**own).fit(X, Y)
+
+
+def test_numbers_whose_squares_are_infinite_are_refused():
+    with pytest.raises(InputError, match=r"y holds numbers beyond 1e\+15, whose squares are infinite: take a larger"):
+        I2MoERegressor(**SMALL).fit(X, Y * 1e20)
