@@ -183,7 +183,7 @@ def spoil_table(column, value):
     return change
 
 
-def test_samples_that_lack_a_modality_are_dropped_or_kept_and_counted(project):
+def test_samples_that_lack_a_modality_are_dropped_or_kept_and_counted(project, capsys):
     spoil_table("picture", None)()
     spoil_table("report", "  ")()
     table = pd.read_csv("raw/own.csv")
@@ -197,8 +197,10 @@ def test_samples_that_lack_a_modality_are_dropped_or_kept_and_counted(project):
     assert len(dropped) == NUM - 2
     removed = json.loads(Path("data/cohorts/mine.json").read_text())["removed"]
     assert removed == {"outcome missing": 0, "without age": 1, "without scan": 1}
+    capsys.readouterr()
     kept = project(incomplete="keep")
     assert len(kept) == NUM
+    assert f"heart.npy: {NUM} x 3 x 2, {3 * (NUM - 1)} steps, mean length 3.00\n" in capsys.readouterr().out
     assert {name: (~present).sum() for name, present in kept.present.items()} == {
         "age": 1,
         "scan": 1,
