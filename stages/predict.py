@@ -1,6 +1,9 @@
 """Predict new samples from raw files without labels, with a model that was trained before; no stage of the graph."""
 
+import contextlib
 import importlib
+import io
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,13 +46,26 @@ def predict(
     train = Prepared(paths.features(dataset), paths.cohort(dataset))
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".predict-") as folder:
-        new = prepare(dataset, raw, Path(folder))
+        with contextlib.redirect_stdout(WithoutFolder(Path(folder))):
+            new = prepare(dataset, raw, Path(folder))
         samples = SampleSet(Path(folder), trained.signature.modalities, new.sample_ids)
         table = predictions_table(trained.predict(samples), trained.signature, new.sample_ids)
         drift = drift_of(samples, train, new.unseen)
     write_table(table, out)
     drift.to_csv(out.with_name(f"{out.stem}.drift.csv"), index=False)
     say(out, new, drift)
+
+
+class WithoutFolder(io.TextIOBase):
+    """Prints to standard output, files of a folder that goes away by their names alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.stdout = folder, sys.stdout
+
+    def write(self, text: str) -> int:
+        """Print a text."""
+        self.stdout.write(text.replace(f"{self.folder}/", ""))
+        return len(text)
 
 
 def prepare(dataset: str, raw: Path, folder: Path) -> "NewSamples":

@@ -215,7 +215,7 @@ class Params(Strict):
             alike = {
                 other: sum(getattr(config, field) == getattr(own, field) for field in ModelConfig.model_fields)
                 for other, own in models.items()
-                if own.interaction is None and own.fusion == config.fusion
+                if own.interaction is None and own.sealed is None and own.fusion == config.fusion
             }
             if config.interaction is not None and alike:
                 found[name] = max(alike, key=alike.__getitem__)

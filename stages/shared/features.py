@@ -39,14 +39,25 @@ def write_vectors(folder: Path, modality: str, array: NDArray[Any], description:
 
 
 def write_sequences(
-    folder: Path, modality: str, array: NDArray[Any], lengths: NDArray[np.int64], description: dict[str, Any]
+    folder: Path,
+    modality: str,
+    array: NDArray[Any],
+    lengths: NDArray[np.int64],
+    present: NDArray[np.bool_],
+    description: dict[str, Any],
 ) -> None:
-    """Write sequences [N, T, F], padded at the end, with their lengths [N] and description."""
-    write_whole(folder / f"{modality}.lengths.npy", lambda partial: save(partial, lengths))
+    """Write sequences [N, T, F], padded at the end, with their lengths, which samples have any, and description.
+
+    Samples that lack the modality, by `present` [N], have one step of 0, which is not counted.
+    """
+    own = lengths[present]
+    write_whole(folder / f"{modality}.lengths.npy", lambda partial: save(partial, np.where(present, lengths, 1)))
+    write_present(folder, modality, present)
     about = {"kind": "sequence", "shape": list(array.shape[1:])} | description
     path = write_features(folder, modality, lambda partial: save(partial, array), lambda: about)
     shape = " x ".join(map(str, array.shape))
-    print(f"{path}: {shape}, {lengths.sum()} steps, mean length {lengths.mean():.2f}")
+    mean = f", mean length {own.mean():.2f}" if len(own) else ""
+    print(f"{path}: {shape}, {own.sum()} step{'' if own.sum() == 1 else 's'}{mean}")
 
 
 def write_present(folder: Path, modality: str, present: NDArray[np.bool_]) -> None:

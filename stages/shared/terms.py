@@ -67,4 +67,10 @@ def term_embedding(fitted: Fitted, clean: Clean) -> Callable[[list[str]], NDArra
     vectorizer = TfidfVectorizer(preprocessor=clean, vocabulary=fitted["terms"].tolist())
     vectorizer.idf_ = fitted["inverse_frequencies"]
     components = fitted["components"].T
-    return lambda texts: np.asarray(vectorizer.transform(texts) @ components)
+
+    def embed(texts: list[str]) -> NDArray[np.floating]:
+        if not texts:  # new samples none of which has a text; scikit-learn refuses none
+            return np.zeros((0, components.shape[1]))
+        return np.asarray(vectorizer.transform(texts) @ components)
+
+    return embed

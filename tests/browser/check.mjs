@@ -17,7 +17,7 @@ const browser = await chromium.launchPersistentContext(mkdtempSync(join(tmpdir()
   headless: true,
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
-const found = { requests: [], errors: [], ready: [], axe: [], clipped: [], keyboard: [], printed: [], wording: [], samples: {} };
+const found = { requests: [], errors: [], ready: [], axe: [], clipped: [], keyboard: [], printed: [], wording: [], empty: [], samples: {} };
 
 async function open(options) {
   const page = await browser.newPage();
@@ -114,6 +114,7 @@ for (const width of [390, 1280]) {
           seen.add(await page.textContent(`#${dataset} .detail h4`));
           const words = await page.$$eval(`#${dataset} .detail text, #${dataset} .detail p, #${dataset} .detail summary`, (all) => all.map((one) => one.textContent));
           found.wording.push(...words.filter((text) => MISSPELT.test(text)).map((text) => `${dataset}: ${text}`));
+          found.empty.push(...(await page.$$eval(`#${dataset} .detail table, #${dataset} .detail svg`, (all) => all.filter((one) => !(one.tagName === "TABLE" ? one.querySelector("td") : one.querySelector("rect, circle, path[d*=L]"))).map((one) => one.parentElement.textContent))));
           await page.keyboard.press("ArrowDown");
         }
         found.samples[dataset] = seen.size;

@@ -1,5 +1,7 @@
 """The report's page of a real run, as a browser shows it, and what it says against its tables."""
 
+import base64
+import gzip
 import json
 import re
 import shutil
@@ -24,6 +26,7 @@ from tests.pipeline.test_pipeline import (  # noqa: F401 (environment is a fixtu
 BROWSER = ROOT / "tests/browser"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CANARIES = ["canary-person-", "canary-city-", "0.87654321"]  # an id, a text and a number of the restricted table
+NAMELESS = {"kind": "vector", "unit": "scaled", "names": [], "means": [None], "left_out": 3}  # of an array
 NUMBER = re.compile(r"(?<![\w.])\d+\.\d{3}(?!\d)")
 
 
@@ -75,10 +78,15 @@ def page(project):
 @pytest.fixture(scope="module")
 def looked(project):
     """What a browser finds on the page."""
+    return look(project / "reports/index.html")
+
+
+def look(path):
+    """Return what a browser finds on a page."""
     if CHROMIUM is None or shutil.which("node") is None or not (BROWSER / "node_modules").exists():
         pytest.skip("the page is not looked at: install chromium and Node.js, then npm ci --prefix tests/browser")
     done = subprocess.run(
-        ["node", str(BROWSER / "check.mjs"), str(project / "reports/index.html")],
+        ["node", str(BROWSER / "check.mjs"), str(path)],
         env={"CHROMIUM": CHROMIUM, "PATH": str(Path(shutil.which("node")).parent)},
         capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
@@ -103,6 +111,27 @@ def test_the_page_asks_for_nothing_and_has_no_error(looked):
 
 def test_the_numbers_of_every_sample_are_spelt_as_people_write_them(looked):
     assert looked["wording"] == []
+
+
+def test_series_of_one_step_and_vectors_without_names_are_no_empty_pictures_and_tables(looked, page, tmp_path):
+    def with_little(found):
+        about = json.loads(gzip.decompress(base64.b64decode(found[1])))
+        num = len(about["samples"])
+        about["inputs"]["nameless"] = NAMELESS | {"values": [[]] * num, "percentiles": [[]] * num}
+        about["inputs"]["short"] = {"kind": "sequence", "names": ["pulse"], "steps": [[[71.5]]] * num}
+        about["inputs"]["not there"] = NAMELESS | {
+            "names": ["age"],
+            "values": [None] * num,
+            "percentiles": [None] * num,
+        }
+        return f'class="about">{base64.b64encode(gzip.compress(json.dumps(about).encode())).decode()}<'
+
+    changed = re.sub(r'class="about">([^<]+)<', with_little, page)
+    assert changed != page
+    (tmp_path / "page.html").write_text(changed)
+    assert looked["empty"] == []
+    found = look(tmp_path / "page.html")
+    assert (found["empty"], found["errors"]) == ([], [])
 
 
 def test_the_page_is_ready_within_a_second(looked):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from i2moe.base.errors import InputError
 from stages.shared.base import paths
-from stages.shared.features import fitted_on_train, write_present, write_sequences
+from stages.shared.features import fitted_on_train, write_sequences
 from stages.shared.visits import read_visits
 
 
@@ -69,8 +69,7 @@ def write_sequence(
     padded = np.zeros((len(lengths), steps, features.shape[1]), dtype=features.dtype)
     padded[visits.row, visits.step] = features
     padded[~present] = 0
-    write_sequences(folder, modality, padded, np.where(present, lengths, 1), description)
-    write_present(folder, modality, present)
+    write_sequences(folder, modality, padded, lengths, present, description)
 
 
 def samples_with(visits: Visits, has: NDArray[np.bool_]) -> NDArray[np.bool_]:

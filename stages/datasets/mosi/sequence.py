@@ -15,7 +15,7 @@ from stages.datasets.mosi.utterances import Bools, Floats, Ints, Utterances, rea
 from stages.shared.base import paths
 from stages.shared.base.command import run
 from stages.shared.base.params import load_block
-from stages.shared.features import fitted_on_train, save_fitted, write_present, write_sequences
+from stages.shared.features import fitted_on_train, save_fitted, write_sequences
 
 
 def sequence(modality: Annotated[str, typer.Argument(help=", ".join(MODALITIES))]) -> None:
@@ -59,8 +59,7 @@ def write(
 ) -> None:
     """Write the scaled steps [S, F] of the samples that have the modality; of the others [N], one step of 0."""
     padded = pad(real, np.where(present, lengths, 0), longest)
-    write_sequences(folder, modality, padded, np.where(present, lengths, 1), description)
-    write_present(folder, modality, present)
+    write_sequences(folder, modality, padded, lengths, present, description)
 
 
 def real_steps(utterances: Utterances, modality: str, rows: Ints) -> Floats:

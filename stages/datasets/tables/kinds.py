@@ -279,8 +279,7 @@ class OfSteps(Kind):
         array[sample[step >= 0], step[step >= 0]] = values[step >= 0]
         cut = int((lengths > longest).sum())
         note = {"note": f"{cut} samples have more than {longest} steps, of which the last are kept"} if cut else {}
-        write_sequences(folder, self.name, array, np.maximum(kept, 1), about | {"features": encoder.features} | note)
-        write_present(folder, self.name, self.present)
+        write_sequences(folder, self.name, array, kept, self.present, about | {"features": encoder.features} | note)
 
 
 def kind_of(name: str, settings: Modality, raw: Raw) -> Kind:

@@ -219,12 +219,16 @@
     const known = steps.filter(Number.isFinite);
     const [low, high] = [Math.min(...known), Math.max(...known)];
     const points = steps.map((value, index) => [steps.length > 1 ? (index / (steps.length - 1)) * width : width / 2, height - 3 - ((value - low) / (high - low || 1)) * (height - 6)]);
-    const line = points.filter((point) => Number.isFinite(point[1])).map((point) => point.map((x) => x.toFixed(1)).join(" ")).join("L");
-    const last = known.length ? `${short(low)} to ${short(high)}` : "no value";
-    return make("div", {}, make("span", { class: "soft" }, `${label}, ${last}`), frame(width, height, `${label} over ${steps.length} steps, ${last}`, draw("path", { d: `M${line || "0 0"}`, fill: "none", stroke: "#0072B2", "stroke-width": 1.5 })));
+    const drawn = points.filter((point) => Number.isFinite(point[1])).map((point) => point.map((x) => x.toFixed(1)));
+    const line = drawn.map((point) => point.join(" ")).join("L");
+    const mark = drawn.length === 1 ? draw("circle", { cx: drawn[0][0], cy: drawn[0][1], r: 2, fill: "#0072B2" }) : draw("path", { d: `M${line || "0 0"}`, fill: "none", stroke: "#0072B2", "stroke-width": 1.5 }); // a line of one point is not seen
+    const last = known.length ? (known.length === 1 ? short(low) : `${short(low)} to ${short(high)}`) : "no value";
+    return make("div", {}, make("span", { class: "soft" }, `${label}, ${last}`), frame(width, height, `${label} over ${steps.length} step${steps.length === 1 ? "" : "s"}, ${last}`, mark));
   }
 
   function columnsTable(input, sample) {
+    if (!input.values[sample]) return ["absent"];
+    if (!input.names.length) return [make("p", { class: "soft" }, `${input.left_out} numbers without names, which are not shown`)];
     const rows = input.names.map((name, column) => ({ name, value: input.values[sample]?.[column], place: input.percentiles[sample]?.[column], mean: input.means[column] }));
     rows.sort((a, b) => Math.abs((b.place ?? 50) - 50) - Math.abs((a.place ?? 50) - 50));
     const cell = (value) => (typeof value === "number" ? String(value) : value ?? "–");

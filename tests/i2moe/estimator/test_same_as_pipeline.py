@@ -169,6 +169,8 @@ def test_new_raw_rows_without_labels_give_exactly_the_stored_predictions(tmp_pat
     assert set(drift["modality"]) == {"mean", "error", "worst"}
     said = capsys.readouterr().out
     assert "predictions.parquet: 86 samples" in said
+    assert said.startswith("mean.npy: 86 x 10\n")
+    assert ".predict-" not in said  # a folder that is gone
     assert not any(name in said for name in chosen)
     assert not list((tmp_path / "out").glob(".predict-*"))
 

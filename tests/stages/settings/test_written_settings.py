@@ -99,3 +99,10 @@ def test_an_i2moe_s_vanilla_model_is_the_one_of_the_run_with_its_fusion_settings
     assert settings.vanilla == {"tiny": {"i2moe": "mult", "wide-i2moe": "wide"}}
     alone = load({"models.tiny": models, "run.models": ["i2moe", "wide"]}).to_run({"models": {"tiny": models}})
     assert alone.vanilla == {"tiny": {"i2moe": "wide"}}
+
+
+def test_sealed_experts_are_no_fusion_method_alone(load):
+    over = {"interaction": {"loss_weight": 0.1}, "reweighting": {"hidden_dim": 8, "num_layers": 1, "temperature": 1}}
+    models = {"i2moe": over, "sealed": {"sealed": {"loss_weight": 0.1, "min_gain": 0.01}}}
+    settings = load({"models.tiny": models, "run.models": list(models)}).to_run({"models": {"tiny": models}})
+    assert settings.vanilla == {"tiny": {}}

@@ -152,6 +152,28 @@ def test_new_samples_without_labels_have_exactly_the_features_of_the_same_rows(p
         np.testing.assert_array_equal(lengths, found.lengths[name][rows])
 
 
+def test_a_new_sample_that_lacks_all_but_one_modality_is_prepared(project, tmp_path):
+    found = project(incomplete="keep")
+    row = found.sample_ids.index("s07")
+    new = Path("new")
+    new.mkdir()
+    table = pd.read_csv("raw/own.csv")
+    chosen = (table["sample"] == "s07").to_numpy()
+    table[chosen].drop(columns="outcome").assign(picture=None, report=" ", age=None, sex=None).to_csv(new / "own.csv")
+    pd.read_csv("raw/heart.csv").iloc[:0].to_csv(new / "heart.csv", index=False)
+    for name in ("ecg", "code", "map"):
+        np.save(new / f"{name}.npy", np.load(f"raw/{name}.npy")[chosen])
+    np.save(new / "ecg.lengths.npy", np.array([0]))
+    prepared = prepare("mine", new, tmp_path / "arrays")
+    assert prepared.sample_ids == ["s07"]
+    samples = SampleSet(tmp_path / "arrays", found.modalities, prepared.sample_ids)
+    assert samples.presence.tolist() == [[False, False, False, False, False, True, True]]
+    for name in ("age", "scan", "report", "heart", "ecg"):
+        assert not np.asarray(samples.arrays[name]).any(), name
+    for name in ("code", "map"):
+        np.testing.assert_array_equal(samples.arrays[name][0], found.arrays[name][row])
+
+
 def spoil_table(column, value):
     def change():
         table = pd.read_csv("raw/own.csv").astype({column: object})
@@ -161,7 +183,7 @@ def spoil_table(column, value):
     return change
 
 
-def test_samples_that_lack_a_modality_are_dropped_or_kept_and_counted(project):
+def test_samples_that_lack_a_modality_are_dropped_or_kept_and_counted(project, capsys):
     spoil_table("picture", None)()
     spoil_table("report", "  ")()
     table = pd.read_csv("raw/own.csv")
@@ -175,8 +197,10 @@ def test_samples_that_lack_a_modality_are_dropped_or_kept_and_counted(project):
     assert len(dropped) == NUM - 2
     removed = json.loads(Path("data/cohorts/mine.json").read_text())["removed"]
     assert removed == {"outcome missing": 0, "without age": 1, "without scan": 1}
+    capsys.readouterr()
     kept = project(incomplete="keep")
     assert len(kept) == NUM
+    assert f"heart.npy: {NUM} x 3 x 2, {3 * (NUM - 1)} steps, mean length 3.00\n" in capsys.readouterr().out
     assert {name: (~present).sum() for name, present in kept.present.items()} == {
         "age": 1,
         "scan": 1,
