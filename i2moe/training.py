@@ -195,6 +195,8 @@ class TrainingModule(lightning.LightningModule):
         unscaled = (logits * self.label_std + self.label_mean).cpu().numpy()
         metrics = compute_metrics(self.features.task, self.features.labels[rows], unscaled)
         own = {"loss": float(loss)} | {name: float(value) for name, value in metrics.items()}
+        if not np.isfinite(unscaled).all():  # some metrics only compare, and would let NaN win as the best epoch
+            own = dict.fromkeys(own, np.nan)
         validation = {f"validation_{name}": value for name, value in own.items()}
         # What picks the best epoch looks here. Lightning's own logging takes longer than a small model's step.
         self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in validation.items()})
@@ -291,7 +293,8 @@ def fit(
 
     Raises:
         InputError: when the selection metric is not one of the task's, class weights do not fit the classes, the
-            machine does not have that hardware, or training cannot go on from what an earlier call left in the folder.
+            machine does not have that hardware, training cannot go on from what an earlier call left in the folder, or
+            no epoch predicts finite numbers.
     """
     selection = config.selection or SELECTION[features.task]
     higher_is_better = check_selection(features.task, selection)
@@ -315,6 +318,11 @@ def fit(
     )
     with going_on_from(unfinished, trainer):
         trainer.fit(module, ckpt_path=unfinished if unfinished.exists() else None, weights_only=True)
+    if all(np.isnan(epoch["validation_loss"]) for epoch in module.curves):
+        raise InputError(
+            f"seed {seed}: in no epoch are all predictions of the validation samples finite, so that no model is kept: "
+            "lower learning_rate, or mend what makes them so in a fusion method of your own"
+        )
     return folder / "best.ckpt"
 
 

@@ -5,6 +5,8 @@ the fused latent.
 """
 
 import importlib
+import sys
+import traceback
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -12,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from i2moe.base.errors import InputError
+from i2moe.base.errors import InputError, first_line
 from i2moe.model.fusion_config import FusionConfig, OwnFusionConfig
 from i2moe.model.tokens import Padded, Tokens, values_of
 
@@ -97,15 +99,21 @@ def build_fusion(config: FusionConfig, sizes: Sizes) -> nn.Module:
         sizes: the positional argument of its class.
 
     Raises:
-        InputError: when a module of your own cannot be imported or built, or does not map tokens to logits.
+        InputError: when a module of your own cannot be imported or built, or does not map tokens to logits,
+            or has no parameters.
     """
     cls = import_fusion(config.path)
     try:
         fusion: nn.Module = cls(sizes, **config.arguments())
-    except TypeError as error:
-        called = ", ".join(["sizes", *config.arguments()])
-        raise InputError(f"fusion.method {config.method}: {error}; it is called with {called}") from error
+    except Exception as error:
+        if not isinstance(config, OwnFusionConfig):
+            raise
+        if isinstance(error, TypeError) and not _line_of(error, config.path):  # raised by the call itself
+            called = ", ".join(["sizes", *config.arguments()])
+            raise InputError(f"fusion.method {config.method}: {error}; it is called with {called}") from error
+        raise _in_own_code(error, config.path) from error
     if isinstance(config, OwnFusionConfig):
+        _check_parameters(config.method, fusion)
         _check_shape(config.method, fusion, sizes)
     return fusion
 
@@ -114,12 +122,14 @@ def import_fusion(path: str) -> type[nn.Module]:
     """Import the class that `module:Class` names.
 
     Raises:
-        InputError: when there is no such module or class.
+        InputError: when there is no such module or class, or the module fails while it is imported.
     """
     module_name, _, class_name = path.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except Exception as error:
+        if not isinstance(error, ImportError) or _line_of(error, path):  # the file is there
+            raise _in_own_code(error, path) from error
         raise InputError(
             f"fusion.method {path}: cannot import {module_name!r} ({error}); put its file into the folder own/ "
             "and name it own.FILE:CLASS, or install its package"
@@ -128,6 +138,15 @@ def import_fusion(path: str) -> type[nn.Module]:
     if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
         raise InputError(f"fusion.method {path}: {module.__file__} has no nn.Module class {class_name!r}")
     return cls
+
+
+def _check_parameters(path: str, fusion: nn.Module) -> None:
+    """Refuse a module that has nothing to learn, which trains without a word and which no experts can be made of."""
+    if next(fusion.parameters(), None) is None:
+        raise InputError(
+            f"fusion.method {path}: it has no parameters: keep layers as attributes or in an nn.ModuleList, not in a "
+            "list, and tensors that are learnt as nn.Parameter"
+        )
 
 
 def _check_shape(path: str, fusion: nn.Module, sizes: Sizes) -> None:
@@ -140,9 +159,9 @@ def _check_shape(path: str, fusion: nn.Module, sizes: Sizes) -> None:
     try:
         with torch.no_grad():
             output = fusion.eval()(tokens)
-    except (AttributeError, TypeError) as error:
-        if not any(sizes.is_padded):
-            raise
+    except Exception as error:
+        if not (any(sizes.is_padded) and isinstance(error, AttributeError | TypeError)):
+            raise _in_own_code(error, path) from error
         raise InputError(
             f"fusion.method {path}: it does not take the tokens of sequences, `i2moe.model.tokens.Padded` ({error}); "
             "let it take them, or use an encoder that makes num_patches tokens of a sequence"
@@ -156,3 +175,23 @@ def _check_shape(path: str, fusion: nn.Module, sizes: Sizes) -> None:
             f"fusion.method {path}: for {len(tokens)} tensors {given} it returns {shape}; "
             f"allowed: logits {[2, sizes.num_outputs]}, one row per sample and one column per output"
         )
+
+
+def _in_own_code(error: Exception, path: str) -> InputError:
+    """Say where the code behind `module:Class` fails, for who wrote it needs its own line and no traceback of ours."""
+    module_name = path.partition(":")[0]
+    where = _line_of(error, path) or getattr(sys.modules.get(module_name), "__file__", None) or module_name
+    return InputError(f"fusion.method {path}: {where}: {type(error).__name__}: {first_line(error)}: correct it there")
+
+
+def _line_of(error: Exception, path: str) -> str:
+    """Return the last line of the class's own package that an error went through; nothing where it reached none."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}"
+    package = path.partition(":")[0].partition(".")[0]
+    lines = [
+        f"{frame.f_code.co_filename}, line {number}"
+        for frame, number in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__", "").partition(".")[0] == package
+    ]
+    return lines[-1] if lines else ""

@@ -1,8 +1,9 @@
 """What the settings of every fusion method share; each method's own are next to its class in `i2moe.fusion`."""
 
-from typing import Annotated, Any, ClassVar
+import re
+from typing import Any, ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, field_validator
 
 from i2moe.base.strict import Strict
 
@@ -34,7 +35,17 @@ class OwnFusionConfig(FusionConfig):
     model_config = ConfigDict(extra="allow")
     takes_sequences: ClassVar[bool] = True  # or it is refused when it is built
 
-    method: Annotated[str, Field(pattern=r"^[\w.]+:\w+$")]
+    method: str
+
+    @field_validator("method")
+    @classmethod
+    def _names_a_class(cls, method: str) -> str:
+        if not re.fullmatch(r"[\w.]+:\w+", method):
+            raise ValueError(
+                f"not {method!r}; allowed: own.FILE:CLASS of letters, digits and _, for the file own/FILE.py, such as "
+                "own.gated_sum:GatedSum"
+            )
+        return method
 
     @property
     def path(self) -> str:

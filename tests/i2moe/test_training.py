@@ -189,6 +189,30 @@ def test_the_best_epoch_is_kept_not_the_last(synthetic_dataset, tmp_path):
     assert torch.load(best.with_name("last.ckpt"), weights_only=True)["epoch"] == 7
 
 
+@pytest.mark.parametrize("selection", ["loss", "accuracy", "auroc"])
+def test_a_training_that_diverges_leaves_no_model_and_says_so_each_time(synthetic_dataset, tmp_path, selection):
+    features = FeatureSet(*synthetic_dataset("multiclass"))
+    own = config(learning_rate=1e30, epochs=1, selection=selection)
+    for _ in range(2):  # the second call goes on from what the first one left
+        with pytest.raises(InputError, match=r"seed 3: in no epoch are .* finite.*: lower learning_rate"):
+            fit(features, own, 3, folder=tmp_path / "run", hardware=CPU)
+
+
+def test_an_epoch_that_predicts_nan_is_not_the_best_though_its_accuracy_is_higher(
+    synthetic_dataset, tmp_path, monkeypatch
+):
+    features = FeatureSet(*synthetic_dataset("multiclass"))
+
+    def never_right(module, batch):
+        wrong = -torch.nn.functional.one_hot(batch.labels, features.num_outputs).float()
+        module.validation_logits.append(wrong * np.nan if module.current_epoch == 0 else wrong)
+        module.validation_rows.append(batch.rows)
+
+    monkeypatch.setattr(TrainingModule, "validation_step", never_right)
+    best = fit(features, config(epochs=2, selection="accuracy"), 0, folder=tmp_path / "run", hardware=CPU)
+    assert torch.load(best, weights_only=True)["epoch"] == 1
+
+
 def test_an_impossible_selection_metric_is_refused_before_training(synthetic_dataset, tmp_path):
     features = FeatureSet(*synthetic_dataset())
     with pytest.raises(InputError, match="'mae' is not a metric of a multiclass task"):

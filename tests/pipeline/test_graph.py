@@ -161,5 +161,6 @@ def test_the_lock_holds_no_stage_that_is_not_in_the_graph():
     pipelines = sorted(ROOT.glob("pipelines/*/dvc.yaml"))
     for pipeline in [ROOT / "dvc.yaml", *pipelines, *sorted(ROOT.glob("stages/datasets/*/dvc.yaml"))]:
         known = set(YAML(typ="safe", pure=True).load(pipeline)["stages"])
+        assert pipeline.with_suffix(".lock").exists(), f"run {pipeline}, commit the lock beside it"
         locked = YAML(typ="safe", pure=True).load(pipeline.with_suffix(".lock"))["stages"]
         assert {name.split("@")[0] for name in locked} == known, pipeline

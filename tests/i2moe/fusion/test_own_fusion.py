@@ -61,6 +61,37 @@ OWN = """
             super().__init__()
 
 
+    class Unlucky(Product):
+        def __init__(self, sizes):
+            super().__init__(sizes)
+            self.width = sizes.hiden_dim
+
+
+    class Failing(Product):
+        def forward(self, tokens):
+            return self.head(torch.cat([tokens[0], tokens[1]], dim=2).mean(dim=1))
+
+
+    class WrongCall(Product):
+        def forward(self, tokens):
+            return self.head(tokens[0].mean(dim=1), 3)
+
+
+    class Silent(nn.Module):
+        def __init__(self, sizes):
+            super().__init__()
+            self.layer = nn.Linear(2, 2)
+
+
+    class Listed(nn.Module):
+        def __init__(self, sizes):
+            super().__init__()
+            self.heads = [nn.Linear(sizes.hidden_dim, sizes.num_outputs)]
+
+        def forward(self, tokens):
+            return self.heads[0](tokens[0].mean(dim=1))
+
+
     class NoModule:
         pass
     """
@@ -135,6 +166,12 @@ def test_it_trains_and_its_checkpoint_predicts(synthetic_dataset, tmp_path, mixe
     )
 
 
+def line_of(words):
+    """Return the line of own_fusion.py that has these words."""
+    lines = textwrap.dedent(OWN).splitlines()
+    return next(number for number, line in enumerate(lines, start=1) if words in line)
+
+
 MISTAKES = {
     "no such module": (
         {"method": "own_fusoin:Product"},
@@ -157,6 +194,23 @@ MISTAKES = {
         {"method": "own_fusion:TooWide"},
         ["own_fusion:TooWide: for 3 tensors [2, 2, 8] it returns [2, 6]", "allowed: logits [2, 3]"],
     ),
+    "an error while it is built": (
+        {"method": "own_fusion:Unlucky"},
+        [f"own_fusion.py, line {line_of('hiden_dim')}: AttributeError: ", "'hiden_dim'", "correct it there"],
+    ),
+    "an error while it fuses": (
+        {"method": "own_fusion:Failing"},
+        [f"own_fusion.py, line {line_of('torch.cat')}: RuntimeError: mat1 and mat2 shapes cannot be multiplied"],
+    ),
+    "a call of a layer with too much": (
+        {"method": "own_fusion:WrongCall"},
+        [f"own_fusion.py, line {line_of(', 3)')}: TypeError: "],
+    ),
+    "no forward": ({"method": "own_fusion:Silent"}, ["own_fusion.py: NotImplementedError: ", '"forward"']),
+    "layers in a list": (
+        {"method": "own_fusion:Listed"},
+        ["own_fusion:Listed: it has no parameters: ", "nn.ModuleList", "nn.Parameter"],
+    ),
     "a pair": ({"method": "own_fusion:Pair"}, ["own_fusion:Pair: ", "it returns tuple", "allowed: logits [2, 3]"]),
 }
 
@@ -167,6 +221,32 @@ def test_a_mistake_is_told_in_the_terms_of_params_yaml(settings, fragments):
         build(config(**settings))
     for fragment in ["fusion.method ", *fragments]:
         assert fragment in str(caught.value)
+
+
+BROKEN = {
+    "a sign forgotten": ("import torch\nclass Product(torch.nn.Module)\n    pass", 2, "SyntaxError: "),
+    "a name forgotten": ("class Product(nn.Module):\n    pass", 1, "NameError: name 'nn' is not defined"),
+    "an import of what is not there": (
+        "from torch import nn\nimport no_such_package",
+        2,
+        "ModuleNotFoundError: No module named 'no_such_package'",
+    ),
+    "a division by zero": ("x = 1\n\ny = x / 0", 3, "ZeroDivisionError: division by zero"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "what"), BROKEN.values(), ids=BROKEN)
+def test_a_file_that_cannot_be_run_is_named_with_its_line(tmp_path, text, line, what):
+    path = tmp_path / "project" / "own_fusion.py"
+    path.write_text(text)
+    with pytest.raises(InputError, match=re.escape(f"own_fusion:Product: {path}, line {line}: {what}")):
+        import_fusion("own_fusion:Product")
+
+
+@pytest.mark.parametrize("method", ["own.my-fusion:Mine", "own/my_fusion.py:Mine", "own.my_fusion:Mine()"])
+def test_what_python_cannot_import_is_refused_with_an_example(method):
+    with pytest.raises(ValueError, match=f"not '{re.escape(method)}'; allowed: own.FILE:CLASS"):
+        config(method)
 
 
 def test_a_module_that_cannot_take_the_tokens_of_sequences_is_refused_and_one_that_can_is_not():
