@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-# Okabe & Ito's colours, which stay apart for colour-blind readers; of middling lightness, so that they show on both.
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
+# The first five are Okabe & Ito's, which stay apart for colour-blind readers, and three of ours follow for as many
+# modalities; of middling lightness, so that they show on light and dark.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#8C6D31", "#7A9A01", "#5A6372")
 SYNERGY, REDUNDANCY, PLAIN = "#D55E00", "#9A5FB5", "#8A93A0"
 SMALL = 11  # font size of ticks and labels
 CHARACTER = 7.0  # width of one at that size, about

@@ -64,7 +64,7 @@ def pair_table(means: pd.DataFrame) -> ReadingTable:
     for expert, own in means.groupby("expert", sort=False):
         for column, words in (("index", "worth more together"), ("gap", "one stands in for the other")):
             over_seeds = own.groupby(PAIR, sort=False)[column].mean().nlargest(SHOWN_PAIRS)
-            shown = [f"{one} + {other}: {value:+.2f}" for (_, one, _, other), value in over_seeds.items()]
+            shown = [f"{_pair(*names)}: {value:+.2f}" for names, value in over_seeds.items()]
             rows.append([[str(expert)], [words], shown])
     return ReadingTable(
         "Pairs of tokens, on average",
@@ -98,12 +98,17 @@ def pair_cell(row: dict[str, Any]) -> str:
     """Write a pair and its index, in parentheses where it cannot be told from 0.
 
     Examples:
-        >>> row = {"one_token": "war", "other_token": "2, 3", "index": 0.25}
-        >>> pair_cell(row | {"index_error": 0.05}), pair_cell(row | {"index_error": 0.2})
-        ('war + 2, 3: +0.25 ± 0.05', '(war + 2, 3: +0.25 ± 0.20)')
+        >>> row = {"one_modality": "plot", "one_token": "war", "other_modality": "poster", "other_token": "2, 3"}
+        >>> pair_cell(row | {"index": 0.25, "index_error": 0.05}), pair_cell(row | {"index": 0.25, "index_error": 0.2})
+        ('plot war + poster 2, 3: +0.25 ± 0.05', '(plot war + poster 2, 3: +0.25 ± 0.20)')
     """
-    words = f"{row['one_token']} + {row['other_token']}: {row['index']:+.2f} ± {row['index_error']:.2f}"
+    words = f"{_pair(*(row[name] for name in PAIR))}: {row['index']:+.2f} ± {row['index_error']:.2f}"
     return words if abs(row["index"]) > APART * row["index_error"] else f"({words})"
+
+
+def _pair(one_modality: str, one_token: str, other_modality: str, other_token: str) -> str:
+    """Name a pair: of more than two modalities a token's own name, such as a number, does not say which it is of."""
+    return f"{one_modality} {one_token} + {other_modality} {other_token}"
 
 
 def one_sample(table: pd.DataFrame) -> pd.DataFrame:

@@ -41,3 +41,8 @@ def test_experts_have_the_same_colour_whatever_else_there_is():
     assert few["synergy"] == many["synergy"] == SYNERGY
     assert few["odd"] == PLAIN
     assert many["uniqueness_a"] != many["uniqueness_b"]
+
+
+def test_experts_of_eight_modalities_have_ten_colours():
+    experts = [*(f"uniqueness_{number}" for number in range(8)), "synergy", "redundancy"]
+    assert len(set(expert_colours(experts).values())) == 10

@@ -129,7 +129,7 @@ def test_what_was_found_of_the_tokens_of_single_samples_is_of_the_whole_model(tm
     pairs.to_parquet(tmp_path / "token_pairs.parquet")
     found = token_findings(tmp_path)
     assert found["tokens"] == {"p": {"7": {"a": [["tea", 0.25], ["war", 0.5]]}}}
-    assert found["pairs"] == {"p": {"7": ["tea + x: -0.50 ± 0.10", "(tea + x: +0.05 ± 0.10)"]}}
+    assert found["pairs"] == {"p": {"7": ["a tea + b x: -0.50 ± 0.10", "(a tea + b x: +0.05 ± 0.10)"]}}
 
 
 @pytest.mark.parametrize("second", [{}, {"name": "c"}, {"sample_id": "q", "name": "b"}, {"seed": 1, "name": "b"}, None])

@@ -66,8 +66,8 @@ def test_the_largest_pairs_of_an_expert_are_shown_by_their_mean_over_seeds():
     table = pd.DataFrame([pair("a", "x", 0.5, -0.5), pair("a", "x", 0.1, -0.1, seed=1), pair("b", "y", 0.25, 0.4)])
     index, gap = pair_table(table).rows
     assert index[:2] == [["mixture"], ["worth more together"]]
-    assert index[2] == ["a + x: +0.30", "b + y: +0.25"]
-    assert gap[2] == ["b + y: +0.40", "a + x: -0.30"]
+    assert index[2] == ["first a + second x: +0.30", "first b + second y: +0.25"]
+    assert gap[2] == ["first b + second y: +0.40", "first a + second x: -0.30"]
 
 
 def test_gaps_of_attributions_and_of_masked_pairs_have_their_intervals():
@@ -114,7 +114,7 @@ def test_of_one_sample_the_pairs_that_cannot_be_told_from_0_are_in_parentheses()
     table = pd.DataFrame(rows).assign(index_error=[0.06, 0.01, 0.01], draws=4, sample_id="s1")
     found = sample_pair_table(pd.concat([table, table.assign(sample_id="s2")]))
     assert "(s1, seed 0)" in found.title
-    assert found.rows == [[["mixture"], ["b + y: -0.50 ± 0.01", "(a + x: +0.10 ± 0.06)"]]]
+    assert found.rows == [[["mixture"], ["first b + second y: -0.50 ± 0.01", "(first a + second x: +0.10 ± 0.06)"]]]
 
 
 def test_one_sample_is_drawn_as_a_map_of_positions_or_by_names():
