@@ -23,7 +23,7 @@ def draw_validation(
     """Draw the validation rows [N]: whole groups, or a share of each class that leaves one sample to train.
 
     Raises:
-        InputError: for a share that leaves nothing to either split.
+        InputError: for a share that leaves nothing to either split, samples without a group, or a single group.
 
     Examples:
         >>> int(draw_validation("binary", np.array([0, 0, 0, 0, 1, 1]), None, 0.5, 0).sum())
@@ -56,7 +56,7 @@ def chosen_validation(validation: Any, num_samples: int) -> NDArray[np.bool_]:
     """Return the validation rows [N] of a mask [N], or of row numbers.
 
     Raises:
-        InputError: for rows that are not there, none or all of them.
+        InputError: for rows that are not there or named twice, none or all of them.
     """
     chosen = np.zeros(num_samples, bool)
     rows = np.asarray(validation)

@@ -25,7 +25,7 @@ from i2moe.estimator.files import pack, unpack
 from i2moe.estimator.inputs import Inputs, Modalities, Preparation, categorical_columns, ids_of, read_inputs
 from i2moe.estimator.isolation import undisturbed
 from i2moe.estimator.labels import checked_labels, class_weights, require_all_classes
-from i2moe.estimator.settings import check_kinds, model_config
+from i2moe.estimator.settings import check_types, model_config
 from i2moe.inference import choose_device, mean_tokens
 from i2moe.trained import TrainedModel, probabilities
 
@@ -108,7 +108,7 @@ class I2MoEEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         Raises:
             InputError: (a ValueError) for data or parameters that cannot be used.
         """
-        check_kinds(self.get_params(deep=False))
+        check_types(self.get_params(deep=False))
         choose_device(self.accelerator)  # refuses what is no accelerator of this machine
         inputs = self._read(X, reset=True)
         task, labels = self._read_labels(y, inputs.num_samples)

@@ -265,10 +265,9 @@ def _fit(name: str, own: Given, is_train: Bools, categorical: Sequence[str]) -> 
         known = [column for column in own.columns if column in categorical]
         return ColumnEncoder.fit(own, is_train, place, categorical=known, may_show=True).fitted()
     rows = np.flatnonzero(is_train)
-    _refuse_non_finite(place, [own[row] for row in rows], rows)
-    values = (
-        np.concatenate([own[row] for row in rows]) if isinstance(own, list) else own[rows].reshape(len(rows), -1)
-    ).astype(np.float64)
+    train = [own[row] for row in rows] if isinstance(own, list) else own[rows]
+    _refuse_non_finite(place, train, rows)
+    values = (np.concatenate(train) if isinstance(train, list) else train.reshape(len(rows), -1)).astype(np.float64)
     scales = values.std(axis=0) if isinstance(own, list) else np.array(values.std())
     fitted = {"mean": values.mean(axis=0), "scale": np.where(scales > 0, scales, 1.0)}
     return fitted | ({"longest": np.array(max(len(own[row]) for row in rows))} if isinstance(own, list) else {})

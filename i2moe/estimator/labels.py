@@ -20,7 +20,12 @@ SHOWN = 20  # classes that an error names
 
 
 def checked_labels(estimator: BaseEstimator, y: Any, num_samples: int) -> NDArray[Any]:
-    """Return labels as an array of as many rows as there are samples, without what is not finite."""
+    """Return labels [N] or [N, C] as an array, as many as there are samples.
+
+    Raises:
+        InputError: where there are none.
+        ValueError: scikit-learn's, for another number of rows, or what is not finite.
+    """
     if y is None:
         name = type(estimator).__name__
         raise InputError(f"{name} requires y to be passed, but the target y is None")
@@ -31,7 +36,7 @@ def checked_labels(estimator: BaseEstimator, y: Any, num_samples: int) -> NDArra
 
 
 def require_all_classes(labels: NDArray[Any], names: list[str], is_validation: NDArray[np.bool_]) -> None:
-    """Refuse classes, labels [N], or labels [N, C], that no train row has.
+    """Refuse classes of labels [N], or columns of labels [N, C], that no train row has; validation rows [N] are others.
 
     Raises:
         InputError: naming the first of them.

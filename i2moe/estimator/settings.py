@@ -52,7 +52,7 @@ PARAMETERS = {
     "reweighting.[mlp].temperature": "temperature",
 }
 # Parameters that a model's settings do not have: what each has to be, and in words.
-KINDS: dict[str, tuple[Any, str]] = {
+TYPES: dict[str, tuple[Any, str]] = {
     "modalities": (Mapping | None, "None, or a dict of each modality's columns"),
     "categorical": (Sequence | np.ndarray | pd.Index, "a list of columns"),
     "validation_fraction": (numbers.Real, "a share between 0 and 1"),
@@ -60,24 +60,24 @@ KINDS: dict[str, tuple[Any, str]] = {
 }
 
 
-def check_kinds(params: dict[str, Any]) -> None:
-    """Refuse parameters that are of another kind than an estimator can use.
+def check_types(params: dict[str, Any]) -> None:
+    """Refuse parameters of a type that an estimator cannot use.
 
     Raises:
         InputError: naming the first of them.
 
     Examples:
-        >>> check_kinds({"modalities": None, "categorical": (), "validation_fraction": "a", "callbacks": None})
+        >>> check_types({"modalities": None, "categorical": (), "validation_fraction": "a", "callbacks": None})
         Traceback (most recent call last):
         i2moe.base.errors.InputError: validation_fraction 'a'; allowed: a share between 0 and 1
     """
-    for name, (kind, words) in KINDS.items():
-        if not isinstance(params[name], kind):
+    for name, (types, words) in TYPES.items():
+        if not isinstance(params[name], types):
             raise InputError(f"{name} {params[name]!r}; allowed: {words}")
 
 
 def _real(value: Any) -> Any:
-    """Return a number as one with a decimal point; what is no number is refused by its name later."""
+    """Return a number as a float; what is no number is refused by its name later."""
     return float(value) if isinstance(value, numbers.Real) else value
 
 
